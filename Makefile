@@ -1,0 +1,88 @@
+# Tchat. `make` alone lists what it can do; README.md says why.
+#
+# Written for GNU make 3.81 and a POSIX shell, which is what a Mac has. Nothing is needed
+# beforehand but Python 3.11 or newer and git.
+
+PYTHON ?= python3
+export PYTHON
+
+BIN := .venv/bin
+
+# Stamps inside the environment: removing it removes them, and a second `make run` finds
+# nothing to do. Each is older than its requirements file exactly when that has changed.
+RUN := .venv/.installed
+DEV := .venv/.installed-dev
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test lint format lock binary translations clean
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z]*\):.*  ## /make \1  /p' Makefile | awk '{ $$2 = sprintf("%-13s", $$2) } 1'
+
+run: $(RUN)  ## serve the chat on http://127.0.0.1:8080 (HOST and PORT change that)
+	@exec $(BIN)/python -m chat
+
+# pytest comes last: its summary is the last line. Two workers, because the browsers and
+# servers that tests start want the other half of a small machine; a file stays in one
+# worker, and so do its servers.
+test: $(DEV) dist/chat-server  ## run every test (installs Chromium and Node where it may)
+	@tools/need.sh chromium
+	@tools/need.sh node
+	node --test $(wildcard tests/js/*.test.js)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+lint: $(DEV)  ## check format, rules, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(DEV)  ## put the Python code into its format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# --universal: one file for every system and every Python from 3.11 on. The pins stay as
+# they are unless pyproject.toml asks for more; `make lock LOCK_ARGS=--upgrade` renews them.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(LOCK_ARGS)
+
+lock: $(DEV)  ## compile both requirements files from pyproject.toml
+	$(LOCK) --output-file requirements.txt pyproject.toml
+	$(LOCK) --output-file requirements-dev.txt --constraint requirements.txt --group dev pyproject.toml
+
+binary: dist/chat-server  ## build dist/chat-server, one file that needs no Python
+
+dist/chat-server: $(DEV) packaging/chat-server.spec packaging/entry.py \
+		$(shell find chat -type f -not -name '*.pyc')
+	@tools/need.sh binutils
+	@tools/need.sh libpython
+	$(BIN)/pyinstaller --log-level WARN --noconfirm packaging/chat-server.spec
+
+# No line numbers and no dates: the files change when a sentence does.
+translations: $(DEV)  ## collect the sentences to translate and compile the translations
+	$(BIN)/pybabel extract --mapping-file chat/translations/babel.cfg --no-location \
+		--sort-output --omit-header --output-file chat/translations/messages.pot .
+	$(BIN)/pybabel update --input-file chat/translations/messages.pot --locale fr \
+		--output-dir chat/translations --no-fuzzy-matching --ignore-pot-creation-date
+	$(BIN)/pybabel compile --directory chat/translations
+
+clean:  ## remove what make made; instance/, the conversations, stays
+	rm -rf .venv build dist test-results .hypothesis .import_linter_cache .mypy_cache \
+		.pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# bin/pip is the last thing venv makes: an environment without it is half made.
+$(BIN)/pip:
+	@tools/need.sh python
+	@tools/need.sh venv
+	$(PYTHON) -m venv .venv
+
+$(RUN): requirements.txt | $(BIN)/pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# Holds all of requirements.txt too, at the same versions.
+$(DEV): requirements-dev.txt | $(BIN)/pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@

@@ -1,0 +1,59 @@
+"""Tchat: open the page, pick a nickname, talk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Flask, request
+from flask_babel import Babel
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from chat.config import Settings, read_settings
+from chat.hub import Hub
+from chat.log.sqlite import SQLiteLog
+from chat.registry import Registry
+from chat.views import create_views
+from chat.ws import SOCK_SERVER_OPTIONS, Admission, create_ws
+
+LANGUAGES = ("fr", "en")
+
+
+@dataclass(frozen=True)
+class Chat:
+    """Hold an application's parts, as `app.extensions["chat"]`."""
+
+    settings: Settings
+    hub: Hub
+    admission: Admission
+
+
+def create_app(config: Mapping[str, object] | None = None) -> Flask:
+    """Make the application; `config` overrides the environment's settings.
+
+    Raises SettingError or LogError, one line each, for what would not work.
+    """
+    settings = read_settings(config)
+    app = Flask("chat")
+    app.config["SOCK_SERVER_OPTIONS"] = SOCK_SERVER_OPTIONS
+    app.config["BABEL_DEFAULT_LOCALE"] = LANGUAGES[0]
+    app.logger.setLevel(logging.INFO)  # the parent of every logger here
+
+    log = SQLiteLog(
+        Path(settings.chat_database or Path(app.instance_path) / "tchat.db"),
+        retention_messages=settings.chat_retention_messages,
+    )
+    registry = Registry()
+    hub = Hub(settings, log, registry)
+    admission = Admission(settings.chat_max_connections)
+
+    Babel(app, locale_selector=lambda: request.accept_languages.best_match(LANGUAGES))
+    app.register_blueprint(create_views(hub, log, registry, admission))
+    app.register_blueprint(create_ws(settings, hub, admission))
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.extensions["chat"] = Chat(settings, hub, admission)
+    return app

@@ -1,0 +1,109 @@
+"""Every setting: its name, default, unit and bounds; read once, refused at boot.
+
+The table below is the documentation: a field's name in lower case is the setting's
+name, but for what tools outside the project fixed (`HOST`, `PORT`, …).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+
+class SettingError(Exception):
+    """Say in one line which setting is wrong, its value and what is allowed."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
+    """Hold the settings of one process."""
+
+    #: Address to listen on; 0.0.0.0 where a platform sets PORT.
+    host: str = "127.0.0.1"
+    #: TCP port to listen on.
+    port: Annotated[int, Meta(ge=1, le=65535)] = 8080
+    #: Reverse proxies in front whose X-Forwarded-… headers are believed.
+    trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
+    #: Processes; more than one needs REDIS_URL. A platform may set it by itself.
+    web_concurrency: Annotated[int, Meta(ge=1, le=1024)] = 1
+    #: The Redis engine; not available yet.
+    redis_url: str = ""
+    #: The SQLite file; empty: tchat.db in Flask's instance folder.
+    chat_database: str = ""
+    #: WebSockets admitted per worker; the next one gets 503.
+    chat_max_connections: Annotated[int, Meta(ge=1, le=50_000)] = 1000
+    #: Origins besides our own whose pages may connect, separated by commas.
+    chat_allowed_origins: str = ""
+    #: Rate limits; off for benchmarks.
+    chat_limits: Literal["on", "off"] = "on"
+    #: Bytes that wait for one slow connection before it is closed (4008).
+    chat_outbox_bytes: Annotated[int, Meta(ge=65_536, le=67_108_864)] = 1_048_576
+    #: Messages kept in each room's log.
+    chat_retention_messages: Annotated[int, Meta(ge=1000, le=100_000_000)] = 100_000
+    #: Seconds a nick stays its member's after its last use in the room.
+    chat_nick_reservation_s: Annotated[float, Meta(ge=0, le=31_536_000)] = 600.0
+    #: Seconds a member may be without a connection before the room sees it leave.
+    chat_leave_grace_s: Annotated[float, Meta(ge=0, le=600)] = 10.0
+    #: Seconds of silence before a connection is pinged; after as many again it is gone.
+    chat_ping_interval_s: Annotated[float, Meta(ge=0.1, le=50)] = 25.0
+
+    @property
+    def limited(self) -> bool:
+        """Tell whether rate limits apply."""
+        return self.chat_limits == "on"
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """Give the origins besides our own, in the form a browser sends them."""
+        origins = (origin.strip() for origin in self.chat_allowed_origins.split(","))
+        return frozenset(origin.rstrip("/").lower() for origin in origins if origin)
+
+
+def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
+    """Read the settings from the environment, `overrides` first.
+
+    Raises SettingError, one line, at the first value that is not allowed.
+    """
+    given = {**os.environ, **(overrides or {})}
+    values: dict[str, object] = {}
+    for field in msgspec.structs.fields(Settings):
+        name = field.encode_name
+        if given.get(name) in (None, ""):
+            continue
+        try:
+            values[field.name] = msgspec.convert(given[name], field.type, strict=False)
+        except msgspec.ValidationError as error:
+            raise SettingError(f"{name}={given[name]!r} is not allowed: {error}") from None
+    if "port" in values:
+        values.setdefault("host", "0.0.0.0")  # noqa: S104 - a platform's router must reach it
+    settings = Settings(**values)  # type: ignore[arg-type]
+    _refuse_what_cannot_be_yet(settings)
+    return settings
+
+
+def _refuse_what_cannot_be_yet(settings: Settings) -> None:
+    if settings.redis_url:
+        raise SettingError(
+            "REDIS_URL is set, but the Redis engine is not available yet: unset it to use SQLite"
+        )
+    for origin in settings.allowed_origins:
+        if not origin.startswith(("http://", "https://")):
+            raise SettingError(
+                f"CHAT_ALLOWED_ORIGINS={settings.chat_allowed_origins!r} is not allowed: "
+                f"{origin!r} must look like https://chat.example.org"
+            )
+
+
+def refuse_several_workers(workers: int) -> None:
+    """Refuse more than one process: without Redis they would split each room in two.
+
+    Raises SettingError.
+    """
+    if workers > 1:
+        raise SettingError(
+            f"{workers} workers are not allowed: without the Redis engine, which is not available "
+            "yet, they would split every room in silence. Start one worker (-w 1)"
+        )

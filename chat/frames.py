@@ -1,0 +1,82 @@
+"""How events leave: frames as the server writes them, unmasked (RFC 6455, section 5.2)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+import msgspec
+
+from chat.protocol import Event, Message
+
+_FIN = 0x80
+_TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA
+_CONTROL_LIMIT = 125
+
+_encode_json = msgspec.json.Encoder().encode
+
+
+def _frame(opcode: int, payload: bytes) -> bytes:
+    size = len(payload)
+    if size < 126:
+        return bytes((_FIN | opcode, size)) + payload
+    if size < 65536:
+        return struct.pack("!BBH", _FIN | opcode, 126, size) + payload
+    return struct.pack("!BBQ", _FIN | opcode, 127, size) + payload
+
+
+def encode_event(event: Event) -> bytes:
+    """Encode an event as one text frame."""
+    return _frame(_TEXT, _encode_json(event))
+
+
+def ping_frame() -> bytes:
+    """Make a ping frame without payload."""
+    return _frame(_PING, b"")
+
+
+def pong_frame(payload: bytes) -> bytes:
+    """Make the pong frame that answers a ping with `payload`."""
+    return _frame(_PONG, payload)
+
+
+def close_frame(code: int | None, reason: str = "") -> bytes:
+    """Make a close frame; without a code when the peer gave none."""
+    if code is None:
+        return _frame(_CLOSE, b"")
+    text = reason.encode()[: _CONTROL_LIMIT - 2].decode(errors="ignore").encode()
+    return _frame(_CLOSE, struct.pack("!H", code) + text)
+
+
+def frame_end(frames: bytes, offset: int) -> int:
+    """Find where the frame that `offset` lies in ends; `offset` itself between two frames."""
+    end = 0
+    while end < offset:
+        size, header = frames[end + 1], 2
+        if size == 126:
+            size, header = int.from_bytes(frames[end + 2 : end + 4]), 4
+        elif size == 127:
+            size, header = int.from_bytes(frames[end + 2 : end + 10]), 10
+        end += header + size
+    return end
+
+
+class Batch:
+    """Hold consecutive messages of one room, each encoded once.
+
+    `frames[i]` is the frame of the message `first + i`; `joined` is all of them.
+    """
+
+    __slots__ = ("first", "frames", "joined", "last")
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self.first = messages[0].seq
+        self.last = messages[-1].seq
+        self.frames = [encode_event(message) for message in messages]
+        self.joined = b"".join(self.frames)
+
+    def after(self, seq: int) -> bytes:
+        """Give the frames of what comes after `seq`, joined."""
+        if seq < self.first:
+            return self.joined
+        return b"".join(self.frames[seq + 1 - self.first :])

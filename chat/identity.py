@@ -1,0 +1,136 @@
+"""Who is who: nicks and what they look like, keys and members; and rooms' names.
+
+A nick is shown as it was typed (NFC, single spaces). It is compared by what it looks like
+(Unicode TS #39, section 4), so that `аdmin` with a Cyrillic `а` is `admin`'s twin. The
+rules follow RFC 8266 but for emoji sequences, which phones type and its profile refuses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import unicodedata
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from chat.protocol import ErrorCode, Refused
+
+NAME_LIMIT = 32  # characters of a nick or of a room's name
+
+# Default_Ignorable_Code_Point of the Unicode Character Database: drawn as nothing.
+_IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# Joiners and variation selectors hold emoji and some scripts' letters together.
+_JOINING = re.compile("[\u200c\u200d\ufe0e\ufe0f]")
+_MARKS_IN_A_ROW = 4  # more is a drawing over the neighbours' lines, not a letter
+
+
+def clean_nick(nick: str) -> str:
+    """Give a nick's normal form: NFC, trimmed, single spaces.
+
+    Raises Refused (`nick_invalid`).
+    """
+    nick = " ".join(unicodedata.normalize("NFC", nick).split())
+    if not 1 <= len(nick) <= NAME_LIMIT:
+        raise Refused(ErrorCode.NICK_INVALID, f"A nick has 1 to {NAME_LIMIT} characters.")
+    visible = _JOINING.sub("", nick)
+    if _IGNORABLE.search(visible) or not visible.isprintable():
+        raise Refused(ErrorCode.NICK_INVALID, "A nick has no invisible characters.")
+    marks = 0
+    for character in visible:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks > _MARKS_IN_A_ROW:
+            raise Refused(ErrorCode.NICK_INVALID, "Too many marks on one letter.")
+    if not _skeleton(nick).strip():
+        raise Refused(ErrorCode.NICK_INVALID, "A nick has something to read.")
+    return nick
+
+
+@cache
+def _prototypes() -> dict[int, str]:
+    """Map each confusable character to what it looks like."""
+    prototypes = {}
+    for line in (Path(__file__).parent / "confusables.txt").read_text("ascii").splitlines():
+        if line.startswith("#"):
+            continue
+        target, sources = line.split(":")
+        looks = "".join(chr(int(code, 16)) for code in target.split())
+        prototypes.update({int(code, 16): looks for code in sources.split()})
+    return prototypes
+
+
+def looks(nick: str) -> tuple[str, str]:
+    """Give what a nick looks like, as typed and with case folded.
+
+    Two nicks that share one of them may not meet in a room: `Paul` and `PauI` share the
+    first, `admin` and `ADMIN` the second.
+    """
+    nick = unicodedata.normalize("NFKC", nick)
+    return f"={_skeleton(nick)}", f"~{_skeleton(nick.casefold())}"
+
+
+def _skeleton(text: str) -> str:
+    """Fold lookalikes and drop what is drawn as nothing (Unicode TS #39, section 4)."""
+    visible = _IGNORABLE.sub("", unicodedata.normalize("NFD", text))
+    return unicodedata.normalize("NFD", visible.translate(_prototypes()))
+
+
+def free_nick(wanted: str, taken: Callable[[str], bool]) -> str:
+    """Find a nick like `wanted` that is not `taken`."""
+    for number in range(2, 100):
+        candidate = f"{wanted[: NAME_LIMIT - 3].rstrip()} {number}"
+        if not taken(candidate):
+            return candidate
+    return f"{wanted[: NAME_LIMIT - 9].rstrip()} {secrets.token_hex(4)}"
+
+
+def guest_nick() -> str:
+    """Make a nick for somebody who brings none."""
+    return f"invité {secrets.randbelow(9000) + 1000}"
+
+
+def new_key() -> str:
+    """Make the secret that proves a member: 192 random bits."""
+    return secrets.token_urlsafe(24)
+
+
+def member_id(key: str) -> str:
+    """Derive a member's public id from its key: a 128-bit hash, the same in every room.
+
+    The key itself is stored nowhere; a hash without stretching is enough for a secret
+    that has 128 random bits.
+    """
+    digest = hashlib.blake2b(key.encode(), digest_size=16, person=b"tchat member").digest()
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def clean_room(name: str) -> str:
+    """Check a room's name: lower-case letters, digits, `-` and `_`, NFC.
+
+    Raises Refused (`room_invalid`).
+    """
+    allowed = 1 <= len(name) <= NAME_LIMIT and all(
+        character in "-_" or unicodedata.category(character) in _ROOM_CATEGORIES
+        for character in name
+    )
+    # A name that starts with a mark would combine with the slash before it.
+    if not allowed or name != room_form(name) or unicodedata.category(name[0])[0] == "M":
+        raise Refused(
+            ErrorCode.ROOM_INVALID,
+            f"A room has 1 to {NAME_LIMIT} lower-case letters, digits, hyphens or underscores.",
+        )
+    return name
+
+
+_ROOM_CATEGORIES = frozenset(("Ll", "Lo", "Lm", "Mn", "Mc", "Nd"))
+
+
+def room_form(name: str) -> str:
+    """Give the form that a room's name would have: NFC, lower case, nothing invisible."""
+    return _IGNORABLE.sub("", unicodedata.normalize("NFC", name.lower()))

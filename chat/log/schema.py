@@ -1,0 +1,80 @@
+"""The SQLite file's shape, and how an older one becomes it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from chat.log import LogError
+
+_APPLICATION_ID = 0x54636861  # "Tcha": tells our file from any other program's
+
+# One script a version: number n takes a file from `PRAGMA user_version` n to n + 1.
+_MIGRATIONS = (
+    """
+    CREATE TABLE log (epoch TEXT NOT NULL);
+
+    -- The newest seq ever given, which no deletion takes back.
+    CREATE TABLE rooms (name TEXT PRIMARY KEY, head INTEGER NOT NULL) WITHOUT ROWID;
+
+    CREATE TABLE messages (
+        room TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        id TEXT NOT NULL,      -- the sender's own, unique per member and room
+        member TEXT NOT NULL,
+        nick TEXT NOT NULL,    -- as it was then
+        text TEXT NOT NULL,
+        at INTEGER NOT NULL,   -- milliseconds since 1970
+        PRIMARY KEY (room, seq),
+        UNIQUE (room, member, id)
+    ) WITHOUT ROWID;
+    """,
+)
+
+
+def open_or_create(path: Path) -> str:
+    """Make the file if there is none, migrate an older one, and return the log's epoch.
+
+    Raises LogError, one line, for what is not ours, newer than this program, or out of
+    reach; such a file is left as it is.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # People's conversations: for the server's own user only.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        with closing(sqlite3.connect(path, timeout=10.0, isolation_level=None)) as database:
+            return _migrate(database, path)
+    except (OSError, sqlite3.Error) as error:
+        raise LogError(f"the database {path} cannot be used: {error}") from error
+
+
+def _migrate(database: sqlite3.Connection, path: Path) -> str:
+    version = _pragma(database, "user_version")
+    if _pragma(database, "application_id") != _APPLICATION_ID:
+        if _pragma(database, "schema_version") != 0:
+            raise LogError(f"the database {path} belongs to another program")
+    elif version > len(_MIGRATIONS):
+        raise LogError(
+            f"the database {path} has version {version}, newer than this program's "
+            f"{len(_MIGRATIONS)}: update the program"
+        )
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    for number in range(version, len(_MIGRATIONS)):
+        # One transaction: a migration that is cut off has not happened.
+        database.executescript(
+            f"BEGIN IMMEDIATE; {_MIGRATIONS[number]} PRAGMA application_id = {_APPLICATION_ID}; "
+            f"PRAGMA user_version = {number + 1}; COMMIT"
+        )
+    database.execute(
+        "INSERT INTO log (epoch) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM log)",
+        (secrets.token_hex(8),),
+    )
+    return str(database.execute("SELECT epoch FROM log").fetchone()[0])
+
+
+def _pragma(database: sqlite3.Connection, name: str) -> int:
+    return int(database.execute(f"PRAGMA {name}").fetchone()[0])

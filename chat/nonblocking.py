@@ -1,0 +1,47 @@
+"""Read with a deadline and write without waiting on one socket, from two threads.
+
+A socket's own timeout would apply to both directions. POSIX has a receive timeout and a
+flag for one send; elsewhere the socket is non-blocking and a read selects first.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+
+_POSIX = hasattr(socket, "MSG_DONTWAIT")
+
+
+def prepare(sock: socket.socket, receive_timeout_s: float) -> None:
+    """Set the socket up for `receive` and `send`."""
+    sock.setblocking(_POSIX)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if _POSIX:
+        seconds = int(receive_timeout_s)
+        microseconds = int((receive_timeout_s - seconds) * 1_000_000)
+        sock.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", seconds, microseconds)
+        )
+
+
+def receive(sock: socket.socket, size: int, timeout_s: float) -> bytes:
+    """Wait for at most `size` bytes; nothing means that the peer ended.
+
+    Raises TimeoutError when nothing came for `timeout_s` seconds, OSError when the
+    connection broke.
+    """
+    if not _POSIX and not select.select([sock], [], [], timeout_s)[0]:
+        raise TimeoutError
+    try:
+        return sock.recv(size)
+    except BlockingIOError:
+        raise TimeoutError from None
+
+
+def send(sock: socket.socket, data: bytes | memoryview) -> int:
+    """Send what the kernel takes at once and return how many bytes that was.
+
+    Raises BlockingIOError when it takes none, OSError when the connection broke.
+    """
+    return sock.send(data, socket.MSG_DONTWAIT) if _POSIX else sock.send(data)

@@ -1,0 +1,169 @@
+"""Every byte that leaves one socket: atomic, never blocking, bounded.
+
+Any thread may write. What the kernel does not take at once waits here, and the flusher's
+thread finishes it. Closing goes the same way: what waits, the close frame, end of stream.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from threading import Lock
+from time import monotonic
+
+from chat import frames, nonblocking
+from chat.flusher import Flusher
+from chat.protocol import CloseCode
+
+_CLOSE_LINGER_S = 1.0  # how long a peer may take to read what it was sent and end its side
+_STALL_S = 10.0  # without one byte taken for so long, a connection is too slow
+
+
+class Outbox:
+    """Send on one socket, and end it."""
+
+    def __init__(self, sock: socket.socket, flusher: Flusher, limit_bytes: int) -> None:
+        self._sock = sock
+        self._flusher = flusher
+        self._limit_bytes = limit_bytes
+        # Guards everything below. Held across a send, which never blocks.
+        self._lock = Lock()
+        self._waiting: deque[bytes] = deque()
+        self._size = 0  # bytes in _waiting
+        self._sent = 0  # bytes of _waiting[0] that the kernel has taken
+        self._progress_at = 0.0  # monotonic seconds: when it last took some of them
+        self._closing_since: float | None = None  # monotonic seconds
+        self._cut = False
+        self._watched = False  # by the flusher
+        self.close_code: int | None = None
+
+    @property
+    def closing(self) -> bool:
+        """Tell whether nothing more will be sent."""
+        return self._closing_since is not None
+
+    def send(self, data: bytes) -> None:
+        """Send whole frames, or keep what the socket does not take; too much closes it (4008)."""
+        with self._lock:
+            if self._closing_since is not None:
+                return
+            if not self._waiting:
+                sent = self._send(data)
+                if self._cut or sent == len(data):
+                    return
+                self._sent = sent
+                self._progress_at = monotonic()
+            self._waiting.append(data)
+            self._size += len(data)
+            if self._size - self._sent > self._limit_bytes:
+                self._close(CloseCode.TOO_SLOW, "too slow: come back")
+            self._watch()
+
+    def close(self, code: int | None, reason: str = "") -> None:
+        """Send a close frame and end; the peer has _CLOSE_LINGER_S to do the same."""
+        with self._lock:
+            self._close(code, reason)
+
+    def finish(self) -> None:
+        """Let go of the socket, which its server may close now; not on the flusher's thread."""
+        with self._lock:
+            self._end()
+            watched = self._watched
+        if watched:
+            self._flusher.forget(self)
+
+    # --- the flusher's side ----------------------------------------------------------
+
+    def flush(self) -> None:
+        """Send what the socket takes now of what waits."""
+        with self._lock:
+            self._flush()
+
+    def enforce_deadlines(self, now: float) -> None:
+        """End what takes too long; `now` is monotonic seconds."""
+        with self._lock:
+            if self._closing_since is not None:
+                if now - self._closing_since > _CLOSE_LINGER_S:
+                    self._end()
+            elif self._waiting and now - self._progress_at > _STALL_S:
+                self._close(CloseCode.TOO_SLOW, "too slow: come back")
+
+    def waits(self) -> bool:
+        """Tell whether bytes wait for the socket."""
+        with self._lock:
+            return bool(self._waiting)
+
+    def unwatch(self) -> bool:
+        """Leave the flusher unless bytes wait or a close goes on; tell whether it left."""
+        with self._lock:
+            self._watched = not self._cut and (bool(self._waiting) or self.closing)
+            return not self._watched
+
+    def fileno(self) -> int:
+        """Give the socket's descriptor, for the flusher's selector."""
+        return self._sock.fileno()
+
+    # --- with the lock held ------------------------------------------------------------
+
+    def _send(self, data: bytes | memoryview) -> int:
+        """Send without blocking and return how many bytes were taken; end a broken socket."""
+        try:
+            return nonblocking.send(self._sock, data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self._end()
+            return 0
+
+    def _flush(self) -> None:
+        while self._waiting:
+            data = self._waiting[0]
+            sent = self._send(memoryview(data)[self._sent :])
+            if self._cut:
+                return
+            if sent:
+                self._progress_at = monotonic()
+            self._sent += sent
+            if self._sent < len(data):
+                return
+            self._waiting.popleft()
+            self._size -= len(data)
+            self._sent = 0
+        if self._closing_since is not None:
+            try:
+                # Nothing more comes: a peer that has read the close frame ends its side.
+                self._sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                self._end()
+
+    def _close(self, code: int | None, reason: str) -> None:
+        if self._closing_since is not None:
+            return
+        self.close_code = code
+        self._closing_since = monotonic()
+        if self._waiting and code == CloseCode.TOO_SLOW:
+            # Only the frame that is under way is finished: the rest would come too late.
+            begun = self._waiting[0]
+            self._waiting.clear()
+            self._waiting.append(begun[: frames.frame_end(begun, self._sent)])
+        self._waiting.append(frames.close_frame(code, reason))
+        self._size = sum(map(len, self._waiting))
+        self._flush()
+        self._watch()
+
+    def _end(self) -> None:
+        """Cut the socket: wakes the receiving thread, which then ends."""
+        if self._cut:
+            return
+        self._cut = True
+        self._closing_since = self._closing_since or monotonic()
+        self._waiting.clear()
+        try:
+            self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # the peer was first
+
+    def _watch(self) -> None:
+        if not self._watched and not self._cut:
+            self._watched = True
+            self._flusher.watch(self)

@@ -1,0 +1,245 @@
+"""Who is here: people, not sockets; and whose nick is whose.
+
+A member has one nick a room, however many connections. It leaves when the last of them
+has been gone for the leave grace, so that a reload or a lost network is no departure.
+Its nick stays reserved for a while after that. Nothing here touches the log: what is
+announced may be lost, and a restart relearns the reservations of those who spoke lately.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from itertools import islice
+from math import inf
+from threading import Condition, Thread
+from time import monotonic, sleep
+
+from chat.identity import free_nick, guest_nick, looks
+from chat.protocol import ErrorCode, Event, IsTyping, Joined, Left, Member, Refused, Renamed
+
+_logger = logging.getLogger(__name__)
+
+_ANNOUNCE_EVERY_S = 0.05  # a crowd that comes at once is announced in one piece
+_RESERVATIONS_LIMIT = 2000  # looks remembered a room; the oldest go first
+
+#: Tells a room what happened in it, in order. On the presence thread.
+Announce = Callable[[str, Sequence[Event]], None]
+
+#: Gives who used which nick in a room lately, and how many seconds ago.
+RecentNicks = Callable[[str], Sequence[tuple[Member, float]]]
+
+
+class _Person:
+    """Be a member in a room."""
+
+    __slots__ = ("connections", "leaves_at", "nick")
+
+    def __init__(self, nick: str) -> None:
+        self.nick = nick
+        self.connections = 1
+        self.leaves_at = inf  # monotonic seconds; finite without a connection
+
+
+class _Room:
+    """Be who is in one room and whose nick is whose there."""
+
+    def __init__(self) -> None:
+        self.people: dict[str, _Person] = {}  # by member's id
+        self.owners: dict[str, tuple[str, float]] = {}  # look: member's id, reserved until
+        self.news: list[Event] = []
+
+    def taken(self, nick: str, member_id: str, now: float) -> bool:
+        return any(
+            owner != member_id and until > now
+            for owner, until in (self.owners.get(look, ("", 0.0)) for look in looks(nick))
+        )
+
+    def reserve(self, nick: str, member_id: str, until: float) -> None:
+        for look in looks(nick):
+            self.owners.pop(look, None)  # the newest last
+            self.owners[look] = (member_id, until)
+        excess = len(self.owners) - _RESERVATIONS_LIMIT
+        if excess > 0:
+            absent = (look for look, (_, until) in self.owners.items() if until < inf)
+            for look in tuple(islice(absent, excess)):
+                del self.owners[look]
+
+    def is_idle(self, now: float) -> bool:
+        return not self.people and all(until <= now for _, until in self.owners.values())
+
+
+class Presence:
+    """Know who is in the rooms of this worker."""
+
+    def __init__(
+        self,
+        announce: Announce,
+        recent_nicks: RecentNicks,
+        *,
+        leave_grace_s: float,
+        nick_reservation_s: float,
+        now_s: Callable[[], float] = monotonic,
+    ) -> None:
+        self._announce = announce
+        self._recent_nicks = recent_nicks
+        self._leave_grace_s = leave_grace_s
+        self._nick_reservation_s = nick_reservation_s
+        self._now_s = now_s
+        # Guards everything below; tells the presence thread of news.
+        self._changed = Condition()
+        self._rooms: dict[str, _Room] = {}
+        self._newsworthy: set[str] = set()  # rooms with news
+        # When, room, and the member's id; or none, for the room's last reservation.
+        self._departures: list[tuple[float, str, str]] = []
+        self._thread: Thread | None = None
+
+    def join(self, room: str, member_id: str, nick: str | None) -> Member:
+        """Let a member in with one more connection, and take the nick for it.
+
+        Without a nick it keeps the one it has, or gets a guest's. Raises Refused
+        (`nick_taken`) when the nick looks like one that is another member's.
+        """
+        with self._changed:
+            known = room in self._rooms
+        recent = () if known else self._recent_nicks(room)  # reads the log: not under the lock
+        with self._changed:
+            entry = self._rooms.get(room)
+            if entry is None:
+                entry = self._rooms[room] = self._remembering(recent)
+            person = entry.people.get(member_id)
+            nick = nick or (person.nick if person else self._guest_nick(entry, member_id))
+            self._claim(entry, member_id, nick)
+            if person is None:
+                entry.people[member_id] = _Person(nick)
+                self._tell(room, Joined(Member(member_id, nick)))
+            else:
+                person.connections += 1
+                person.leaves_at = inf
+                self._rename(room, member_id, person, nick)
+            return Member(member_id, nick)
+
+    def leave(self, room: str, member_id: str) -> None:
+        """Let one connection of a member go; the last one starts the leave grace."""
+        with self._changed:
+            person = self._rooms[room].people[member_id]
+            person.connections -= 1
+            if person.connections == 0:
+                person.leaves_at = self._now_s() + self._leave_grace_s
+                heappush(self._departures, (person.leaves_at, room, member_id))
+                self._wake()
+
+    def rename(self, room: str, member_id: str, nick: str) -> None:
+        """Give a member another nick. Raises Refused (`nick_taken`)."""
+        with self._changed:
+            entry = self._rooms[room]
+            self._claim(entry, member_id, nick)
+            self._rename(room, member_id, entry.people[member_id], nick)
+
+    def typing(self, room: str, member_id: str) -> None:
+        """Tell the others that a member is writing."""
+        with self._changed:
+            event = IsTyping(Member(member_id, self._rooms[room].people[member_id].nick))
+            if event not in self._rooms[room].news:
+                self._tell(room, event)
+
+    def member(self, room: str, member_id: str) -> Member:
+        """Give a member that has a connection in the room, with its nick of now."""
+        with self._changed:
+            return Member(member_id, self._rooms[room].people[member_id].nick)
+
+    def members(self, room: str) -> list[Member]:
+        """List who is in a room, in the order of arrival."""
+        with self._changed:
+            entry = self._rooms.get(room)
+            people = entry.people.items() if entry else ()
+            return [Member(member_id, person.nick) for member_id, person in people]
+
+    # --- with the lock held ----------------------------------------------------------
+
+    def _remembering(self, recent: Sequence[tuple[Member, float]]) -> _Room:
+        """Make a room in which those who spoke lately keep their nicks."""
+        entry, now = _Room(), self._now_s()
+        for member, ago_s in recent:
+            entry.reserve(member.nick, member.id, now + self._nick_reservation_s - ago_s)
+        return entry
+
+    def _guest_nick(self, entry: _Room, member_id: str) -> str:
+        nick, now = guest_nick(), self._now_s()
+        if entry.taken(nick, member_id, now):
+            return free_nick(nick, lambda other: entry.taken(other, member_id, now))
+        return nick
+
+    def _claim(self, entry: _Room, member_id: str, nick: str) -> None:
+        now = self._now_s()
+        if entry.taken(nick, member_id, now):
+            raise Refused(
+                ErrorCode.NICK_TAKEN,
+                "Somebody here has this nick, or one that looks like it.",
+                suggest=free_nick(nick, lambda other: entry.taken(other, member_id, now)),
+            )
+        entry.reserve(nick, member_id, inf)
+
+    def _rename(self, room: str, member_id: str, person: _Person, nick: str) -> None:
+        was, person.nick = person.nick, nick
+        if was != nick:
+            if looks(was) != looks(nick):
+                until = self._now_s() + self._nick_reservation_s
+                self._rooms[room].reserve(was, member_id, until)
+                self._rooms[room].reserve(nick, member_id, inf)  # they may share a look
+            self._tell(room, Renamed(Member(member_id, nick), was))
+
+    def _tell(self, room: str, event: Event) -> None:
+        self._rooms[room].news.append(event)
+        self._newsworthy.add(room)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name="presence", daemon=True)
+            self._thread.start()
+        self._changed.notify()
+
+    # --- on the presence thread --------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._let_go()
+                while not self._newsworthy:
+                    self._changed.wait(self._next_departure_s())
+                    self._let_go()
+                news = [(room, self._rooms[room].news) for room in self._newsworthy]
+                for room in self._newsworthy:
+                    self._rooms[room].news = []
+                self._newsworthy.clear()
+            for room, events in news:
+                try:
+                    self._announce(room, events)
+                except Exception:
+                    _logger.exception("presence: news of room %s not told", room)
+            sleep(_ANNOUNCE_EVERY_S)  # gathers what comes meanwhile
+
+    def _next_departure_s(self) -> float | None:
+        return max(0.0, self._departures[0][0] - self._now_s()) if self._departures else None
+
+    def _let_go(self) -> None:
+        """Tell who has been without a connection for the leave grace; forget empty rooms."""
+        now = self._now_s()
+        while self._departures and self._departures[0][0] <= now:
+            leaves_at, room, member_id = heappop(self._departures)
+            entry = self._rooms.get(room)
+            if entry is None:
+                continue
+            person = entry.people.get(member_id)
+            if person is not None and person.leaves_at == leaves_at:
+                del entry.people[member_id]
+                reserved_until = now + self._nick_reservation_s
+                entry.reserve(person.nick, member_id, reserved_until)
+                heappush(self._departures, (reserved_until, room, ""))
+                if entry.people:
+                    self._tell(room, Left(Member(member_id, person.nick)))
+            if entry.is_idle(now):
+                del self._rooms[room]
+                self._newsworthy.discard(room)

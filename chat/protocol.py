@@ -1,0 +1,259 @@
+"""The wire protocol, version 1: commands, events and codes. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import IntEnum, StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+VERSION = 1
+TEXT_LIMIT = 2000  # characters of a message, after trimming
+FRAME_LIMIT = 16 * 1024  # bytes of one incoming WebSocket message
+REPLAY_LIMIT = 500  # messages a resume may have missed
+WELCOME_MESSAGES = 50  # messages shown to whoever does not resume
+
+_SEQ_MAX = 2**53 - 1  # what JavaScript counts exactly
+
+
+class ErrorCode(StrEnum):
+    """Name what was wrong with a command; the connection stays."""
+
+    BAD_JSON = "bad_json"
+    BAD_COMMAND = "bad_command"
+    JOIN_FIRST = "join_first"
+    ALREADY_JOINED = "already_joined"
+    NICK_INVALID = "nick_invalid"
+    NICK_TAKEN = "nick_taken"
+    ROOM_INVALID = "room_invalid"
+    TEXT_EMPTY = "text_empty"
+    TEXT_TOO_LONG = "text_too_long"
+    RATE_LIMITED = "rate_limited"
+    STORAGE_UNAVAILABLE = "storage_unavailable"
+    BANNED = "banned"
+    MUTED = "muted"
+
+
+class CloseCode(IntEnum):
+    """Say why a connection ends (RFC 6455, section 7.4)."""
+
+    NORMAL = 1000
+    GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
+    UNSUPPORTED = 1003
+    INVALID_TEXT = 1007
+    ABUSE = 1008
+    TOO_BIG = 1009
+    RESTARTING = 1012
+    FULL = 1013
+    REMOVED = 4003
+    TOO_SLOW = 4008
+
+
+class Refused(Exception):
+    """Turn a command down, for a reason that its sender is told."""
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        detail: str,
+        *,
+        retry_after: float | None = None,
+        suggest: str | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.retry_after = retry_after
+        self.suggest = suggest
+
+
+# --- commands: browser → server ---------------------------------------------------
+
+
+class Seen(Struct, frozen=True):
+    """Name the last message that a returning connection saw."""
+
+    epoch: Annotated[str, Meta(max_length=64)]
+    seq: Annotated[int, Meta(ge=0, le=_SEQ_MAX)]
+
+
+class Command(Struct, frozen=True, tag_field="type"):
+    """Be asked by a browser."""
+
+
+class Join(Command, frozen=True, tag="join"):
+    """Enter a room, or come back to it after `after`."""
+
+    room: str = "general"
+    nick: str | None = None
+    key: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{22,128}\Z")] | None = None
+    after: Seen | None = None
+
+
+class Post(Command, frozen=True, tag="post"):
+    """Say something; `id` makes a repetition harmless."""
+
+    id: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
+    text: str
+
+
+class Rename(Command, frozen=True, tag="rename"):
+    """Take another nick."""
+
+    nick: str
+
+
+class Typing(Command, frozen=True, tag="typing"):
+    """Be writing something."""
+
+
+class History(Command, frozen=True, tag="history"):
+    """Ask for the messages before a seq."""
+
+    before: Annotated[int, Meta(ge=1, le=_SEQ_MAX)]
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+
+
+class Ping(Command, frozen=True, tag="ping"):
+    """Ask whether the server still hears."""
+
+
+AnyCommand = Join | Post | Rename | Typing | History | Ping
+
+_decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
+_any_json = msgspec.json.Decoder()
+
+
+def decode_command(text: str) -> AnyCommand:
+    """Parse one text message into a command.
+
+    Raises Refused: `bad_json` for what is not JSON, `bad_command` for the rest.
+    """
+    try:
+        return _decoder.decode(text)
+    except (msgspec.ValidationError, RecursionError) as error:
+        # msgspec stops at the first wrong type: what comes after may not be JSON at all.
+        try:
+            _any_json.decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            raise Refused(ErrorCode.BAD_JSON, "That is not JSON.") from None
+        raise Refused(ErrorCode.BAD_COMMAND, f"{error}.") from None
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        raise Refused(ErrorCode.BAD_JSON, "That is not JSON.") from None
+
+
+def clean_text(text: str) -> str:
+    """Trim a message's text.
+
+    Raises Refused: `text_empty` when nothing can be seen, `text_too_long` over TEXT_LIMIT.
+    """
+    text = text.strip()
+    if not any(character.isprintable() and not character.isspace() for character in text):
+        raise Refused(ErrorCode.TEXT_EMPTY, "Write something first.")
+    if len(text) > TEXT_LIMIT:
+        raise Refused(ErrorCode.TEXT_TOO_LONG, f"{len(text)} characters; {TEXT_LIMIT} are allowed.")
+    return text
+
+
+# --- events: server → browser -----------------------------------------------------
+
+
+class Member(Struct, frozen=True):
+    """Be somebody in a room: a public id and the nick shown."""
+
+    id: str
+    nick: str
+
+
+class Event(Struct, frozen=True, tag_field="type"):
+    """Be told by the server."""
+
+
+class Message(Event, frozen=True, tag="message"):
+    """Carry what somebody posted and the log keeps; `at` is RFC 3339, UTC."""
+
+    seq: int
+    id: str
+    member: Member
+    text: str
+    at: str
+
+
+class Limits(Struct, frozen=True):
+    """Tell the page what the server allows and keeps."""
+
+    retention_messages: int
+    text: int = TEXT_LIMIT
+    frame: int = FRAME_LIMIT
+
+
+class Welcome(Event, frozen=True, kw_only=True, tag="welcome"):
+    """Answer a join."""
+
+    protocol: int = VERSION
+    room: str
+    epoch: str
+    seq: int
+    member: Member
+    key: str
+    members: list[Member]
+    messages: Sequence[Message]
+    more: bool
+    resumed: bool
+    limits: Limits
+
+
+class Joined(Event, frozen=True, tag="joined"):
+    """Tell that somebody came."""
+
+    member: Member
+
+
+class Left(Event, frozen=True, tag="left"):
+    """Tell that somebody is gone for longer than the leave grace."""
+
+    member: Member
+
+
+class Renamed(Event, frozen=True, tag="renamed"):
+    """Tell that somebody has another nick; `was` is the one before."""
+
+    member: Member
+    was: str
+
+
+class IsTyping(Event, frozen=True, tag="typing"):
+    """Tell that somebody is writing."""
+
+    member: Member
+
+
+class Older(Event, frozen=True, tag="history"):
+    """Answer a history command, oldest first."""
+
+    messages: Sequence[Message]
+    more: bool
+
+
+class Pong(Event, frozen=True, tag="pong"):
+    """Answer a ping command."""
+
+
+class Error(Event, frozen=True, tag="error", omit_defaults=True):
+    """Tell why a command was refused; `id` names the post."""
+
+    code: ErrorCode
+    detail: str
+    id: str | None = None
+    retry_after: float | None = None
+    suggest: str | None = None
+
+
+def rfc3339(unix_ms: int) -> str:
+    """Write a time, milliseconds since 1970, as RFC 3339 in UTC."""
+    moment = datetime.fromtimestamp(unix_ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,167 @@
+"""The process around the application: gunicorn's settings, its limits, start and stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from threading import Thread
+from types import FrameType
+from typing import Any
+
+from babel.support import Translations
+
+from chat.config import SettingError, Settings, read_settings, refuse_several_workers
+
+_RESERVE = 24  # threads that WebSockets may not take: pages and /status always answer
+_SPARE_FILES = 128  # descriptors for everything that is not a WebSocket
+_GRACEFUL_S = 10  # a stop takes well under a second: this is for a process that hangs
+
+# Seconds. With the default of 5 ms, threads that all have a little to do spend far more
+# on handing the GIL around than on their work.
+_SWITCH_INTERVAL_S = 0.05
+
+
+def gunicorn_settings() -> dict[str, Any]:
+    """Give gunicorn's settings, hooks included; end the process for a wrong one of ours."""
+    try:
+        settings = read_settings()
+    except SettingError as error:
+        raise SystemExit(f"Tchat: {error}") from None
+    threads = _affordable(settings.chat_max_connections) + _RESERVE
+    return {
+        "bind": f"{settings.host}:{settings.port}",
+        "worker_class": "gthread",
+        # A file's value beats WEB_CONCURRENCY, which platforms set by themselves.
+        "workers": 1,
+        "threads": threads,
+        # What gunicorn accepts must exceed its threads, or /status waits for a WebSocket.
+        "worker_connections": threads + 1000,
+        "max_requests": 0,  # it would count WebSockets, and end them all
+        "graceful_timeout": _GRACEFUL_S,
+        "control_socket_disable": True,
+        "on_starting": lambda server: _check(server, settings),
+        "when_ready": lambda server: server.log.info(start_sentence(server.address[0])),
+        "post_worker_init": prepare_worker,
+    }
+
+
+def _affordable(connections: int) -> int:
+    """Raise the limit of open files, and give the connections that the limits allow."""
+    if sys.platform == "win32":
+        return connections
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _SPARE_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        connections = min(connections, soft - _SPARE_FILES)
+    # A small platform allows a few hundred processes and threads altogether.
+    tasks, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    if tasks != resource.RLIM_INFINITY:
+        connections = min(connections, tasks - 2 * _RESERVE)
+    return max(1, connections)
+
+
+def _check(server: Any, settings: Settings) -> None:
+    """Refuse what the command line made wrong; on_starting of gunicorn."""
+    cfg = server.cfg
+    try:
+        refuse_several_workers(cfg.workers)
+        if cfg.worker_class_str != "gthread":
+            raise SettingError(f"worker class {cfg.worker_class_str!r}: only gthread is allowed")
+        if cfg.threads <= _RESERVE:
+            raise SettingError(f"--threads {cfg.threads}: more than {_RESERVE} are needed")
+        if cfg.is_ssl:
+            raise SettingError("TLS is for a reverse proxy in front: leave --certfile out")
+    except SettingError as error:
+        raise SystemExit(f"Tchat: {error}") from None
+    if settings.web_concurrency > 1:
+        server.log.warning(
+            "WEB_CONCURRENCY=%d is overruled: one worker, because without Redis several would "
+            "split every room",
+            settings.web_concurrency,
+        )
+    if cfg.threads - _RESERVE < settings.chat_max_connections:
+        server.log.warning(
+            "CHAT_MAX_CONNECTIONS=%d is lowered to %d: the limits of this machine or --threads "
+            "allow no more",
+            settings.chat_max_connections,
+            cfg.threads - _RESERVE,
+        )
+
+
+def prepare_worker(worker: Any) -> None:
+    """Make a worker's threads cheap and its end quick; post_worker_init of gunicorn."""
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    chat = worker.wsgi.extensions["chat"]
+    chat.admission.limit = min(chat.admission.limit, worker.cfg.threads - _RESERVE)
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        # Not in the signal handler itself: it may have interrupted who holds a lock.
+        Thread(target=chat.hub.stop, name="stop").start()
+        worker.handle_exit(signum, frame)
+
+    # Only here is early enough: a worker that has begun to stop waits for its sockets.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, stop)
+
+
+def start_sentence(address: tuple[str, int] | str) -> str:
+    """Say where the chat can be opened: in English where the locale is, else in French."""
+    if isinstance(address, str):  # a Unix socket
+        url = address
+    else:
+        host, port = address[:2]
+        local = host in ("127.0.0.1", "0.0.0.0", "::1", "::", "")  # noqa: S104 - only compared
+        url = f"http://{'localhost' if local else host}:{port}"
+    locale = next(
+        (os.environ[n] for n in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(n)), ""
+    )
+    language = "en" if locale.lower().startswith("en") else "fr"
+    translations = Translations.load(Path(__file__).parent / "translations", [language])
+    return translations.gettext("Server started on {url}").format(url=url)
+
+
+def serve() -> None:
+    """Serve until stopped: under gunicorn where there is fork, else under Werkzeug."""
+    if hasattr(os, "fork"):
+        _serve_with_gunicorn()
+    else:
+        _serve_with_werkzeug()
+
+
+def _serve_with_gunicorn() -> None:
+    from gunicorn.app.base import BaseApplication
+
+    class Server(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            for name, value in gunicorn_settings().items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            from wsgi import app
+
+            return app
+
+    Server().run()
+
+
+def _serve_with_werkzeug() -> None:
+    import atexit
+    from datetime import datetime
+
+    from werkzeug.serving import make_server
+
+    from wsgi import app
+
+    settings: Settings = app.extensions["chat"].settings
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    server = make_server(settings.host, settings.port, app, threaded=True)
+    atexit.register(app.extensions["chat"].hub.stop)
+    now = datetime.now().astimezone().strftime("[%Y-%m-%d %H:%M:%S %z]")
+    print(now, start_sentence((settings.host, settings.port)), flush=True)
+    server.serve_forever()

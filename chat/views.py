@@ -1,0 +1,98 @@
+"""The pages and what machines ask: `/`, `/r/<room>`, `/status`, `/healthz`, `/metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from flask import Blueprint, Response, abort, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+from chat import identity
+from chat.hub import Hub
+from chat.log import MessageLog, StorageUnavailable
+from chat.protocol import Refused
+from chat.registry import Registry
+from chat.ws import Admission
+
+_HOME = "general"
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def create_views(hub: Hub, log: MessageLog, registry: Registry, admission: Admission) -> Blueprint:
+    """Make the blueprint of everything but the WebSocket."""
+    blueprint = Blueprint("chat", __name__)
+    metrics = _metrics(registry, admission)
+
+    @blueprint.get("/")
+    def home() -> str:
+        return render_template("index.html", room=_HOME)
+
+    @blueprint.get("/r/<room>")
+    def room(room: str) -> ResponseReturnValue:
+        form = identity.room_form(room)
+        try:
+            identity.clean_room(form)
+        except Refused:
+            abort(404)
+        if form == _HOME:
+            return redirect(url_for("chat.home"), 308)
+        if form != room:
+            return redirect(url_for("chat.room", room=form), 308)
+        return render_template("index.html", room=room)
+
+    @blueprint.get("/status")
+    def status() -> dict[str, object]:
+        return {
+            "connected_users": registry.connected_users(),
+            "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "full": admission.full,
+        }
+
+    @blueprint.get("/healthz")
+    def healthz() -> tuple[str, int]:
+        if hub.stopping:
+            return "stopping\n", 503
+        try:
+            log.check()
+        except StorageUnavailable as problem:
+            return f"{problem}\n", 503
+        return "ok\n", 200
+
+    @blueprint.get("/metrics")
+    def metrics_page() -> Response:
+        return Response(generate_latest(metrics), content_type=CONTENT_TYPE_LATEST)
+
+    @blueprint.after_app_request
+    def harden(response: Response) -> Response:
+        """Load nothing from elsewhere, be framed by nobody, tell nobody where one comes from."""
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    return blueprint
+
+
+def _metrics(registry: Registry, admission: Admission) -> CollectorRegistry:
+    collectors = CollectorRegistry()
+
+    def gauge(name: str, meaning: str, value: Callable[[], float]) -> None:
+        Gauge(f"tchat_{name}", meaning, registry=collectors).set_function(value)
+
+    gauge("connected_users", "Members, and connections not joined yet", registry.connected_users)
+    gauge("connections", "Open WebSockets", lambda: len(registry.connections()))
+    gauge("connections_max", "WebSockets admitted at most", lambda: admission.limit)
+    gauge("rooms", "Rooms with a connection here", lambda: len(registry.rooms()))
+    return collectors

@@ -1,0 +1,87 @@
+#!/bin/sh
+# Make sure of one thing that pip cannot install.
+#
+#   tools/need.sh python | venv | chromium | node | binutils | libpython
+#
+# It looks first; then installs Debian's package where apt-get may be used without asking
+# (root, or sudo that wants no password); else it says in one line what is missing, and
+# fails. It never asks a question, so that nothing hangs where nobody is there to answer.
+set -eu
+
+python=${PYTHON:-python3}
+
+missing() {
+    echo "Missing: $1" >&2
+    exit 1
+}
+
+apt_install() {
+    command -v apt-get >/dev/null || return 1
+    if [ "$(id -u)" = 0 ]; then
+        as_root=
+    elif sudo -n true 2>/dev/null; then
+        as_root='sudo -n'
+    else
+        return 1
+    fi
+    echo "Installing $1 with apt-get."
+    install="$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
+        --no-install-recommends -o DPkg::Lock::Timeout=120"
+    # Package lists may be absent (a fresh image) or old: refresh them only when needed.
+    $install "$1" </dev/null >/dev/null 2>&1 ||
+        { $as_root apt-get update -qq </dev/null >/dev/null 2>&1 &&
+            $install "$1" </dev/null >/dev/null 2>&1; }
+}
+
+have_python() { "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+have_venv() { "$python" -c 'import ensurepip, venv' 2>/dev/null; }
+
+have_chromium() {
+    # The names that tests/browser looks for, too.
+    command -v chromium || command -v chromium-browser || command -v google-chrome
+} >/dev/null
+
+have_node() {
+    node -e 'process.exit(Number(parseInt(process.versions.node) < 18))' 2>/dev/null
+}
+
+have_binutils() { [ "$(uname)" != Linux ] || command -v objdump >/dev/null; }
+
+have_libpython() {
+    .venv/bin/python -c 'from PyInstaller.depend.bindepend import get_python_library_path as path
+import sys; sys.exit(path() is None)' 2>/dev/null
+}
+
+python_series() { "$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])'; }
+
+case $1 in
+python)
+    have_python || missing "Python 3.11 or newer ('$python' is not); name it: make PYTHON=python3.12"
+    ;;
+venv)
+    have_venv || { apt_install "$(python_series)-venv" && have_venv; } ||
+        missing "Python's venv and ensurepip modules (Debian: apt-get install $(python_series)-venv)"
+    ;;
+chromium)
+    have_chromium || { apt_install chromium && have_chromium; } || {
+        echo "Installing Playwright's Chromium."
+        .venv/bin/python -m playwright install chromium </dev/null >/dev/null 2>&1
+    } || missing "Chromium, for the browser tests (Debian: apt-get install chromium)"
+    ;;
+node)
+    have_node || { apt_install nodejs && have_node; } ||
+        missing "Node.js 18 or newer, for tests/js (Debian: apt-get install nodejs)"
+    ;;
+binutils)
+    have_binutils || { apt_install binutils && have_binutils; } ||
+        missing "objdump and objcopy, for the binary (Debian: apt-get install binutils)"
+    ;;
+libpython)
+    have_libpython || { apt_install "lib$(python_series)" && have_libpython; } ||
+        missing "Python's shared library, for the binary (Debian: apt-get install lib$(python_series))"
+    ;;
+*)
+    missing "a rule in tools/need.sh for '$1'"
+    ;;
+esac
