@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,4 +57,6 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     app.extensions["chat"] = Chat(settings, hub, admission)
+    # For `flask run`; under gunicorn this would be too late (chat/serving.py).
+    atexit.register(hub.stop)
     return app

@@ -151,7 +151,6 @@ def _serve_with_gunicorn() -> None:
 
 
 def _serve_with_werkzeug() -> None:
-    import atexit
     from datetime import datetime
 
     from werkzeug.serving import make_server
@@ -161,7 +160,6 @@ def _serve_with_werkzeug() -> None:
     settings: Settings = app.extensions["chat"].settings
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     server = make_server(settings.host, settings.port, app, threaded=True)
-    atexit.register(app.extensions["chat"].hub.stop)
     now = datetime.now().astimezone().strftime("[%Y-%m-%d %H:%M:%S %z]")
     print(now, start_sentence((settings.host, settings.port)), flush=True)
     server.serve_forever()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chat.log import LogError
 
+_MAGIC = b"SQLite format 3\0"
 _APPLICATION_ID = 0x54636861  # "Tcha": tells our file from any other program's
 
 # One script a version: number n takes a file from `PRAGMA user_version` n to n + 1.
@@ -44,7 +45,10 @@ def open_or_create(path: Path) -> str:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # People's conversations: for the server's own user only.
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "rb") as file:
+            # SQLite takes a file of a few bytes for an empty one, and would write over it.
+            if file.read(len(_MAGIC)) not in (b"", _MAGIC):
+                raise LogError(f"the file {path} is no SQLite database")
         with closing(sqlite3.connect(path, timeout=10.0, isolation_level=None)) as database:
             return _migrate(database, path)
     except (OSError, sqlite3.Error) as error:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, Full, LifoQueue, Queue
 from threading import Lock, Thread
@@ -78,12 +78,17 @@ class SQLiteLog:
             raise StorageUnavailable("too many posts wait for the disk") from None
 
     def close(self) -> None:
-        """Commit what is queued and stop the writer."""
+        """Commit what is queued and stop the writer; the one file then holds everything."""
         with self._lock:
             self._closed, writer = True, self._writer
         if writer is not None:
             self._queue.put(None)
             writer.join()
+        # SQLite folds the WAL into the file when its last connection closes.
+        with suppress(Empty):
+            while True:
+                if database := self._readers.get_nowait():
+                    database.close()
 
     # --- reading --------------------------------------------------------------------
 
@@ -111,7 +116,7 @@ class SQLiteLog:
     def check(self) -> None:
         """Raise StorageUnavailable unless the log can be read and its writer runs."""
         with self._lock:
-            if self._closed or (self._writer is not None and not self._writer.is_alive()):
+            if self._writer is not None and not self._writer.is_alive():
                 raise StorageUnavailable("the log's writer has stopped")
         with self._reader() as database:
             sql.head(database, "")
@@ -119,6 +124,8 @@ class SQLiteLog:
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
         """Lend one of the reading connections."""
+        if self._closed:
+            raise StorageUnavailable("the log is closed")
         try:
             database = self._readers.get(timeout=_READER_WAIT_S)
         except Empty:

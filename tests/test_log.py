@@ -1,0 +1,278 @@
+"""The SQLite log, on real files."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from queue import Queue
+
+import pytest
+
+from chat.log import Draft, LogError, StorageUnavailable
+from chat.log.sqlite import SQLiteLog
+from chat.protocol import Member, Message
+
+WAIT_S = 10.0
+ANN = Member("ann", "Ann")
+BOB = Member("bob", "Bob")
+
+
+class Recorder:
+    """Hear what a log commits and answers, in order."""
+
+    def __init__(self) -> None:
+        self.batches: Queue[tuple[str, list[Message]]] = Queue()
+        self.answers: Queue[Message | StorageUnavailable] = Queue()
+        self.polls: Queue[None] = Queue()
+
+    def tail(self, room: str, messages: Sequence[Message]) -> None:
+        self.batches.put((room, list(messages)))
+
+    def poll(self) -> bool:
+        self.polls.put(None)
+        return True
+
+    def committed(self) -> tuple[str, list[Message]]:
+        return self.batches.get(timeout=WAIT_S)
+
+    def answer(self) -> Message | StorageUnavailable:
+        return self.answers.get(timeout=WAIT_S)
+
+
+@pytest.fixture
+def heard() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tchat.db"
+
+
+@pytest.fixture
+def open_log(path: Path) -> Iterator[Callable[..., SQLiteLog]]:
+    logs: list[SQLiteLog] = []
+
+    def make(retention_messages: int = 100_000) -> SQLiteLog:
+        logs.append(
+            SQLiteLog(path, retention_messages=retention_messages, now_ms=lambda: 1_700_000_000_000)
+        )
+        return logs[-1]
+
+    yield make
+    for log in logs:
+        log.close()
+
+
+def draft(number: int | str, member: Member = ANN, room: str = "general") -> Draft:
+    return Draft(room, f"id-{number}", member, f"text {number}")
+
+
+def post(log: SQLiteLog, heard: Recorder, *drafts: Draft) -> list[Message]:
+    """Append drafts and wait until as many are committed."""
+    for item in drafts:
+        log.append(item, heard.answers.put)
+    messages: list[Message] = []
+    while len(messages) < len(drafts):
+        messages += heard.committed()[1]
+    return messages
+
+
+def test_messages_are_numbered_from_one_without_gaps_in_each_room(
+    open_log: Callable[..., SQLiteLog], heard: Recorder
+) -> None:
+    log = open_log()
+    log.start(heard.tail, heard.poll)
+    general = post(log, heard, *(draft(n) for n in range(5)))
+    other = post(log, heard, *(draft(n, BOB, "other") for n in range(3)))
+    assert [message.seq for message in general] == [1, 2, 3, 4, 5]
+    assert [message.seq for message in other] == [1, 2, 3]
+    assert log.after("general", 0, 100) == general
+    assert general[0].at == "2023-11-14T22:13:20.000Z"
+
+
+def test_everything_that_waits_is_committed_at_once_and_in_order(
+    open_log: Callable[..., SQLiteLog], heard: Recorder
+) -> None:
+    log = open_log()
+    for number in range(300):
+        log.append(draft(number), heard.answers.put)
+    log.start(heard.tail, heard.poll)  # they all waited for it
+    room, messages = heard.committed()
+    assert room == "general"
+    assert [message.id for message in messages] == [f"id-{number}" for number in range(300)]
+
+
+def test_repeated_id_is_answered_with_the_original(
+    open_log: Callable[..., SQLiteLog], heard: Recorder
+) -> None:
+    log = open_log()
+    log.append(draft(1), heard.answers.put)
+    log.append(Draft("general", "id-1", Member("ann", "Renamed"), "other"), heard.answers.put)
+    log.append(draft(1, BOB), heard.answers.put)
+    log.append(draft(1, ANN, "elsewhere"), heard.answers.put)
+    log.start(heard.tail, heard.poll)
+    _, general = heard.committed()
+    _, elsewhere = heard.committed()
+    assert [(m.seq, m.member, m.text) for m in general] == [(1, ANN, "text 1"), (2, BOB, "text 1")]
+    assert [m.seq for m in elsewhere] == [1]
+    assert heard.answer() == general[0]
+    log.append(draft(1), heard.answers.put)
+    assert heard.answer() == general[0]
+
+
+def test_reopened_file_is_the_same_log(
+    open_log: Callable[..., SQLiteLog], heard: Recorder, path: Path
+) -> None:
+    first = open_log()
+    first.start(heard.tail, heard.poll)
+    before = post(first, heard, draft(1), draft(2))
+    first.close()
+    again = open_log()
+    again.start(heard.tail, heard.poll)
+    assert again.epoch == first.epoch
+    assert again.after("general", 0, 10) == before
+    again.append(draft(2), heard.answers.put)
+    assert heard.answer() == before[1]
+    assert [message.seq for message in post(again, heard, draft(3))] == [3]
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_replaced_file_is_another_log(open_log: Callable[..., SQLiteLog], path: Path) -> None:
+    first = open_log()
+    first.close()
+    path.unlink()
+    assert open_log().epoch != first.epoch
+
+
+def test_close_commits_what_is_queued_and_refuses_the_rest(
+    open_log: Callable[..., SQLiteLog], heard: Recorder
+) -> None:
+    log = open_log()
+    log.start(heard.tail, heard.poll)
+    for number in range(50):
+        log.append(draft(number), heard.answers.put)
+    log.close()
+    with pytest.raises(StorageUnavailable):
+        log.append(draft(99), heard.answers.put)
+    with pytest.raises(StorageUnavailable):
+        log.check()
+    assert len(open_log().after("general", 0, 100) or []) == 50
+
+
+def test_queue_has_a_limit(open_log: Callable[..., SQLiteLog], heard: Recorder) -> None:
+    log = open_log()  # not started: nothing leaves the queue
+    for number in range(10_000):
+        log.append(draft(number), heard.answers.put)
+    with pytest.raises(StorageUnavailable):
+        log.append(draft("more"), heard.answers.put)
+
+
+def test_retention_deletes_the_oldest_and_says_so(
+    open_log: Callable[..., SQLiteLog], heard: Recorder
+) -> None:
+    log = open_log(retention_messages=1000)
+    log.start(heard.tail, heard.poll)
+    post(log, heard, *(draft(number) for number in range(3100)))
+    kept = log.before("general", 2**53, 5000)
+    assert 1000 <= len(kept) < 3000
+    assert kept[-1].seq == 3100
+    oldest = kept[0].seq
+    assert log.after("general", oldest - 2, 10) is None
+    assert log.after("general", oldest - 1, 1) == kept[:1]
+
+
+def test_what_cannot_be_proved_to_follow_is_not_given(
+    open_log: Callable[..., SQLiteLog], heard: Recorder
+) -> None:
+    log = open_log()
+    log.start(heard.tail, heard.poll)
+    post(log, heard, draft(1))
+    assert log.after("general", 1, 10) == []
+    assert log.after("general", 2, 10) is None  # a seq that this log never gave
+    assert log.after("nobody-spoke-here", 0, 10) == []
+
+
+def test_locked_database_is_answered_and_the_next_post_is_stored(
+    open_log: Callable[..., SQLiteLog], heard: Recorder, path: Path
+) -> None:
+    log = open_log()
+    log.start(heard.tail, heard.poll)
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    log.append(draft(1), heard.answers.put)
+    assert isinstance(heard.answer(), StorageUnavailable)
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    assert [message.seq for message in post(log, heard, draft(1))] == [1]
+
+
+def test_tail_that_fails_stops_nothing(open_log: Callable[..., SQLiteLog], heard: Recorder) -> None:
+    log = open_log()
+
+    def tail(room: str, messages: Sequence[Message]) -> None:
+        heard.tail(room, messages)
+        raise RuntimeError("a bug in the tail")
+
+    log.start(tail, heard.poll)
+    assert [message.seq for message in post(log, heard, draft(1), draft(2))] == [1, 2]
+    log.check()
+
+
+def test_commit_of_another_process_is_noticed(
+    open_log: Callable[..., SQLiteLog], heard: Recorder
+) -> None:
+    log, elsewhere = open_log(), open_log()
+    log.start(heard.tail, heard.poll)
+    heard.polls.get(timeout=WAIT_S)
+    elsewhere.start(heard.tail, heard.poll)
+    heard.polls.get(timeout=WAIT_S)
+    post(elsewhere, heard, draft(1))
+    heard.polls.get(timeout=WAIT_S)
+    assert [message.seq for message in post(log, heard, draft(2))] == [2]
+
+
+def test_recent_nicks_are_those_of_who_posted_since(
+    open_log: Callable[..., SQLiteLog], heard: Recorder
+) -> None:
+    log = open_log()
+    log.start(heard.tail, heard.poll)
+    post(log, heard, draft(1), draft(2, BOB), draft(3, Member("ann", "Anna")))
+    now = 1_700_000_000_000
+    nicks = log.recent_nicks("general", now)
+    assert {member for member, _ in nicks} == {ANN, BOB, Member("ann", "Anna")}
+    assert log.recent_nicks("general", now + 1) == []
+
+
+@pytest.mark.parametrize("content", [b"not a database, but long enough to be one" * 50, b"x"])
+def test_file_that_is_no_database_is_refused_and_left_alone(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(LogError, match=r"tchat\.db"):
+        SQLiteLog(path, retention_messages=1000)
+    assert path.read_bytes() == content
+
+
+def test_database_of_another_program_is_refused_and_left_alone(path: Path) -> None:
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE theirs (x)")
+    other.close()
+    content = path.read_bytes()
+    with pytest.raises(LogError, match="another program"):
+        SQLiteLog(path, retention_messages=1000)
+    assert path.read_bytes() == content
+
+
+def test_newer_version_is_refused(open_log: Callable[..., SQLiteLog], path: Path) -> None:
+    open_log().close()
+    newer = sqlite3.connect(path)
+    newer.execute("PRAGMA user_version = 99")
+    newer.close()
+    with pytest.raises(LogError, match="version 99"):
+        open_log()
+
+
+def test_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LogError):
+        SQLiteLog(tmp_path / "file" / "tchat.db", retention_messages=1000)
