@@ -149,7 +149,7 @@ class Connection:
         with self._lock:
             held, self._held, self._held_bytes = self._held or [], None, 0
             self._position = position
-            self._outbox.send(welcome)
+            self._outbox.send(welcome, counted=False)
             for item in held:
                 if isinstance(item, Batch):
                     self._give(item)

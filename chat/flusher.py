@@ -35,17 +35,13 @@ class Flusher:
     """Watch the connections that wait for their socket or for the end of a close."""
 
     def __init__(self) -> None:
-        # Guards _started. What threads hand over goes through the deques, which are atomic.
+        # Guards _alarm. What threads hand over goes through the deques, which are atomic.
         self._lock = Lock()
-        self._started = False
+        self._alarm: socket.socket | None = None  # made with the thread: neither may be forked
         self._arriving: deque[Flushable] = deque()
         self._leaving: deque[tuple[Flushable, Event]] = deque()
-        self._alarm, self._alarmed = socket.socketpair()
-        self._alarm.setblocking(False)
-        self._alarmed.setblocking(False)
-        # Only the flusher's thread touches what follows.
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._alarmed, selectors.EVENT_READ)
+        # Only the flusher's thread touches what follows, once it runs.
+        self._selector: selectors.BaseSelector
         self._watched: dict[Flushable, bool] = {}  # connection: in the selector?
 
     def watch(self, connection: Flushable) -> None:
@@ -65,20 +61,23 @@ class Flusher:
 
     def _wake(self) -> None:
         with self._lock:
-            if not self._started:
-                self._started = True
-                Thread(target=self._run, name="flusher", daemon=True).start()
+            if self._alarm is None:
+                self._alarm, alarmed = socket.socketpair()
+                self._alarm.setblocking(False)
+                self._selector = selectors.DefaultSelector()
+                self._selector.register(alarmed, selectors.EVENT_READ)
+                Thread(target=self._run, args=(alarmed,), name="flusher", daemon=True).start()
         try:
             self._alarm.send(b"!")
         except BlockingIOError:
             return  # the buffer is full of alarms: one is enough
 
-    def _run(self) -> None:
+    def _run(self, alarmed: socket.socket) -> None:
         swept_at = monotonic()
         while True:
             for key, _ in self._selector.select(_SWEEP_S if self._watched else None):
                 if key.data is None:
-                    self._alarmed.recv(4096)
+                    alarmed.recv(4096)
                 else:
                     key.data.flush()
                     self._settle(key.data)

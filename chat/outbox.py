@@ -30,6 +30,7 @@ class Outbox:
         self._lock = Lock()
         self._waiting: deque[bytes] = deque()
         self._size = 0  # bytes in _waiting
+        self._allowance = 0  # bytes above the limit, until nothing waits
         self._sent = 0  # bytes of _waiting[0] that the kernel has taken
         self._progress_at = 0.0  # monotonic seconds: when it last took some of them
         self._closing_since: float | None = None  # monotonic seconds
@@ -42,12 +43,17 @@ class Outbox:
         """Tell whether nothing more will be sent."""
         return self._closing_since is not None
 
-    def send(self, data: bytes) -> None:
-        """Send whole frames, or keep what the socket does not take; too much closes it (4008)."""
+    def send(self, data: bytes, *, counted: bool = True) -> None:
+        """Send whole frames, or keep what the socket does not take; too much closes it (4008).
+
+        What was asked for as one piece, and is bounded by the protocol, is not `counted`: a
+        resume that is larger than the outbox would otherwise end in a close each time.
+        """
         with self._lock:
             if self._closing_since is not None:
                 return
             if not self._waiting:
+                self._allowance = 0
                 sent = self._send(data)
                 if self._cut or sent == len(data):
                     return
@@ -55,7 +61,8 @@ class Outbox:
                 self._progress_at = monotonic()
             self._waiting.append(data)
             self._size += len(data)
-            if self._size - self._sent > self._limit_bytes:
+            self._allowance += 0 if counted else len(data)
+            if self._size - self._sent > self._limit_bytes + self._allowance:
                 self._close(CloseCode.TOO_SLOW, "too slow: come back")
             self._watch()
 

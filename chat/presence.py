@@ -22,6 +22,7 @@ from chat.protocol import ErrorCode, Event, IsTyping, Joined, Left, Member, Refu
 _logger = logging.getLogger(__name__)
 
 _ANNOUNCE_EVERY_S = 0.05  # a crowd that comes at once is announced in one piece
+_ROOMS_LIMIT = 10_000  # rooms remembered for their reservations
 _RESERVATIONS_LIMIT = 2000  # looks remembered a room; the oldest go first
 
 #: Tells a room what happened in it, in order. On the presence thread.
@@ -107,6 +108,7 @@ class Presence:
         with self._changed:
             entry = self._rooms.get(room)
             if entry is None:
+                self._make_place()
                 entry = self._rooms[room] = self._remembering(recent)
             person = entry.people.get(member_id)
             nick = nick or (person.nick if person else self._guest_nick(entry, member_id))
@@ -157,6 +159,14 @@ class Presence:
             return [Member(member_id, person.nick) for member_id, person in people]
 
     # --- with the lock held ----------------------------------------------------------
+
+    def _make_place(self) -> None:
+        """Forget the oldest room that nobody is in, if too many are remembered."""
+        if len(self._rooms) >= _ROOMS_LIMIT:
+            empty = next((name for name, room in self._rooms.items() if not room.people), None)
+            if empty is not None:
+                del self._rooms[empty]
+                self._newsworthy.discard(empty)
 
     def _remembering(self, recent: Sequence[tuple[Member, float]]) -> _Room:
         """Make a room in which those who spoke lately keep their nicks."""

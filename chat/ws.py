@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, g, request
 from flask_sock import Sock
+from wsproto.utilities import RemoteProtocolError
 
 from chat.config import Settings
 from chat.connection import Connection
@@ -97,6 +98,11 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission) -> Blueprint:
         request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         return None
 
+    @blueprint.errorhandler(RemoteProtocolError)
+    def refuse(error: RemoteProtocolError) -> Response:
+        """Refuse what only wsproto found wrong with the handshake."""
+        return _refusal(400, f"{error}.")
+
     @blueprint.teardown_request
     def give_back(_error: BaseException | None) -> None:
         if g.pop("admitted", False):
@@ -141,10 +147,12 @@ def _origin_allowed(settings: Settings) -> bool:
     origin = request.headers.get("Origin")
     if origin is None:
         return True
+    try:
+        host = urlsplit(origin).netloc
+    except ValueError:
+        return False
     # The scheme is left out: a proxy in front may speak TLS where we do not.
-    return urlsplit(origin).netloc.lower() == request.host.lower() or (
-        origin.lower() in settings.allowed_origins
-    )
+    return host.lower() == request.host.lower() or origin.lower() in settings.allowed_origins
 
 
 def _refusal(status: int, sentence: str, headers: dict[str, Any] | None = None) -> Response:

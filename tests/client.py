@@ -55,7 +55,7 @@ class Client:
 
     def send(self, **command: Any) -> None:
         """Send a command as it is."""
-        self.ws.send(json.dumps(command))
+        self.ws.send(json.dumps(command, ensure_ascii=False))
 
     def receive(self, timeout_s: float = WAIT_S) -> Event:
         """Receive one event; a message must be the next one, or one that was seen."""

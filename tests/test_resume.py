@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.client import Client, new_id
+from tests.raw import RawPeer
 from tests.servers import ChatServer
 
 
@@ -56,6 +57,24 @@ def test_more_than_500_missed_is_a_reset_with_the_last_50(server: ChatServer) ->
         assert welcome["resumed"] is False
         assert welcome["more"] is True
         assert bob.messages == ann.messages[-50:]
+
+
+def test_resume_that_is_larger_than_the_outbox_arrives_whole(
+    make_server: Callable[..., ChatServer],
+) -> None:
+    server = make_server(settings={"CHAT_LIMITS": "off", "CHAT_OUTBOX_BYTES": "65536"})
+    server.start()
+    with Client(server.ws_url) as ann, RawPeer(server, receive_buffer=4096) as bob:
+        ann.join("Ann")
+        for _ in range(400):
+            ann.post("\U0001f600" * 2000)  # 3 MB: more than the kernel takes at once
+        bob.open()
+        bob.command(type="join", after={"epoch": ann.epoch, "seq": 0})
+        ann.post("while the welcome is under way")
+        welcome = bob.event("welcome")
+        assert welcome["resumed"] is True
+        assert [message["seq"] for message in welcome["messages"]] == list(range(1, 401))
+        assert bob.event("message")["seq"] == 401
 
 
 def test_first_join_gives_the_last_50(server: ChatServer) -> None:

@@ -53,7 +53,8 @@ def test_our_own_page_and_programs_without_origin_may_connect(peer: RawPeer, ori
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "http://127.0.0.1", "http://127.0.0.1:1", "x"]
+    "origin",
+    ["http://evil.example", "null", "http://127.0.0.1", "http://127.0.0.1:1", "x", "http://["],
 )
 def test_foreign_origin_is_refused_before_the_upgrade(peer: RawPeer, origin: str) -> None:
     assert peer.handshake(Origin=origin)[0] == 403
@@ -69,6 +70,7 @@ def test_foreign_origin_is_refused_before_the_upgrade(peer: RawPeer, origin: str
         ({"Upgrade": ""}, 400),
         ({"Upgrade": "h2c"}, 400),
         ({"Connection": ""}, 400),
+        ({"Host": ""}, 400),
     ],
 )
 def test_malformed_handshake_is_refused(
