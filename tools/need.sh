@@ -38,8 +38,8 @@ have_python() { "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 
 have_venv() { "$python" -c 'import ensurepip, venv' 2>/dev/null; }
 
 have_chromium() {
-    # The names that tests/browser looks for, too.
-    command -v chromium || command -v chromium-browser || command -v google-chrome
+    # The names that tests/browser/conftest.py looks for: it must find what this finds.
+    command -v chromium || command -v chromium-browser
 } >/dev/null
 
 have_node() {
