@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from babel import negotiate_locale
 from flask import Flask, request
 from flask_babel import Babel
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -50,7 +51,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     hub = Hub(settings, log, registry)
     admission = Admission(settings.chat_max_connections)
 
-    Babel(app, locale_selector=lambda: request.accept_languages.best_match(LANGUAGES))
+    Babel(app, locale_selector=_language)
     app.register_blueprint(create_views(hub, log, registry, admission))
     app.register_blueprint(create_ws(settings, hub, admission))
     if settings.trusted_proxies:
@@ -60,3 +61,8 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     # For `flask run`; under gunicorn this would be too late (chat/serving.py).
     atexit.register(hub.stop)
     return app
+
+
+def _language() -> str | None:
+    """Choose the page's language: `en-GB` before `fr` is English, which best_match misses."""
+    return negotiate_locale(request.accept_languages.values(), LANGUAGES, sep="-")

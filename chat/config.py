@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, inspect
 
 
 class SettingError(Exception):
@@ -75,13 +75,28 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
             continue
         try:
             values[field.name] = msgspec.convert(given[name], field.type, strict=False)
-        except msgspec.ValidationError as error:
-            raise SettingError(f"{name}={given[name]!r} is not allowed: {error}") from None
+        except msgspec.ValidationError:
+            raise SettingError(
+                f"{name}={given[name]!r} is not allowed: it must be {_allowed(field.type)}"
+            ) from None
     if "port" in values:
         values.setdefault("host", "0.0.0.0")  # noqa: S104 - a platform's router must reach it
     settings = Settings(**values)  # type: ignore[arg-type]
     _refuse_what_cannot_be_yet(settings)
     return settings
+
+
+def _allowed(kind: type) -> str:
+    """Say which values a setting's type allows."""
+    known = inspect.type_info(kind)
+    match known:
+        case inspect.LiteralType(values):
+            return " or ".join(map(str, values))
+        case inspect.IntType():
+            return f"a whole number from {known.ge} to {known.le}"
+        case inspect.FloatType():
+            return f"a number from {known.ge} to {known.le}"
+    return "text"
 
 
 def _refuse_what_cannot_be_yet(settings: Settings) -> None:

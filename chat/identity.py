@@ -17,17 +17,12 @@ from functools import cache
 from pathlib import Path
 
 from chat.protocol import ErrorCode, Refused
+from chat.visible import has_ink, without_invisible
 
 NAME_LIMIT = 32  # characters of a nick or of a room's name
 
-# Default_Ignorable_Code_Point of the Unicode Character Database: drawn as nothing.
-_IGNORABLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
-    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
-# Joiners and variation selectors hold emoji and some scripts' letters together.
-_JOINING = re.compile("[\u200c\u200d\ufe0e\ufe0f]")
+# Joiners, variation selectors and tags hold emoji and some scripts' letters together.
+_JOINING = re.compile("[\u200c\u200d\ufe0e\ufe0f\U000e0020-\U000e007f]")
 _MARKS_IN_A_ROW = 4  # more is a drawing over the neighbours' lines, not a letter
 
 
@@ -40,14 +35,14 @@ def clean_nick(nick: str) -> str:
     if not 1 <= len(nick) <= NAME_LIMIT:
         raise Refused(ErrorCode.NICK_INVALID, f"A nick has 1 to {NAME_LIMIT} characters.")
     visible = _JOINING.sub("", nick)
-    if _IGNORABLE.search(visible) or not visible.isprintable():
+    if without_invisible(visible) != visible or not visible.isprintable():
         raise Refused(ErrorCode.NICK_INVALID, "A nick has no invisible characters.")
     marks = 0
     for character in visible:
         marks = marks + 1 if unicodedata.combining(character) else 0
         if marks > _MARKS_IN_A_ROW:
             raise Refused(ErrorCode.NICK_INVALID, "Too many marks on one letter.")
-    if not _skeleton(nick).strip():
+    if not has_ink(nick):
         raise Refused(ErrorCode.NICK_INVALID, "A nick has something to read.")
     return nick
 
@@ -77,7 +72,7 @@ def looks(nick: str) -> tuple[str, str]:
 
 def _skeleton(text: str) -> str:
     """Fold lookalikes and drop what is drawn as nothing (Unicode TS #39, section 4)."""
-    visible = _IGNORABLE.sub("", unicodedata.normalize("NFD", text))
+    visible = without_invisible(unicodedata.normalize("NFD", text))
     return unicodedata.normalize("NFD", visible.translate(_prototypes()))
 
 
@@ -133,4 +128,4 @@ _ROOM_CATEGORIES = frozenset(("Ll", "Lo", "Lm", "Mn", "Mc", "Nd"))
 
 def room_form(name: str) -> str:
     """Give the form that a room's name would have: NFC, lower case, nothing invisible."""
-    return _IGNORABLE.sub("", unicodedata.normalize("NFC", name.lower()))
+    return without_invisible(unicodedata.normalize("NFC", name.lower()))

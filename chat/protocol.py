@@ -10,6 +10,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from chat.visible import has_ink
+
 VERSION = 1
 TEXT_LIMIT = 2000  # characters of a message, after trimming
 FRAME_LIMIT = 16 * 1024  # bytes of one incoming WebSocket message
@@ -152,7 +154,7 @@ def clean_text(text: str) -> str:
     Raises Refused: `text_empty` when nothing can be seen, `text_too_long` over TEXT_LIMIT.
     """
     text = text.strip()
-    if not any(character.isprintable() and not character.isspace() for character in text):
+    if not has_ink(text):
         raise Refused(ErrorCode.TEXT_EMPTY, "Write something first.")
     if len(text) > TEXT_LIMIT:
         raise Refused(ErrorCode.TEXT_TOO_LONG, f"{len(text)} characters; {TEXT_LIMIT} are allowed.")

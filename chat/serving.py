@@ -31,7 +31,7 @@ def gunicorn_settings() -> dict[str, Any]:
         raise SystemExit(f"Tchat: {error}") from None
     threads = _affordable(settings.chat_max_connections) + _RESERVE
     return {
-        "bind": f"{settings.host}:{settings.port}",
+        "bind": f"{_in_url(settings.host)}:{settings.port}",
         "worker_class": "gthread",
         # A file's value beats WEB_CONCURRENCY, which platforms set by themselves.
         "workers": 1,
@@ -110,14 +110,19 @@ def prepare_worker(worker: Any) -> None:
         signal.signal(number, stop)
 
 
-def start_sentence(address: tuple[str, int] | str) -> str:
+def _in_url(host: str) -> str:
+    """Give a host as a URL has it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def start_sentence(address: Any) -> str:
     """Say where the chat can be opened: in English where the locale is, else in French."""
     if isinstance(address, str):  # a Unix socket
         url = address
     else:
         host, port = address[:2]
         local = host in ("127.0.0.1", "0.0.0.0", "::1", "::", "")  # noqa: S104 - only compared
-        url = f"http://{'localhost' if local else host}:{port}"
+        url = f"http://{'localhost' if local else _in_url(host)}:{port}"
     locale = next(
         (os.environ[n] for n in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(n)), ""
     )

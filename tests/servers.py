@@ -29,6 +29,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _ordinary_environment() -> dict[str, str]:
+    """Give this process's environment without any setting of the chat."""
+    fixed = ("PORT", "HOST", "REDIS_URL", "WEB_CONCURRENCY", "TRUSTED_PROXIES")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("CHAT_", "GUNICORN_", "FLASK_")) and name not in fixed
+    }
+
+
 class ChatServer:
     """Run a chat server as a process of its own; start it again on the same port and log."""
 
@@ -37,20 +47,18 @@ class ChatServer:
         folder: Path,
         command: Sequence[str] = GUNICORN,
         settings: Mapping[str, str] | None = None,
-        options: Sequence[str] = (),
+        *,
+        environment: Mapping[str, str] | None = None,
+        cwd: Path = ROOT,
     ) -> None:
+        """Prepare, without starting. `environment`, if given, is all that the process gets."""
         self.port = free_port()
         self.database = folder / "tchat.db"
         self.output = folder / "server.log"
-        self._command = [part.format(port=self.port) for part in (*command, *options)]
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("CHAT_", "GUNICORN_", "FLASK_"))
-            and name not in ("PORT", "HOST", "REDIS_URL", "WEB_CONCURRENCY", "TRUSTED_PROXIES")
-        }
-        self._environment = {
-            **inherited,
+        self._command = [part.format(port=self.port) for part in command]
+        self._cwd = cwd
+        self._environment = environment or {
+            **_ordinary_environment(),
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
             "CHAT_DATABASE": str(self.database),
@@ -74,7 +82,7 @@ class ChatServer:
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 self._command,
-                cwd=ROOT,
+                cwd=self._cwd,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -2,122 +2,57 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.client import Client
-from tests.servers import ROOT, free_port
+from tests.servers import ROOT, ChatServer
 
 BINARY = ROOT / "dist" / "chat-server"
-START_S = 30
-STOP_S = 5
-
-pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="sends POSIX signals; on Windows the binary is tried by hand"
-)
-
-
-class Server:
-    """Run the binary as a stranger would: alone in an empty directory, with an empty PATH."""
-
-    def __init__(self, directory: Path, *options: str) -> None:
-        if not BINARY.exists():
-            pytest.fail("dist/chat-server is missing: run `make binary`, or `make test`")
-        self.port = free_port()
-        self._output = directory / "output"
-        temporary = directory / "tmp"
-        temporary.mkdir()
-        with self._output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [BINARY, "--host", "127.0.0.1", "--port", str(self.port), *options],
-                cwd=directory,
-                # TMPDIR: the binary unpacks itself there, and leaves nothing behind.
-                env={"PATH": "", "TMPDIR": str(temporary)},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # so that kill() reaches every process of it
-            )
-
-    def get(self, path: str, *, language: str = "en") -> str:
-        url = f"http://127.0.0.1:{self.port}{path}"
-        request = urllib.request.Request(url, headers={"Accept-Language": language})
-        with urllib.request.urlopen(request, timeout=5) as response:
-            return response.read().decode()
-
-    def wait_until_healthy(self) -> None:
-        deadline = time.monotonic() + START_S
-        while True:
-            try:
-                self.get("/healthz")
-            except OSError as error:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail(f"not healthy: {error}; it said:\n{self._output.read_text()}")
-                time.sleep(0.05)
-            else:
-                return
-
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+STOP_S = 5.0
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Give a function that starts one server in `tmp_path` and waits until it is healthy."""
-    with contextlib.ExitStack() as cleanup:
+def start(make_server: Callable[..., ChatServer], tmp_path: Path) -> Callable[..., ChatServer]:
+    """Run the binary as a stranger would: alone in an empty directory, with an empty PATH."""
+    assert BINARY.exists(), "dist/chat-server is missing: run `make binary`, or `make test`"
+    temporary = tmp_path / "unpacked"  # where the program unpacks itself; it leaves nothing
+    temporary.mkdir()
 
-        def start(*options: str) -> Server:
-            server = Server(tmp_path, *options)
-            cleanup.callback(server.kill)
-            server.wait_until_healthy()
-            return server
+    def start(*options: str) -> ChatServer:
+        server = make_server(
+            (str(BINARY), "--host", "127.0.0.1", "--port", "{port}", *options),
+            environment={"PATH": "", "TMPDIR": str(temporary)},
+            cwd=tmp_path,
+        )
+        server.start()
+        return server
 
-        yield start
+    return start
 
 
 def test_binary_serves_the_page_in_both_languages_and_its_files(
-    start: Callable[..., Server],
+    start: Callable[..., ChatServer], tmp_path: Path
 ) -> None:
     server = start()
-
-    french, english = server.get("/", language="fr"), server.get("/", language="en")
-
-    assert '<html lang="fr"' in french
-    assert '<html lang="en"' in english
+    assert '<html lang="fr"' in server.get("/", {"Accept-Language": "fr"})
+    assert '<html lang="en"' in server.get("/", {"Accept-Language": "en"})
     assert server.get("/static/js/main.js")
-
-
-def test_binary_keeps_its_database_in_the_current_directory(
-    start: Callable[..., Server], tmp_path: Path
-) -> None:
-    start()
-
+    assert f"Serveur démarré sur http://localhost:{server.port}" in server.log()
     assert (tmp_path / "instance" / "tchat.db").exists()
 
 
 def test_binary_delivers_a_message_and_stops_in_time(
-    start: Callable[..., Server], tmp_path: Path
+    start: Callable[..., ChatServer], tmp_path: Path
 ) -> None:
     server = start("--database", "chat.db")
-
-    with Client(f"ws://127.0.0.1:{server.port}/ws") as ada:
-        ada.join("Ada")
-        ada.post("Bonjour")
-        assert ada.texts() == ["Bonjour"]
-
-        server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(timeout=STOP_S) == 0
-
+    with Client(server.ws_url) as ann:
+        ann.join("аdmin")  # its lookalikes are a data file
+        ann.post("Bonjour")
+        assert ann.texts() == ["Bonjour"]
+        assert server.stop() < STOP_S
+        assert ann.close_code() == 1012
     assert (tmp_path / "chat.db").exists()
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert not list((tmp_path / "unpacked").iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 
@@ -70,6 +71,7 @@ def test_resume_that_is_larger_than_the_outbox_arrives_whole(
             ann.post("\U0001f600" * 2000)  # 3 MB: more than the kernel takes at once
         bob.open()
         bob.command(type="join", after={"epoch": ann.epoch, "seq": 0})
+        bob.sock.recv(1, socket.MSG_PEEK)
         ann.post("while the welcome is under way")
         welcome = bob.event("welcome")
         assert welcome["resumed"] is True

@@ -1,0 +1,65 @@
+// What the room tells, shown: messages in the log's order, posts settled, the reader's place
+// kept.
+
+export class Conversation {
+  #room;
+  #messages;
+  #posts;
+  #sender;
+  #scroll;
+  #older;
+  #unread;
+
+  constructor({ room, messages, posts, sender, scroll, older, unread }) {
+    this.#room = room;
+    this.#messages = messages;
+    this.#posts = posts;
+    this.#sender = sender;
+    this.#scroll = scroll;
+    this.#older = older;
+    this.#unread = unread;
+    room.on("welcome", (event, how) => this.#welcomed(event, how));
+    room.on("message", (message, { fresh }) => this.#told(message, fresh));
+    room.on("post refused", (error) => sender.refused(error));
+    room.on("out", () => sender.out());
+    posts.on("change", () => scroll.follow());
+  }
+
+  #welcomed({ messages, more, key, member }, { first, resumed }) {
+    if (!first && !resumed) this.#messages.clear();
+    for (const message of messages) this.#posts.settle(message);
+    if (resumed) {
+      for (const message of messages) this.#show(message);
+    } else {
+      this.#messages.quietly(() => messages.forEach((message) => this.#append(message)));
+      this.#older.more = more;
+      this.#scroll.toEnd();
+    }
+    this.#sender.joined(key, member.id);
+  }
+
+  // A post sent again may come back long after its message was shown: then it only settles.
+  #told(message, fresh) {
+    if (fresh) this.#show(message);
+    if (this.#posts.settle(message)) this.#sender.settled(message.id);
+  }
+
+  #show(message) {
+    const mine = this.#isMine(message);
+    const view = this.#append(message, !mine);
+    if (!view) return;
+    if (!mine) {
+      this.#unread.arrived(view);
+      this.#scroll.arrived();
+    }
+    if (this.#scroll.atEnd && this.#messages.trim()) this.#older.more = true;
+  }
+
+  #append(message, arrived = false) {
+    return this.#messages.append(message, { mine: this.#isMine(message), arrived });
+  }
+
+  #isMine({ member }) {
+    return member.id === this.#room.member.id;
+  }
+}

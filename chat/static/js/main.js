@@ -1,0 +1,157 @@
+// Wires the features together; says nothing itself.
+
+import { Composer } from "./composer.js";
+import { Connection } from "./connection.js";
+import { Conversation } from "./conversation.js";
+import { Dates } from "./dates.js";
+import { Identity } from "./identity.js";
+import { MessageList } from "./message-list.js";
+import { NickField } from "./nick-field.js";
+import { Notice } from "./notice.js";
+import { Older } from "./older.js";
+import { PendingView } from "./pending-view.js";
+import { People } from "./people.js";
+import { Posts } from "./posts.js";
+import { Rename } from "./rename.js";
+import { Room } from "./room.js";
+import { Scroll } from "./scroll.js";
+import { Sender } from "./sender.js";
+import { Share } from "./share.js";
+import { Stage } from "./stage.js";
+import { StateLine } from "./state-line.js";
+import { Store } from "./store.js";
+import { Strings } from "./strings.js";
+import { Typing } from "./typing.js";
+import { Unread } from "./unread.js";
+import { followKeyboard } from "./viewport.js";
+
+const TEXT_LIMIT = 2000; // characters, until the server says otherwise
+
+const byId = (id) => document.getElementById(id);
+const language = document.documentElement.lang;
+const name = document.body.dataset.room;
+const strings = new Strings(JSON.parse(byId("strings").textContent), language);
+const dates = new Dates(language);
+const everywhere = new Store(() => window.localStorage);
+const tab = new Store(() => window.sessionStorage);
+
+const identity = new Identity(everywhere, tab);
+const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
+const connection = new Connection(url);
+const room = new Room(name, identity, connection);
+const posts = new Posts(tab, name);
+const sender = new Sender(posts, (id, text) => room.post(id, text));
+
+const [scroller, content] = [byId("scroller"), byId("content")];
+const messages = new MessageList(byId("messages"), dates);
+const scroll = new Scroll({ scroller, content, button: byId("to-end"), strings });
+const older = new Older({ room, messages, scroll, scroller, start: byId("start"), strings });
+const unread = new Unread(messages);
+new Conversation({ room, messages, posts, sender, scroll, older, unread });
+
+const author = () => room.member ?? { id: "", nick: identity.lastNick };
+const pending = new PendingView({ list: byId("pending"), posts, dates, strings, author, messages });
+const people = new People({
+  panel: byId("people"),
+  column: byId("people-column"),
+  sheet: byId("people-sheet"),
+  button: byId("people-button"),
+  strings,
+  language,
+});
+const typing = new Typing({ room, line: byId("typing"), strings });
+const notice = new Notice(byId("notice"));
+const stateLine = new StateLine({
+  line: byId("state"),
+  spoken: byId("state-spoken"),
+  button: byId("state-now"),
+  strings,
+  retryNow: () => connection.retryNow(),
+});
+const entry = new NickField({ form: byId("entry"), strings, chosen: (nick) => room.enter(nick) });
+const composer = new Composer({
+  form: byId("composer"),
+  store: tab,
+  room: name,
+  strings,
+  limit: TEXT_LIMIT,
+  post,
+  typed: () => typing.typed(),
+});
+const stage = new Stage({
+  entry: byId("entry"),
+  composer: byId("composer"),
+  greetings: { entry: byId("greeting"), joining: byId("joining"), inside: byId("empty") },
+  isEmpty: () => messages.isEmpty && posts.all.length === 0,
+});
+new Rename({ dialog: byId("rename"), button: byId("rename-button"), room, strings });
+new Share({
+  buttons: [byId("share"), byId("empty-share")],
+  texts: [byId("empty-link")],
+  dialog: byId("link"),
+  spoken: byId("spoken"),
+  strings,
+});
+followKeyboard();
+
+function post(text) {
+  if (posts.isFull) {
+    notice.show(strings.say("tooManyWaiting"));
+    return false;
+  }
+  posts.add(text);
+  unread.answered();
+  scroll.toEnd();
+  return true;
+}
+
+messages.on("change", () => stage.draw());
+posts.on("change", () => stage.draw());
+
+connection.on("state", (state) => {
+  stateLine.set(state);
+  if (state.name === "waiting") entry.busy = false;
+});
+
+room.on("welcome", ({ limits, member, members }, { first, gap }) => {
+  stateLine.joined();
+  composer.limit = limits?.text ?? TEXT_LIMIT;
+  people.reset(members, member);
+  pending.dress();
+  if (gap) notice.show(strings.say(gap === "lost" ? "gapLost" : "gapSkipped"));
+  const entering = stage.now === "entry";
+  stage.set("inside");
+  entry.clear();
+  // After a reload too, but where a keyboard would have to slide in.
+  if (entering || (first && matchMedia("(hover: hover)").matches)) composer.focus();
+});
+room.on("joined", ({ member }) => people.put(member));
+room.on("left", ({ member }) => people.remove(member));
+room.on("renamed", ({ member }) => {
+  people.put(member);
+  if (member.id === room.member.id) pending.dress();
+});
+room.on("entry refused", (error) => {
+  stateLine.refused();
+  stage.set("entry");
+  entry.offer(identity.lastNick);
+  entry.refuse(error);
+});
+
+addEventListener("online", () => connection.wake());
+addEventListener("offline", () => connection.check());
+addEventListener("pageshow", ({ persisted }) => persisted && connection.wake());
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  messages.refreshDays();
+  connection.wake();
+});
+
+entry.offer(identity.lastNick);
+if (identity.nick) {
+  stage.set("joining");
+  room.reenter();
+} else {
+  stage.set("entry");
+  entry.focus();
+}

@@ -1,0 +1,96 @@
+// The messages shown: a gapless piece of the log, each once, in its order.
+
+import { MessageView } from "./message-view.js";
+import { Source } from "./source.js";
+
+// Beyond, the oldest leave: a page left open for a week stays light. Scrolling up asks for
+// them again.
+const MOST = 800;
+const KEPT = 400;
+
+export class MessageList extends Source {
+  #list;
+  #log;
+  #dates;
+  #views = [];
+
+  constructor(list, dates) {
+    super();
+    this.#list = list;
+    this.#log = list.closest("[role=log]");
+    this.#dates = dates;
+  }
+
+  get first() {
+    return this.#views[0];
+  }
+
+  get last() {
+    return this.#views.at(-1);
+  }
+
+  get isEmpty() {
+    return this.#views.length === 0;
+  }
+
+  clear() {
+    this.#views = [];
+    this.#list.replaceChildren();
+    this.tell("change");
+  }
+
+  append(message, { mine, arrived = false }) {
+    if (!this.isEmpty && message.seq <= this.last.seq) return null;
+    const view = new MessageView(message, this.#dates, { mine });
+    view.element.classList.toggle("arrived", arrived);
+    view.follow(this.last);
+    this.#views.push(view);
+    this.#list.append(view.element);
+    this.tell("change");
+    return view;
+  }
+
+  // Older ones, from history. Not news: a screen reader keeps quiet about them.
+  prepend(messages, memberId) {
+    const older = messages
+      .filter((message) => this.isEmpty || message.seq < this.first.seq)
+      .map((message) => new MessageView(message, this.#dates, { mine: message.member.id === memberId }));
+    this.quietly(() => {
+      this.#views.unshift(...older);
+      this.#list.prepend(...older.map((view) => view.element));
+      this.#follow(0, older.length + 1);
+    });
+    this.tell("change");
+  }
+
+  // Says whether any left.
+  trim() {
+    if (this.#views.length <= MOST) return false;
+    for (const view of this.#views.splice(0, this.#views.length - KEPT)) view.element.remove();
+    this.#follow(0, 1);
+    return true;
+  }
+
+  // « Today » does not stay today.
+  refreshDays() {
+    this.#follow(0, this.#views.length);
+  }
+
+  refresh(view) {
+    const index = this.#views.indexOf(view);
+    if (index >= 0) this.#follow(index, index + 1);
+  }
+
+  quietly(change) {
+    this.#log.setAttribute("aria-live", "off");
+    change();
+    // The tree is read after the frame; not before may it speak again.
+    setTimeout(() => this.#log.setAttribute("aria-live", "polite"), 100);
+  }
+
+  #follow(from, to) {
+    for (let i = from; i < Math.min(to, this.#views.length); i += 1) {
+      this.#views[i].follow(this.#views[i - 1]);
+    }
+  }
+}

@@ -1,0 +1,73 @@
+// One message as an element: a clone of the page's own template, filled by textContent.
+
+import { sameDay, within5Minutes } from "./dates.js";
+import { dressAs } from "./mark.js";
+
+const template = document.getElementById("message");
+
+export class MessageView {
+  element = template.content.firstElementChild.cloneNode(true);
+  #message;
+  #at;
+  #dates;
+  #find = (name) => this.element.querySelector(`.${name}`);
+
+  // `message`: { member, text, at }, and seq once the log has it.
+  constructor(message, dates, { mine }) {
+    this.#message = message;
+    this.#at = new Date(message.at);
+    this.#dates = dates;
+    this.dress(message.member);
+    this.element.classList.toggle("mine", mine);
+    this.#find("text").textContent = message.text;
+    const time = this.#find("time");
+    time.dateTime = message.at;
+    time.textContent = dates.time(this.#at);
+    time.title = dates.full(this.#at);
+  }
+
+  get seq() {
+    return this.#message.seq;
+  }
+
+  dress(member) {
+    this.#message = { ...this.#message, member };
+    dressAs(this.element, member);
+  }
+
+  // Show what depends on the message before: the day it opens, and whose it is.
+  follow(previous) {
+    const newDay = !previous || !sameDay(previous.#at, this.#at);
+    this.#find("day").hidden = !newDay;
+    if (newDay) this.#find("day-name").textContent = this.#dates.day(this.#at);
+    this.element.classList.toggle("grouped", !newDay && !this.isMarked && this.#continues(previous));
+  }
+
+  #continues(previous) {
+    const [mine, theirs] = [this.#message.member, previous.#message.member];
+    return mine.id === theirs.id && mine.nick === theirs.nick && within5Minutes(previous.#at, this.#at);
+  }
+
+  get isMarked() {
+    return !this.#find("unread").hidden;
+  }
+
+  // The rule where the reader left.
+  mark(isMarked) {
+    this.#find("unread").hidden = !isMarked;
+  }
+
+  // For a post that is not in the log yet: how it stands, and what can be done.
+  setFate(state, words, actions) {
+    this.element.classList.toggle("waiting", state === "waiting");
+    this.element.classList.toggle("failed", state === "failed");
+    this.#find("fate").hidden = false;
+    this.#find("fate-words").textContent = words;
+    this.#find("clock").toggleAttribute("hidden", state !== "waiting");
+    for (const [name, action] of Object.entries(actions)) {
+      const button = this.#find(name);
+      button.hidden = state !== "failed";
+      button.onclick = action;
+    }
+  }
+}

@@ -1,0 +1,84 @@
+// A form that asks for a nick: on entering, and on changing it later.
+
+export const NICK_LIMIT = 32; // code points, as the server counts
+
+const REASONS = {
+  nick_taken: "nickTaken",
+  nick_invalid: "nickInvalid",
+  room_invalid: "roomInvalid",
+  rate_limited: "tooFast",
+  storage_unavailable: "stateStorage",
+};
+
+export class NickField {
+  #form;
+  #input;
+  #submit;
+  #error;
+  #suggestion;
+  #strings;
+  #chosen;
+
+  // `chosen(nick)` is called with what somebody wants to be called.
+  constructor({ form, strings, chosen }) {
+    this.#form = form;
+    this.#input = form.querySelector("input");
+    this.#submit = form.querySelector("[type=submit]");
+    this.#error = form.querySelector(".nick-error");
+    this.#suggestion = form.querySelector(".nick-suggestion");
+    this.#strings = strings;
+    this.#chosen = chosen;
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submitted();
+    });
+    this.#suggestion.addEventListener("click", () => {
+      this.#input.value = this.#suggestion.value;
+      this.#submitted();
+    });
+  }
+
+  offer(nick) {
+    this.#input.value = nick;
+  }
+
+  clear() {
+    this.#say("");
+    this.busy = false;
+  }
+
+  focus() {
+    this.#input.focus();
+    this.#input.select();
+  }
+
+  set busy(busy) {
+    this.#form.setAttribute("aria-busy", busy);
+    this.#submit.disabled = busy;
+  }
+
+  refuse({ code, suggest }) {
+    this.busy = false;
+    this.#say(this.#strings.say(REASONS[code] ?? "nickRefused"), suggest);
+    this.#input.focus();
+  }
+
+  #submitted() {
+    const nick = this.#input.value.trim().replace(/\s+/g, " ").normalize("NFC");
+    const length = Array.from(nick).length;
+    if (length === 0) return this.refuse({ code: "nick_invalid" });
+    if (length > NICK_LIMIT) return this.refuse({ code: "nick_invalid" });
+    this.#say("");
+    this.busy = true;
+    this.#chosen(nick);
+  }
+
+  #say(reason, suggest) {
+    this.#error.textContent = reason;
+    this.#input.toggleAttribute("aria-invalid", reason !== "");
+    if (reason) this.#input.setAttribute("aria-invalid", "true");
+    this.#suggestion.hidden = !suggest;
+    this.#suggestion.value = suggest ?? "";
+    this.#suggestion.textContent = suggest ? this.#strings.say("takeNick", { nick: suggest }) : "";
+  }
+}

@@ -1,0 +1,97 @@
+// Who is here: a column beside the conversation where there is room, a sheet where not.
+
+import { dressAs } from "./mark.js";
+
+const WIDE = "(min-width: 64rem)";
+
+export class People {
+  #panel;
+  #column;
+  #sheet;
+  #button;
+  #list;
+  #heading;
+  #strings;
+  #template = document.getElementById("person");
+  #order;
+  #people = new Map(); // member id → { member, element }
+  #me = null;
+
+  constructor({ panel, column, sheet, button, strings, language }) {
+    this.#panel = panel;
+    this.#column = column;
+    this.#sheet = sheet;
+    this.#button = button;
+    this.#list = panel.querySelector("ul");
+    this.#heading = panel.querySelector("h2");
+    this.#strings = strings;
+    this.#order = new Intl.Collator(language, { numeric: true });
+    button.addEventListener("click", () => sheet.showModal());
+    sheet.addEventListener("click", (event) => {
+      const outside = event.target === sheet;
+      if (outside || event.target.closest("[data-close]")) sheet.close();
+    });
+    const wide = matchMedia(WIDE);
+    wide.addEventListener("change", () => this.#place(wide.matches));
+    this.#place(wide.matches);
+  }
+
+  reset(members, me) {
+    this.#me = me;
+    this.#people.clear();
+    this.#list.replaceChildren();
+    const sorted = [...members].sort((one, other) => this.#compare(one, other));
+    for (const member of sorted) this.#list.append(this.#make(member));
+    this.#count();
+  }
+
+  put(member) {
+    if (member.id === this.#me.id) this.#me = member;
+    this.#people.get(member.id)?.element.remove();
+    const element = this.#make(member);
+    const next = [...this.#list.children].find(
+      (each) => this.#compare(member, this.#people.get(each.dataset.member).member) < 0,
+    );
+    this.#list.insertBefore(element, next ?? null);
+    this.#count();
+  }
+
+  remove(member) {
+    this.#people.get(member.id)?.element.remove();
+    this.#people.delete(member.id);
+    this.#count();
+  }
+
+  close() {
+    this.#sheet.close();
+  }
+
+  // Oneself first, then by nick.
+  #compare(one, other) {
+    if (one.id === this.#me.id) return -1;
+    if (other.id === this.#me.id) return 1;
+    return this.#order.compare(one.nick, other.nick);
+  }
+
+  #make(member) {
+    const element = this.#template.content.firstElementChild.cloneNode(true);
+    element.dataset.member = member.id;
+    dressAs(element, member);
+    if (member.id !== this.#me.id) element.querySelector(".you").remove();
+    this.#people.set(member.id, { member, element });
+    return element;
+  }
+
+  #count() {
+    const words = this.#strings.count("people", this.#people.size);
+    this.#heading.textContent = words;
+    this.#button.textContent = words;
+    this.#button.hidden = false;
+    this.#panel.hidden = false;
+  }
+
+  #place(isWide) {
+    if (isWide) this.#sheet.close();
+    (isWide ? this.#column : this.#sheet).append(this.#panel);
+  }
+}

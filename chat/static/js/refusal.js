@@ -1,0 +1,19 @@
+// Why a handshake was refused: browsers hide the HTTP status of a refused WebSocket, so the
+// page asks the server in another way.
+
+const PATIENCE_MS = 4_000;
+
+// Gives "full" or "unreachable".
+export async function whyRefused(fetch = globalThis.fetch) {
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), PATIENCE_MS);
+  try {
+    const answer = await fetch("/status", { cache: "no-store", signal: patience.signal });
+    const status = await answer.json();
+    return status.full === true ? "full" : "unreachable";
+  } catch {
+    return "unreachable";
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,111 @@
+// How the connection stands, in words; nothing while all is well.
+
+const TICK_MS = 250;
+const PATIENCE_MS = 400; // a connection made faster than this is not worth a word
+const RESUMED_MS = 3_000;
+
+export class StateLine {
+  #line;
+  #words;
+  #spoken;
+  #button;
+  #strings;
+  #timer;
+  #state = { name: "idle" };
+  #joined = false;
+  #wasIn = false;
+
+  constructor({ line, spoken, button, strings, retryNow }) {
+    this.#line = line;
+    this.#words = line.querySelector(".state-words");
+    this.#spoken = spoken;
+    this.#button = button;
+    this.#strings = strings;
+    button.addEventListener("click", retryNow);
+    for (const name of ["online", "offline"]) addEventListener(name, () => this.#draw());
+  }
+
+  // From the connection.
+  set(state) {
+    this.#state = state;
+    this.#joined = false;
+    this.#draw();
+  }
+
+  // From the room: in, for the first time or again.
+  joined() {
+    const again = this.#wasIn && !this.#line.hidden;
+    this.#joined = true;
+    this.#wasIn = true;
+    clearInterval(this.#timer);
+    this.#button.hidden = true;
+    this.#line.dataset.state = "joined";
+    if (!again) return this.#hide();
+    this.#write(this.#strings.say("stateResumed"));
+    this.#timer = setTimeout(() => this.#hide(), RESUMED_MS);
+  }
+
+  // The nick was refused: the form says why, and there is nothing to wait for.
+  refused() {
+    clearInterval(this.#timer);
+    this.#hide();
+  }
+
+  #draw() {
+    if (this.#joined) return;
+    clearInterval(this.#timer);
+    const { name } = this.#state;
+    this.#line.dataset.state = name;
+    this.#button.hidden = name !== "waiting";
+    if (name === "idle") this.#hide();
+    else if (name === "stopped") this.#write(this.#sentence());
+    else if (name === "waiting") {
+      this.#write(this.#sentence());
+      this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    } else if (this.#line.hidden) {
+      this.#timer = setTimeout(() => this.#write(this.#sentence()), PATIENCE_MS);
+    } else this.#write(this.#sentence());
+  }
+
+  #sentence() {
+    const { name, reason } = this.#state;
+    if (name === "stopped") return this.#strings.say(reason === "banned" ? "stateBanned" : "stateRemoved");
+    if (name !== "waiting") return this.#strings.say("stateConnecting");
+    return `${this.#strings.say(this.#cause(reason))} ${this.#next()}`;
+  }
+
+  #cause(reason) {
+    if (!navigator.onLine) return "stateOffline";
+    const causes = {
+      restarting: "stateRestarting",
+      full: "stateFull",
+      abuse: "stateAbuse",
+      storage: "stateStorage",
+      unreachable: this.#wasIn ? "stateLost" : "stateUnreachable",
+    };
+    return causes[reason] ?? "stateLost";
+  }
+
+  #next() {
+    const seconds = Math.max(1, Math.ceil((this.#state.retryAt - Date.now()) / 1000));
+    return this.#strings.say("stateRetry", { seconds });
+  }
+
+  // The seconds run for the eyes only: a screen reader would never stop counting.
+  #tick() {
+    this.#words.textContent = this.#sentence();
+  }
+
+  #write(sentence) {
+    this.#line.hidden = false;
+    this.#words.textContent = sentence;
+    const { name, reason } = this.#state;
+    const spoken = name === "waiting" && !this.#joined ? this.#strings.say(this.#cause(reason)) : sentence;
+    if (this.#spoken.textContent !== spoken) this.#spoken.textContent = spoken;
+  }
+
+  #hide() {
+    this.#line.hidden = true;
+    this.#spoken.textContent = "";
+  }
+}

@@ -1,0 +1,104 @@
+"""Real tabs in a real Chromium, watched: whatever a page complains about fails its test."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
+
+from tests.browser.tab import Tab
+from tests.servers import ChatServer
+
+_QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+# Who reads, unless a test asks for somebody else.
+_READER = {"locale": "en-GB", "timezone_id": "Europe/Paris"}
+# What Chromium writes when a server is away; the page has no say in it.
+_UNREACHABLE = ("WebSocket connection to", "Failed to load resource: net::ERR_")
+
+
+@pytest.fixture(scope="session")
+def base_url() -> str:
+    """Stand in for pytest-base-url's, whose form pytest 9 warns about; open_tab has its own."""
+    return ""
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Use the system's Chromium; without one, Playwright's own."""
+    system = shutil.which("chromium") or shutil.which("chromium-browser")
+    arguments = {**browser_type_launch_args, "args": list(_QUIET)}
+    return {**arguments, "executable_path": system} if system else arguments
+
+
+class Watch:
+    """Note what pages complain about, and what they ask of other hosts."""
+
+    def __init__(self) -> None:
+        self.complaints: list[str] = []
+        self.origins: set[str] = set()
+
+    def follow(self, page: Page) -> None:
+        """Watch a page from now on."""
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._request)
+        page.on("websocket", lambda socket: self._origin(socket.url))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not message.text.startswith(_UNREACHABLE):
+            self.complaints.append(message.text)
+
+    def _request(self, request: Request) -> None:
+        self._origin(request.url)
+
+    def _origin(self, url: str) -> None:
+        self.origins.add(urlsplit(url).netloc)
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    """Watch the pages of a test; a CSP violation is a console error."""
+    watch = Watch()
+    yield watch
+    assert watch.complaints == []
+    assert {origin.rsplit(":", 1)[0] for origin in watch.origins} <= {"127.0.0.1"}
+    assert len(watch.origins) <= 1
+
+
+@pytest.fixture
+def open_tab(
+    new_context: Callable[..., BrowserContext], chat_server: ChatServer, watch: Watch
+) -> Callable[..., Tab]:
+    """Open a tab on the server: in a browser of its own, or in `context`."""
+
+    def open_tab(path: str = "/", context: BrowserContext | None = None, **options: Any) -> Tab:
+        context = context or new_context(**{**_READER, "base_url": chat_server.url, **options})
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        watch.follow(page)
+        return Tab(page, path)
+
+    return open_tab
+
+
+@pytest.fixture
+def enter(open_tab: Callable[..., Tab]) -> Callable[..., Tab]:
+    """Open a tab and enter its room."""
+
+    def enter(nick: str, **options: Any) -> Tab:
+        tab = open_tab(**options)
+        tab.open()
+        tab.enter(nick)
+        return tab
+
+    return enter

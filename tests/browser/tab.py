@@ -1,0 +1,112 @@
+"""A tab of the chat as its reader sees it: by roles and names."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+
+expect.set_options(timeout=20_000)
+
+
+class Tab:
+    """Be one person's tab."""
+
+    def __init__(self, page: Page, path: str = "/") -> None:
+        self.page = page
+        self.path = path
+
+    def open(self) -> None:
+        """Load the page."""
+        self.page.goto(self.path)
+
+    @property
+    def nick(self) -> Locator:
+        """Find the field for the nick."""
+        return self.page.get_by_role("textbox", name=re.compile("^(Your nick|Votre pseudo)$"))
+
+    @property
+    def composer(self) -> Locator:
+        """Find where messages are written."""
+        return self.page.get_by_role("textbox", name="Message")
+
+    @property
+    def log(self) -> Locator:
+        """Find the log."""
+        return self.page.get_by_role("log")
+
+    @property
+    def people(self) -> Locator:
+        """Find who is here, in the column of a wide window."""
+        return self.page.get_by_role("complementary", name="People").get_by_role("listitem")
+
+    @property
+    def waiting(self) -> Locator:
+        """Find the posts that are not in the log yet."""
+        name = re.compile("^(Not sent yet|Pas encore envoyés)$")
+        return self.page.get_by_role("list", name=name).get_by_role("listitem")
+
+    @property
+    def state(self) -> Locator:
+        """Find what a screen reader is told about the connection."""
+        return self.page.get_by_role("status").first
+
+    def enter(self, nick: str) -> None:
+        """Enter the room and wait until in."""
+        self.nick.fill(nick)
+        self.nick.press("Enter")
+        expect(self.composer).to_be_visible()
+
+    def say(self, *texts: str) -> None:
+        """Write messages and send them with Enter."""
+        for text in texts:
+            self.composer.fill(text)
+            self.composer.press("Enter")
+            expect(self.composer).to_have_value("")
+
+    def wake(self) -> None:
+        """Be told by the browser that there is a network: pages try again at once."""
+        self.page.evaluate("dispatchEvent(new Event('online'))")
+
+    def shows(self, *texts: str) -> None:
+        """Wait until the log shows exactly these messages, each once, in this order."""
+        expect(self.log.get_by_role("listitem")).to_have_count(len(texts))
+        assert self.texts() == list(texts)
+
+    def texts(self) -> list[str]:
+        """Give the texts in the log, without who and when."""
+        items = self.log.get_by_role("listitem").all()
+        return [item.get_by_role("paragraph").last.inner_text() for item in items]
+
+
+class Wire:
+    """Stand between a tab's page and the server: cut, or swallow what the server says."""
+
+    def __init__(self, page: Page) -> None:
+        self.cut = False  # refuse connections
+        self.deaf = False  # swallow what the server says
+        self.asked: list[str] = []  # every command, as JSON
+        self._routes: list[WebSocketRoute] = []
+        page.route_web_socket(re.compile(r"/ws$"), self._opened)
+
+    def _opened(self, route: WebSocketRoute) -> None:
+        if self.cut:
+            route.close(code=1013)
+            return
+        self._routes.append(route)
+        server = route.connect_to_server()
+
+        def from_page(command: str | bytes) -> None:
+            self.asked.append(str(command))
+            server.send(command)
+
+        def from_server(event: str | bytes) -> None:
+            if not self.deaf:
+                route.send(event)
+
+        route.on_message(from_page)
+        server.on_message(from_server)
+
+    def close(self, code: int) -> None:
+        """End the last connection with a close code."""
+        self._routes[-1].close(code=code)

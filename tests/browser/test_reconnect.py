@@ -1,0 +1,236 @@
+"""Connections end, servers die, pages reload: nothing is lost, nothing is shown twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.tab import Tab, Wire
+from tests.servers import ChatServer
+
+Enter = Callable[..., Tab]
+
+
+def test_killed_server_loses_and_repeats_nothing(chat_server: ChatServer, enter: Enter) -> None:
+    alice, bob = enter("Alice"), enter("Bob")
+    alice.say("one", "two")
+    bob.say("three")
+    alice.shows("one", "two", "three")
+    chat_server.kill()
+    for tab in (alice, bob):
+        expect(tab.page.get_by_text(re.compile("Connection lost.*Trying again in"))).to_be_visible()
+    alice.say("four", "five")
+    bob.say("six")
+    expect(alice.waiting).to_have_count(2)
+    chat_server.start()
+    for tab in (alice, bob):
+        tab.wake()
+        expect(tab.log.get_by_role("listitem")).to_have_count(6)
+        expect(tab.waiting).to_have_count(0)
+    said = alice.texts()
+    assert said[:3] == ["one", "two", "three"]
+    assert [text for text in said if text != "six"][3:] == ["four", "five"]
+    assert bob.texts() == said
+    bob.say("seven")
+    alice.shows(*said, "seven")
+
+
+def test_server_stopped_in_good_order_is_said_to_restart(
+    chat_server: ChatServer, enter: Enter
+) -> None:
+    tab = enter("Alice")
+    tab.say("one")
+    tab.shows("one")
+    chat_server.stop()
+    expect(tab.state).to_have_text("The server is restarting.")
+    chat_server.start()
+    tab.wake()
+    expect(tab.state).to_have_text("Connected again.")
+    tab.say("two")
+    tab.shows("one", "two")
+
+
+def test_reload_keeps_nick_text_and_unsent_posts(open_tab: Enter) -> None:
+    tab = open_tab()
+    wire = Wire(tab.page)
+    tab.open()
+    tab.enter("Alice")
+    tab.say("one")
+    tab.shows("one")
+    wire.cut = True
+    wire.close(1012)
+    tab.say("two", "three")
+    tab.composer.fill("half a sen")
+    tab.page.reload()
+    expect(tab.waiting).to_have_count(2)
+    expect(tab.composer).to_have_value("half a sen")
+    wire.cut = False
+    tab.wake()
+    tab.shows("one", "two", "three")
+    expect(tab.waiting).to_have_count(0)
+    expect(tab.composer).to_have_value("half a sen")
+    expect(tab.log).to_contain_text("Alice")
+
+
+def test_lost_acknowledgement_shows_the_message_once(open_tab: Enter, enter: Enter) -> None:
+    bob = enter("Bob")
+    alice = open_tab()
+    wire = Wire(alice.page)
+    alice.open()
+    alice.enter("Alice")
+    wire.deaf = True
+    alice.say("one")
+    bob.shows("one")
+    expect(alice.waiting).to_have_count(1)
+    wire.deaf = False
+    wire.close(4008)
+    alice.shows("one")
+    expect(alice.waiting).to_have_count(0)
+    bob.say("two")
+    for tab in (alice, bob):
+        tab.shows("one", "two")
+
+
+def test_retry_after_a_reload_uses_the_same_id(open_tab: Enter, enter: Enter) -> None:
+    bob = enter("Bob")
+    alice = open_tab()
+    wire = Wire(alice.page)
+    alice.open()
+    alice.enter("Alice")
+    wire.deaf = True
+    alice.say("one")
+    bob.shows("one")
+    bob.say(*(f"and {number}" for number in range(3)))
+    wire.deaf = False
+    alice.page.reload()
+    for tab in (alice, bob):
+        tab.shows("one", "and 0", "and 1", "and 2")
+    expect(alice.waiting).to_have_count(0)
+
+
+def test_posts_written_offline_leave_when_back_online(enter: Enter) -> None:
+    alice, bob = enter("Alice"), enter("Bob")
+    alice.page.context.set_offline(True)
+    alice.say("one", "two")
+    expect(alice.waiting).to_have_count(2)
+    bob.say("three")
+    alice.page.context.set_offline(False)
+    for tab in (alice, bob):
+        expect(tab.log.get_by_role("listitem")).to_have_count(3)
+    assert alice.texts() == bob.texts()
+
+
+def test_half_open_connection_is_noticed_by_a_ping(open_tab: Enter) -> None:
+    tab = open_tab()
+    wire = Wire(tab.page)
+    tab.page.clock.install()
+    tab.open()
+    tab.enter("Alice")
+    wire.deaf = True
+    tab.page.clock.fast_forward(20_100)
+    tab.page.wait_for_function("true")
+    assert '"type":"ping"' in wire.asked[-1]
+    tab.page.clock.fast_forward(8_100)
+    expect(tab.state).to_have_text("Connection lost.")
+    wire.deaf = False
+    tab.page.clock.fast_forward(15_000)
+    tab.say("back")
+    tab.shows("back")
+
+
+def test_replaced_log_is_said(chat_server: ChatServer, enter: Enter) -> None:
+    tab = enter("Alice")
+    tab.say("one")
+    tab.shows("one")
+    chat_server.kill()
+    for file in chat_server.database.parent.glob(f"{chat_server.database.name}*"):
+        file.unlink()
+    chat_server.start()
+    expect(tab.page.get_by_text("Part of the conversation is no longer available.")).to_be_visible()
+    tab.shows()
+    tab.say("two")
+    tab.shows("two")
+
+
+def test_full_server_is_said_to_be_full(
+    make_server: Callable[..., ChatServer], open_tab: Enter
+) -> None:
+    server = make_server(settings={"CHAT_MAX_CONNECTIONS": "1"})
+    server.start()
+    first, second = open_tab(base_url=server.url), open_tab(base_url=server.url)
+    first.open()
+    first.enter("Alice")
+    second.open()
+    second.nick.fill("Bob")
+    second.nick.press("Enter")
+    expect(second.state).to_have_text("The chat is full at the moment.")
+    first.page.close()
+    second.wake()
+    expect(second.composer).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "comes_back"),
+    [
+        (1012, "The server is restarting. Trying again in", True),
+        (1013, "The chat is full at the moment. Trying again in", True),
+        (1008, "Too many requests at once. Trying again in", True),
+        (4003, "A moderator removed you from this room.", False),
+    ],
+)
+def test_how_a_connection_ended_is_said(
+    open_tab: Enter, code: int, words: str, comes_back: bool
+) -> None:
+    tab = open_tab()
+    wire = Wire(tab.page)
+    tab.open()
+    tab.enter("Alice")
+    wire.cut = True
+    wire.close(code)
+    expect(tab.page.get_by_text(words).first).to_be_visible()
+    expect(tab.page.get_by_role("button", name="Now")).to_be_visible(visible=comes_back)
+
+
+def test_now_does_not_wait(open_tab: Enter) -> None:
+    tab = open_tab()
+    wire = Wire(tab.page)
+    tab.open()
+    tab.enter("Alice")
+    wire.close(1008)  # the longest wait there is
+    tab.page.get_by_role("button", name="Now").click()
+    expect(tab.state).to_have_text("Connected again.")
+    tab.say("one")
+    tab.shows("one")
+
+
+def test_failed_post_keeps_its_text_and_can_be_deleted(open_tab: Enter) -> None:
+    tab = open_tab()
+
+    def refuse(route: object) -> None:
+        server = route.connect_to_server()  # type: ignore[attr-defined]
+
+        def from_page(command: str) -> None:
+            if '"type":"post"' in command:
+                identifier = re.search(r'"id":"([^"]+)"', command)
+                assert identifier
+                route.send(  # type: ignore[attr-defined]
+                    f'{{"type":"error","code":"muted","detail":"","id":"{identifier[1]}"}}'
+                )
+            else:
+                server.send(command)
+
+        route.on_message(from_page)  # type: ignore[attr-defined]
+
+    tab.page.route_web_socket(re.compile("/ws$"), refuse)
+    tab.open()
+    tab.enter("Alice")
+    tab.say("Hello")
+    expect(tab.waiting).to_contain_text("You may read here, but not write at the moment.")
+    tab.waiting.get_by_role("button", name="Try again").click()
+    tab.page.reload()
+    expect(tab.waiting).to_contain_text("Hello")
+    tab.waiting.get_by_role("button", name="Delete").click()
+    expect(tab.waiting).to_have_count(0)
