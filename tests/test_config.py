@@ -1,0 +1,173 @@
+"""Every setting has bounds, and what lies outside is refused in one line that helps."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from chat.config import SettingError, Settings, read_settings, refuse_several_workers
+from tests.servers import ROOT
+
+_FIXED = ("HOST", "PORT", "TRUSTED_PROXIES", "WEB_CONCURRENCY", "REDIS_URL")
+
+# setting, attribute, smallest allowed, largest allowed, below that, above that
+BOUNDS = [
+    ("PORT", "port", 1, 65535, 0, 65536),
+    ("TRUSTED_PROXIES", "trusted_proxies", 0, 10, -1, 11),
+    ("WEB_CONCURRENCY", "web_concurrency", 1, 1024, 0, 1025),
+    ("CHAT_MAX_CONNECTIONS", "chat_max_connections", 1, 50_000, 0, 50_001),
+    ("CHAT_OUTBOX_BYTES", "chat_outbox_bytes", 65_536, 67_108_864, 65_535, 67_108_865),
+    ("CHAT_RETENTION_MESSAGES", "chat_retention_messages", 1000, 10**8, 999, 10**8 + 1),
+    ("CHAT_NICK_RESERVATION_S", "chat_nick_reservation_s", 0, 31_536_000, -0.1, 31_536_001),
+    ("CHAT_LEAVE_GRACE_S", "chat_leave_grace_s", 0, 600, -0.1, 600.1),
+    ("CHAT_PING_INTERVAL_S", "chat_ping_interval_s", 0.1, 50, 0.09, 50.1),
+]
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in tuple(os.environ):
+        if name in _FIXED or name.startswith("CHAT_"):
+            monkeypatch.delenv(name)
+
+
+def refusal(name: str, value: object) -> str:
+    """Give the one line that refuses a value."""
+    with pytest.raises(SettingError) as caught:
+        read_settings({name: value})
+    line = str(caught.value)
+    assert "\n" not in line
+    assert line.startswith(name)
+    return line
+
+
+def test_nothing_set_gives_a_server_for_this_machine_alone() -> None:
+    settings = read_settings()
+
+    assert (settings.host, settings.port) == ("127.0.0.1", 8080)
+    assert settings.chat_max_connections == 1000
+    assert settings.trusted_proxies == 0
+    assert settings.limited
+    assert settings.allowed_origins == frozenset()
+
+
+@pytest.mark.parametrize(("name", "attribute", "low", "high", "below", "above"), BOUNDS)
+def test_bound_is_allowed_and_what_lies_beyond_is_refused(
+    name: str, attribute: str, low: float, high: float, below: float, above: float
+) -> None:
+    for allowed in (low, high):
+        assert getattr(read_settings({name: str(allowed)}), attribute) == allowed
+    for bound, refused in ((low, below), (high, above)):
+        line = refusal(name, str(refused))
+        assert repr(str(refused)) in line
+        assert f"{bound:g}" in line or str(bound) in line
+
+
+@pytest.mark.parametrize("value", ["x", "1.5", "0x50", "9" * 30, "8080\nHOST=0.0.0.0", "٣x"])
+def test_port_that_is_no_number_is_refused_with_its_value(value: str) -> None:
+    line = refusal("PORT", value)
+
+    assert repr(value) in line
+    assert "a whole number from 1 to 65535" in line
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "10s"])
+def test_duration_that_is_no_number_is_refused(value: str) -> None:
+    assert repr(value) in refusal("CHAT_PING_INTERVAL_S", value)
+
+
+def test_limits_are_on_or_off_and_the_refusal_says_so() -> None:
+    assert not read_settings({"CHAT_LIMITS": "off"}).limited
+
+    line = refusal("CHAT_LIMITS", "no")
+
+    assert "'no'" in line
+    allowed = line.split("is not allowed", 1)[1]
+    assert re.search(r"\bon\b", allowed)
+    assert re.search(r"\boff\b", allowed)
+
+
+def test_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAT_MAX_CONNECTIONS", "7")
+
+    assert read_settings().chat_max_connections == 7
+
+
+def test_override_beats_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAT_MAX_CONNECTIONS", "7")
+
+    assert read_settings({"CHAT_MAX_CONNECTIONS": 9}).chat_max_connections == 9
+
+
+def test_empty_value_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*_FIXED, "CHAT_LIMITS", "CHAT_DATABASE", "CHAT_PING_INTERVAL_S"):
+        monkeypatch.setenv(name, "")
+
+    assert read_settings() == Settings()
+
+
+def test_port_of_a_platform_is_listened_to_on_every_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PORT", "5000")
+    assert (read_settings().host, read_settings().port) == ("0.0.0.0", 5000)
+
+    monkeypatch.setenv("HOST", "127.0.0.1")
+    assert (read_settings().host, read_settings().port) == ("127.0.0.1", 5000)
+
+
+def test_redis_is_refused_without_showing_its_password() -> None:
+    line = refusal("REDIS_URL", "redis://:hush@example.org")
+
+    assert "hush" not in line
+    assert "SQLite" in line
+
+
+def test_origins_are_compared_in_the_form_that_browsers_send() -> None:
+    settings = read_settings(
+        {"CHAT_ALLOWED_ORIGINS": " https://Chat.Example.org/ ,,http://localhost:3000,"}
+    )
+
+    assert settings.allowed_origins == {"https://chat.example.org", "http://localhost:3000"}
+
+
+@pytest.mark.parametrize("origin", ["*", "chat.example.org", "ftp://example.org", "null", "/"])
+def test_origin_that_no_browser_sends_is_refused(origin: str) -> None:
+    line = refusal("CHAT_ALLOWED_ORIGINS", f"https://fine.example.org,{origin}")
+
+    assert origin in line
+    assert "https://" in line
+
+
+def test_several_workers_are_refused_and_one_is_not() -> None:
+    refuse_several_workers(1)
+    with pytest.raises(SettingError, match="2 workers") as caught:
+        refuse_several_workers(2)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("-c", "import wsgi"), ("-m", "chat"), ("-m", "flask", "run")],
+    ids=["wsgi", "python -m chat", "flask run"],
+)
+def test_process_with_a_wrong_setting_ends_with_one_line_on_stderr(command: list[str]) -> None:
+    ended = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**os.environ, "PORT": "99999"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert ended.returncode != 0
+    assert ended.stdout == ""
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("Tchat: PORT='99999'")
+    assert "65535" in line
