@@ -7,6 +7,7 @@ name, but for what tools outside the project fixed (`HOST`, `PORT`, …).
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -105,7 +106,8 @@ def _refuse_what_cannot_be_yet(settings: Settings) -> None:
             "REDIS_URL is set, but the Redis engine is not available yet: unset it to use SQLite"
         )
     for origin in settings.allowed_origins:
-        if not origin.startswith(("http://", "https://")):
+        # An origin has no path: with one it would never match.
+        if not re.fullmatch(r"https?://[^/?#]+", origin):
             raise SettingError(
                 f"CHAT_ALLOWED_ORIGINS={settings.chat_allowed_origins!r} is not allowed: "
                 f"{origin!r} must look like https://chat.example.org"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 from time import monotonic
 
 from chat.connection import Connection
@@ -61,8 +62,9 @@ class Session:
             return
         bucket = self._posts if isinstance(command, Post) else self._others
         if wait_s := bucket.take():
+            retry_after = ceil(wait_s * 100) / 100  # rounded up: who waits that long gets through
             raise Refused(
-                ErrorCode.RATE_LIMITED, "Too fast: wait a moment.", retry_after=round(wait_s, 2)
+                ErrorCode.RATE_LIMITED, "Too fast: wait a moment.", retry_after=retry_after
             )
 
     def refused(self) -> None:
