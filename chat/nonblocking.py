@@ -16,7 +16,8 @@ _POSIX = hasattr(socket, "MSG_DONTWAIT")
 def prepare(sock: socket.socket, receive_timeout_s: float) -> None:
     """Set the socket up for `receive` and `send`."""
     sock.setblocking(_POSIX)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if sock.family != getattr(socket, "AF_UNIX", None):  # a proxy on the same machine uses one
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if _POSIX:
         seconds = int(receive_timeout_s)
         microseconds = int((receive_timeout_s - seconds) * 1_000_000)

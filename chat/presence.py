@@ -50,6 +50,7 @@ class _Room:
         self.people: dict[str, _Person] = {}  # by member's id
         self.owners: dict[str, tuple[str, float]] = {}  # look: member's id, reserved until
         self.news: list[Event] = []
+        self.writing: set[str] = set()  # members whose typing is in the news
 
     def taken(self, nick: str, member_id: str, now: float) -> bool:
         return any(
@@ -66,6 +67,11 @@ class _Room:
             absent = (look for look, (_, until) in self.owners.items() if until < inf)
             for look in tuple(islice(absent, excess)):
                 del self.owners[look]
+
+    def take_news(self) -> list[Event]:
+        news, self.news = self.news, []
+        self.writing.clear()
+        return news
 
     def is_idle(self, now: float) -> bool:
         return not self.people and all(until <= now for _, until in self.owners.values())
@@ -142,9 +148,10 @@ class Presence:
     def typing(self, room: str, member_id: str) -> None:
         """Tell the others that a member is writing."""
         with self._changed:
-            event = IsTyping(Member(member_id, self._rooms[room].people[member_id].nick))
-            if event not in self._rooms[room].news:
-                self._tell(room, event)
+            entry = self._rooms[room]
+            if member_id not in entry.writing:
+                entry.writing.add(member_id)
+                self._tell(room, IsTyping(Member(member_id, entry.people[member_id].nick)))
 
     def member(self, room: str, member_id: str) -> Member:
         """Give a member that has a connection in the room, with its nick of now."""
@@ -220,9 +227,7 @@ class Presence:
                 while not self._newsworthy:
                     self._changed.wait(self._next_departure_s())
                     self._let_go()
-                news = [(room, self._rooms[room].news) for room in self._newsworthy]
-                for room in self._newsworthy:
-                    self._rooms[room].news = []
+                news = [(room, self._rooms[room].take_news()) for room in self._newsworthy]
                 self._newsworthy.clear()
             for room, events in news:
                 try:

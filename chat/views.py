@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, abort, redirect, render_template, url_for
+from flask import Blueprint, Response, abort, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
@@ -37,8 +37,8 @@ def create_views(hub: Hub, log: MessageLog, registry: Registry, admission: Admis
     metrics = _metrics(registry, admission)
 
     @blueprint.get("/")
-    def home() -> str:
-        return render_template("index.html", room=_HOME)
+    def home() -> Response:
+        return _page(_HOME)
 
     @blueprint.get("/r/<room>")
     def room(room: str) -> ResponseReturnValue:
@@ -51,7 +51,7 @@ def create_views(hub: Hub, log: MessageLog, registry: Registry, admission: Admis
             return redirect(url_for("chat.home"), 308)
         if form != room:
             return redirect(url_for("chat.room", room=form), 308)
-        return render_template("index.html", room=room)
+        return _page(room)
 
     @blueprint.get("/status")
     def status() -> dict[str, object]:
@@ -83,6 +83,14 @@ def create_views(hub: Hub, log: MessageLog, registry: Registry, admission: Admis
         return response
 
     return blueprint
+
+
+def _page(room: str) -> Response:
+    """Give a room's page in the reader's language; fresh each time, so that an update shows."""
+    response = make_response(render_template("index.html", room=room))
+    response.vary.add("Accept-Language")
+    response.cache_control.no_cache = True
+    return response
 
 
 def _metrics(registry: Registry, admission: Admission) -> CollectorRegistry:

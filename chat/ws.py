@@ -103,6 +103,11 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission) -> Blueprint:
         """Refuse what only wsproto found wrong with the handshake."""
         return _refusal(400, f"{error}.")
 
+    @blueprint.errorhandler(OSError)
+    def give_up(_error: OSError) -> Response:
+        """Let go of a peer that was gone before the handshake ended."""
+        return _refusal(400, "Gone.")
+
     @blueprint.teardown_request
     def give_back(_error: BaseException | None) -> None:
         if g.pop("admitted", False):

@@ -135,7 +135,9 @@ def test_origins_are_compared_in_the_form_that_browsers_send() -> None:
     assert settings.allowed_origins == {"https://chat.example.org", "http://localhost:3000"}
 
 
-@pytest.mark.parametrize("origin", ["*", "chat.example.org", "ftp://example.org", "null", "/"])
+@pytest.mark.parametrize(
+    "origin", ["*", "chat.example.org", "ftp://x.org", "null", "/", "https://x.org/chat"]
+)
 def test_origin_that_no_browser_sends_is_refused(origin: str) -> None:
     line = refusal("CHAT_ALLOWED_ORIGINS", f"https://fine.example.org,{origin}")
 

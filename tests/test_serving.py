@@ -6,11 +6,13 @@ import os
 import re
 import resource
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import unix_connect
 
 from chat.log.schema import open_or_create
 from chat.serving import gunicorn_settings, start_sentence
@@ -299,3 +301,16 @@ def test_database_where_none_can_be_is_refused_in_one_line(make_server: MakeServ
     server = make_server(settings={"CHAT_DATABASE": "/dev/null/tchat.db"})
 
     assert "/dev/null/tchat.db" in refusal(server)
+
+
+def test_gunicorn_talks_through_a_unix_socket(make_server: MakeServer, tmp_path: Path) -> None:
+    path = tmp_path / "tchat.sock"
+    server = make_server((*GUNICORN, "--bind", f"unix:{path}"))
+    server.launch()
+    deadline = time.monotonic() + _ENDS_WITHIN_S
+    while not path.exists():
+        assert time.monotonic() < deadline, server.log()
+        time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+    with unix_connect(str(path), "ws://localhost/ws", legacy=True) as ws:
+        ws.send('{"type": "ping"}')
+        assert ws.recv(timeout=_ENDS_WITHIN_S) == '{"type":"pong"}'

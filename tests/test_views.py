@@ -116,6 +116,8 @@ def test_page_speaks_the_browsers_language_or_french(
     response = client.get("/", headers={"Accept-Language": languages})
 
     assert f'<html lang="{language}"' in response.text
+    assert "Accept-Language" in response.vary  # or a cache would give one's page to another
+    assert response.cache_control.no_cache
 
 
 def test_page_names_only_files_that_there_are(client: FlaskClient) -> None:

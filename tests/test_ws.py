@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -83,6 +85,18 @@ def test_compression_is_never_agreed(peer: RawPeer) -> None:
     status, head = peer.handshake(Sec_WebSocket_Extensions="permessage-deflate")
     assert status == 101
     assert "sec-websocket-extensions" not in head
+
+
+def test_peer_that_resets_during_the_handshake_leaves_no_trace(server: ChatServer) -> None:
+    for _ in range(100):  # some of them at the moment when the answer is written
+        with RawPeer(server) as peer:
+            peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.sock.sendall(
+                b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+            )
+    while server.status()["connected_users"] != 1:  # the bystander
+        pass  # bounded by the test's timeout; each turn is a request
 
 
 # --- frames --------------------------------------------------------------------------------
