@@ -125,6 +125,7 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission) -> Blueprint:
         )
         server.connected = False  # from here on only Connection writes
         started_at = monotonic()
+        _logger.info("connect %s", request.remote_addr)  # gunicorn's access log has none
         with hub.attached(connection) as session:
             try:
                 for text in connection.receive():
