@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import resource
+import signal
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,6 +18,8 @@ from websockets.sync.client import unix_connect
 
 from chat.log.schema import open_or_create
 from chat.serving import gunicorn_settings, start_sentence
+from tests.client import Client
+from tests.raw import PING, RawPeer
 from tests.servers import GUNICORN, MODULE, ChatServer
 
 _ENDS_WITHIN_S = 20.0
@@ -314,3 +318,27 @@ def test_gunicorn_talks_through_a_unix_socket(make_server: MakeServer, tmp_path:
     with unix_connect(str(path), "ws://localhost/ws", legacy=True) as ws:
         ws.send('{"type": "ping"}')
         assert ws.recv(timeout=_ENDS_WITHIN_S) == '{"type":"pong"}'
+
+
+def test_machine_without_fork_is_served_by_werkzeug(make_server: MakeServer) -> None:
+    # What Windows lacks is taken away: fork, and the flag for a send that does not wait.
+    script = (
+        "import os, socket; del os.fork, socket.MSG_DONTWAIT; "
+        "from chat.__main__ import main; main([])"
+    )
+    server = make_server((sys.executable, "-c", script), settings={"CHAT_PING_INTERVAL_S": "0.3"})
+    server.start()
+    assert re.search(
+        rf"^\[.+\] Serveur démarré sur http://localhost:{server.port}$", server.log(), re.MULTILINE
+    )
+    with Client(server.ws_url) as ann, Client(server.ws_url) as bob, RawPeer(server) as dead:
+        ann.join("Ann")
+        bob.join("Bob")
+        dead.open()
+        ann.post("x" * 2000)
+        bob.expect("message")
+        assert dead.read_frame() == (PING, b"")
+        assert dead.at_end()
+        assert server.stop(signal.SIGINT) < 5.0
+        assert ann.close_code() == 1012
+    assert "Traceback" not in server.log()
