@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from threading import Lock
 
 from wsproto.connection import Connection as Parser
-from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
+from wsproto.events import BytesMessage, CloseConnection, Ping
 from wsproto.utilities import RemoteProtocolError
 
 from chat import frames, nonblocking
 from chat.flusher import Flusher
 from chat.frames import Batch
+from chat.inbound import InboundStream
 from chat.outbox import Outbox
-from chat.protocol import FRAME_LIMIT, CloseCode
+from chat.protocol import CloseCode
 
 _RECEIVE_BYTES = 2048  # allocated for as long as a connection waits
 _NO_CODE = 1005  # wsproto's word for a close frame without a code
@@ -37,10 +38,8 @@ class Connection:
     ) -> None:
         nonblocking.prepare(sock, ping_interval_s)
         self._sock = sock
-        self._parser = parser
+        self._inbound = InboundStream(parser)
         self._ping_interval_s = ping_interval_s
-        self._parts: list[str] = []  # of a message that has not ended
-        self._parts_bytes = 0
         self._outbox = Outbox(sock, flusher, outbox_bytes)
         self._outbox_bytes = outbox_bytes
         # Guards what follows, and the order in which it reaches the outbox.
@@ -62,10 +61,11 @@ class Connection:
             if self._outbox.closing:
                 continue  # lingers: a peer that is still sending may yet read why it was closed
             try:
-                self._parser.receive_data(data)
-                for event in self._parser.events():
-                    if (text := self._take(event)) is not None:
-                        yield text
+                for item in self._inbound.take(data):
+                    if isinstance(item, str):
+                        yield item
+                    else:
+                        self._answer(item)
                     if self._outbox.closing:
                         break
             except RemoteProtocolError as error:
@@ -92,26 +92,13 @@ class Connection:
             pinged = False
             yield data
 
-    def _take(self, event: Event) -> str | None:
-        """Do what one event of the parser asks; give the text message that it completes."""
-        if isinstance(event, TextMessage):
-            self._parts_bytes += len(event.data.encode())
-            if self._parts_bytes > FRAME_LIMIT:
-                self.close(CloseCode.TOO_BIG, "a message has at most 16 KiB")
-                return None
-            if event.data:
-                self._parts.append(event.data)
-            if event.message_finished:
-                text = "".join(self._parts)
-                self._parts, self._parts_bytes = [], 0
-                return text
-        elif isinstance(event, Ping):
-            self._outbox.send(frames.pong_frame(bytes(event.payload)))
-        elif isinstance(event, CloseConnection):
-            self.close(None if event.code == _NO_CODE else event.code)
-        elif isinstance(event, BytesMessage):
+    def _answer(self, item: Ping | BytesMessage | CloseConnection) -> None:
+        if isinstance(item, Ping):
+            self._outbox.send(frames.pong_frame(bytes(item.payload)))
+        elif isinstance(item, CloseConnection):
+            self.close(None if item.code == _NO_CODE else item.code)
+        else:
             self.close(CloseCode.UNSUPPORTED, "text messages only")
-        return None
 
     def finish(self) -> None:
         """Let go of the socket, which its server may close now."""

@@ -1,0 +1,103 @@
+"""What a peer sends, as whole messages: wsproto judges, the common case goes past it.
+
+Nearly everything that comes is one whole masked text frame. That is decoded here; whatever
+else, and whatever is wrong, is wsproto's to judge (RFC 6455, section 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsproto.connection import Connection as Parser
+from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
+from wsproto.frame_protocol import CloseReason
+from wsproto.utilities import RemoteProtocolError
+
+from chat.protocol import FRAME_LIMIT
+
+_FIN_TEXT = 0x81
+_CONTROL_BIT = 0x08
+_MASK_BIT = 0x80
+
+Inbound = str | Ping | BytesMessage | CloseConnection
+
+
+class InboundStream:
+    """Take a peer's bytes in, in the order they came; for one thread."""
+
+    def __init__(self, parser: Parser, *, shortcut: bool = True) -> None:
+        self._parser = parser
+        # Whether the parser is between two messages, as far as is known: once it is given
+        # anything but a whole control frame, everything after goes through it.
+        self._shortcut = shortcut
+        self._parts: list[str] = []  # of a message that has not ended
+        self._parts_bytes = 0
+
+    def take(self, data: bytes) -> Iterator[Inbound]:
+        """Yield each whole text message, and what else there is to answer.
+
+        Raises RemoteProtocolError, whose event_hint has the close code, for what breaks the
+        protocol and for a message over FRAME_LIMIT bytes.
+        """
+        start = 0
+        while self._shortcut and start < len(data):
+            payload, end = _frame_bounds(data, start)
+            if end < 0:
+                self._shortcut = False
+            elif data[start] == _FIN_TEXT and (text := _text(data, payload, end)) is not None:
+                yield text
+                start = end
+            elif data[start] & _CONTROL_BIT:
+                yield from self._judge(data[start:end])
+                start = end
+            else:
+                self._shortcut = False
+        if start < len(data):
+            yield from self._judge(data[start:] if start else data)
+
+    def _judge(self, data: bytes) -> Iterator[Inbound]:
+        self._parser.receive_data(data)
+        for event in self._parser.events():
+            if isinstance(event, TextMessage):
+                self._parts_bytes += len(event.data.encode())
+                if self._parts_bytes > FRAME_LIMIT:
+                    raise RemoteProtocolError(
+                        "a message has at most 16 KiB",
+                        event_hint=CloseConnection(CloseReason.MESSAGE_TOO_BIG),
+                    )
+                if event.data:
+                    self._parts.append(event.data)
+                if event.message_finished:
+                    text = "".join(self._parts)
+                    self._parts, self._parts_bytes = [], 0
+                    yield text
+            elif isinstance(event, Ping | BytesMessage | CloseConnection):
+                yield event
+
+
+def _frame_bounds(data: bytes, start: int) -> tuple[int, int]:
+    """Find where the payload of a masked frame begins and ends; -1, -1 unless it is whole."""
+    if len(data) - start < 6 or data[start + 1] < _MASK_BIT:
+        return -1, -1
+    size = data[start + 1] - _MASK_BIT
+    payload = start + 6
+    if size == 126:
+        size = int.from_bytes(data[start + 2 : start + 4])
+        payload += 2
+        if size < 126:
+            return -1, -1  # not the shortest form: an error
+    elif size == 127:
+        return -1, -1  # over 64 KiB: more than is allowed
+    end = payload + size
+    return (payload, end) if size <= FRAME_LIMIT and end <= len(data) else (-1, -1)
+
+
+def _text(data: bytes, start: int, end: int) -> str | None:
+    """Unmask and decode a text frame's payload; None if it is no UTF-8."""
+    size = end - start
+    mask = data[start - 4 : start] * (size // 4 + 1)
+    plain = int.from_bytes(data[start:end]) ^ int.from_bytes(mask[:size])
+    try:
+        return plain.to_bytes(size).decode()
+    except UnicodeDecodeError:
+        return None

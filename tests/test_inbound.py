@@ -1,0 +1,110 @@
+"""The way past wsproto agrees with wsproto on everything that a peer can send."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from itertools import pairwise
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from wsproto.connection import Connection as Parser
+from wsproto.connection import ConnectionType
+from wsproto.events import BytesMessage, CloseConnection, Ping
+from wsproto.utilities import RemoteProtocolError
+
+from chat.inbound import InboundStream
+from chat.protocol import FRAME_LIMIT
+
+
+def frame(
+    first: int, payload: bytes, *, form: int = 0, mask: bytes | None = b"\x01\x02\x03\x04"
+) -> bytes:
+    """Build a frame; `form` 126 or 127 asks for a longer length than needed."""
+    size, bit = len(payload), 0 if mask is None else 0x80
+    if form == 127 or size > 65535:
+        head = struct.pack("!BBQ", first, bit | 127, size)
+    elif form == 126 or size > 125:
+        head = struct.pack("!BBH", first, bit | 126, size)
+    else:
+        head = bytes((first, bit | size))
+    if mask is None:
+        return head + payload
+    return head + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+
+
+def heard(chunks: Iterable[bytes], *, shortcut: bool) -> list[object]:
+    """Take chunks in, up to the first close or error, and list what came of them."""
+    stream = InboundStream(Parser(ConnectionType.SERVER), shortcut=shortcut)
+    items: list[object] = []
+    try:
+        for chunk in chunks:
+            for item in stream.take(chunk):
+                if isinstance(item, str):
+                    items.append(item)
+                elif isinstance(item, Ping):
+                    items.append(("ping", bytes(item.payload)))
+                elif isinstance(item, CloseConnection):
+                    return [*items, ("close", item.code, item.reason)]
+                elif isinstance(item, BytesMessage):
+                    return [*items, "binary"]
+    except RemoteProtocolError as error:
+        hint = error.event_hint
+        items.append(("error", hint.code if isinstance(hint, CloseConnection) else None))
+    return items
+
+
+texts = st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
+payloads = st.one_of(
+    texts,
+    st.binary(max_size=140),
+    st.integers(FRAME_LIMIT - 1, FRAME_LIMIT + 1).map(lambda size: b"x" * size),
+)
+ordinary = st.builds(frame, st.just(0x81), texts, mask=st.binary(min_size=4, max_size=4))
+any_frame = st.builds(
+    frame,
+    st.one_of(
+        st.sampled_from([0x81, 0x01, 0x00, 0x80, 0x82, 0x88, 0x89, 0x8A]), st.integers(0, 255)
+    ),
+    payloads,
+    form=st.sampled_from([0, 0, 126, 127]),
+    mask=st.one_of(st.none(), st.binary(min_size=4, max_size=4)),
+)
+streams = st.lists(st.one_of(ordinary, ordinary, any_frame, st.binary(max_size=20)), max_size=8)
+
+
+@st.composite
+def chunked(draw: st.DrawFn) -> list[bytes]:
+    """Cut a stream of frames into chunks, often where frames end, or anywhere."""
+    frames = draw(streams)
+    if draw(st.booleans()):
+        return frames
+    data = b"".join(frames)
+    cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=6)))
+    edges = [0, *cuts, len(data)]
+    return [data[a:b] for a, b in pairwise(edges)]
+
+
+@settings(max_examples=600, deadline=None)
+@given(chunked())
+@example([frame(0x81, b"one") + frame(0x81, b"two")])
+@example([frame(0x81, b"one") + frame(0x89, b"ping") + frame(0x81, b"two")])
+@example([frame(0x81, b"\xff")])
+@example([frame(0x81, b"x" * 125, form=126)])
+@example([frame(0x01, b"frag"), frame(0x81, b"ment")])
+@example([frame(0x81, b"plain", mask=None)])
+def test_shortcut_agrees_with_wsproto(chunks: list[bytes]) -> None:
+    assert heard(chunks, shortcut=True) == heard(chunks, shortcut=False)
+
+
+@given(st.lists(st.text(max_size=2000), max_size=4), st.binary(min_size=4, max_size=4))
+def test_whole_text_frames_come_out_as_they_went_in(said: list[str], mask: bytes) -> None:
+    data = b"".join(frame(0x81, text.encode(), mask=mask) for text in said)
+    assert heard([data], shortcut=True) == said
+
+
+def test_message_of_the_largest_size_passes_and_one_byte_more_does_not() -> None:
+    for shortcut in (True, False):
+        largest = b"x" * FRAME_LIMIT
+        assert heard([frame(0x81, largest)], shortcut=shortcut) == [largest.decode()]
+        assert heard([frame(0x81, largest + b"x")], shortcut=shortcut) == [("error", 1009)]
