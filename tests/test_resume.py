@@ -155,12 +155,15 @@ def test_retry_after_a_lost_acknowledgement_is_shown_once(server: ChatServer) ->
 
 def test_resume_while_others_post_neither_misses_nor_repeats(server: ChatServer) -> None:
     stop = threading.Event()
+    far_enough = threading.Condition()
 
     def chatter(name: str) -> None:
         with Client(server.ws_url) as client:
             client.join(name)
             while not stop.is_set():
                 client.post(name)
+                with far_enough:  # however slow the machine: never 500 ahead of who comes back
+                    far_enough.wait_for(lambda: stop.is_set() or client.seq - eve.seq < 200)
 
     talkers = [threading.Thread(target=chatter, args=(name,)) for name in ("Ann", "Bob")]
     with Client(server.ws_url) as eve:
@@ -173,8 +176,12 @@ def test_resume_while_others_post_neither_misses_nor_repeats(server: ChatServer)
                     eve.expect("message")  # the client itself raises at a hole or a change
                 eve.ws.close()
                 assert eve.resume()["resumed"] is True
+                with far_enough:
+                    far_enough.notify_all()
         finally:
-            stop.set()
+            with far_enough:
+                stop.set()
+                far_enough.notify_all()
             for talker in talkers:
                 talker.join()
         last = eve.post("end")

@@ -18,9 +18,6 @@ _MIGRATIONS = (
     """
     CREATE TABLE log (epoch TEXT NOT NULL);
 
-    -- The newest seq ever given, which no deletion takes back.
-    CREATE TABLE rooms (name TEXT PRIMARY KEY, head INTEGER NOT NULL) WITHOUT ROWID;
-
     CREATE TABLE messages (
         room TEXT NOT NULL,
         seq INTEGER NOT NULL,

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from queue import Empty, Full, LifoQueue, Queue
+from queue import Empty, LifoQueue, SimpleQueue
 from threading import Lock, Thread
 from time import time
 
@@ -47,7 +47,7 @@ class SQLiteLog:
         self._retention = retention_messages
         self._now_ms = now_ms
         self.epoch = open_or_create(path)
-        self._queue: Queue[tuple[Draft, Answer] | None] = Queue(_QUEUE_LIMIT)
+        self._queue: SimpleQueue[tuple[Draft, Answer] | None] = SimpleQueue()
         # Guards _writer and _closed.
         self._lock = Lock()
         self._writer: Thread | None = None
@@ -72,10 +72,9 @@ class SQLiteLog:
         """
         if self._closed:
             raise StorageUnavailable("the log is closed")
-        try:
-            self._queue.put_nowait((draft, answer))
-        except Full:
-            raise StorageUnavailable("too many posts wait for the disk") from None
+        if self._queue.qsize() >= _QUEUE_LIMIT:
+            raise StorageUnavailable("too many posts wait for the disk")
+        self._queue.put((draft, answer))
 
     def close(self) -> None:
         """Commit what is queued and stop the writer; the one file then holds everything."""
@@ -137,7 +136,10 @@ class SQLiteLog:
         except sqlite3.Error as error:
             raise StorageUnavailable(str(error)) from error
         finally:
-            self._readers.put(database)
+            if self._closed and database is not None:
+                database.close()  # close() has been here already
+            else:
+                self._readers.put(database)
 
     # --- writing: on the writer's thread ----------------------------------------------
 
@@ -208,22 +210,21 @@ class SQLiteLog:
         committed: dict[str, list[Message]] = {}
         repeated: list[tuple[Answer, Message]] = []
         heads: dict[str, int] = {}
-        at = self._now_ms()
+        at_ms = self._now_ms()
+        at = rfc3339(at_ms)
         database.execute("BEGIN IMMEDIATE")
         for draft, answer in batch:
             room = draft.room
             if room not in heads:
                 heads[room] = sql.head(database, room)
-            message = Message(heads[room] + 1, draft.id, draft.member, draft.text, rfc3339(at))
-            if sql.insert(database, room, message, at):
+            message = Message(heads[room] + 1, draft.id, draft.member, draft.text, at)
+            if sql.insert(database, room, message, at_ms):
                 heads[room] += 1
                 committed.setdefault(room, []).append(message)
             else:
                 repeated.append((answer, sql.original(database, draft)))
         for room, messages in committed.items():
-            sql.set_head(database, room, heads[room])
-            before = messages[0].seq - 1
-            if heads[room] // _PRUNE_EVERY != before // _PRUNE_EVERY:
+            if heads[room] // _PRUNE_EVERY != (messages[0].seq - 1) // _PRUNE_EVERY:
                 sql.prune(database, room, heads[room] - self._retention)
         database.execute("COMMIT")
         return committed, repeated

@@ -22,7 +22,11 @@ def connect(path: Path) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
-    database.execute("PRAGMA synchronous = FULL")
+    try:
+        database.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error:
+        database.close()
+        raise
     return database
 
 
@@ -32,18 +36,9 @@ def data_version(database: sqlite3.Connection) -> int:
 
 
 def head(database: sqlite3.Connection, room: str) -> int:
-    """Give the seq of a room's newest message; 0 for none."""
-    row = database.execute("SELECT head FROM rooms WHERE name = ?", (room,)).fetchone()
-    return int(row[0]) if row else 0
-
-
-def set_head(database: sqlite3.Connection, room: str, seq: int) -> None:
-    """Note the seq of a room's newest message."""
-    database.execute(
-        "INSERT INTO rooms (name, head) VALUES (?, ?) "
-        "ON CONFLICT (name) DO UPDATE SET head = excluded.head",
-        (room, seq),
-    )
+    """Give the seq of a room's newest message, which is never pruned; 0 for none."""
+    row = database.execute("SELECT max(seq) FROM messages WHERE room = ?", (room,)).fetchone()
+    return row[0] or 0
 
 
 def insert(database: sqlite3.Connection, room: str, message: Message, at_ms: int) -> bool:
@@ -88,7 +83,7 @@ def recent_nicks(
     """Give who posted since a time, with the time of the last post under each nick."""
     rows = database.execute(
         "SELECT member, nick, max(at) FROM messages WHERE room = ? AND at >= ? "
-        "AND seq > (SELECT head FROM rooms WHERE name = ?) - ? "
+        "AND seq > (SELECT max(seq) FROM messages WHERE room = ?) - ? "
         "GROUP BY member, nick ORDER BY max(at)",
         (room, since_ms, room, _NICK_SEARCH),
     )
