@@ -20,7 +20,7 @@ from chat.inbound import InboundStream
 from chat.outbox import Outbox
 from chat.protocol import CloseCode
 
-_RECEIVE_BYTES = 2048  # allocated for as long as a connection waits
+_RECEIVE_BYTES = 1024  # allocated for as long as a connection waits
 _NO_CODE = 1005  # wsproto's word for a close frame without a code
 
 

@@ -124,6 +124,7 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission) -> Blueprint:
             ping_interval_s=settings.chat_ping_interval_s,
         )
         server.connected = False  # from here on only Connection writes
+        server.ws = None  # the handshake's parser: 2 KB for as long as the connection lasts
         started_at = monotonic()
         _logger.info("connect %s", request.remote_addr)  # gunicorn's access log has none
         with hub.attached(connection) as session:
