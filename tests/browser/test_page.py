@@ -110,6 +110,22 @@ def test_phone_has_no_horizontal_scroll(open_tab: Enter) -> None:
     assert fits(tab.page)
 
 
+def test_longest_nick_leaves_room_for_the_words_beside_it(open_tab: Enter) -> None:
+    tab = open_tab(viewport={"width": 1440, "height": 900})
+    tab.open()
+    tab.enter(LONGEST_NICK)
+    line = tab.page.get_by_text("you", exact=True).bounding_box()
+    assert line is not None
+    assert line["height"] < 30
+
+
+def test_empty_room_shows_its_link_as_people_write_it(open_tab: Enter) -> None:
+    tab = open_tab(path="/r/été-2025")
+    tab.open()
+    tab.enter("Alice")
+    expect(tab.page.get_by_text(f"{tab.page.url.split('/r/')[0]}/r/été-2025")).to_be_visible()
+
+
 def test_banner_moves_nothing(open_tab: Enter) -> None:
     tab = open_tab(viewport=PHONE)
     wire = Wire(tab.page)

@@ -12,7 +12,8 @@ export class Share {
     this.#dialog = dialog;
     this.#spoken = spoken;
     this.#strings = strings;
-    for (const text of texts) text.textContent = this.#link;
+    // As people write it; what is copied is what every program understands.
+    for (const text of texts) text.textContent = decodeURI(this.#link);
     for (const button of buttons) button.addEventListener("click", () => this.#copy(button));
     dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
   }
