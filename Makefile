@@ -15,7 +15,7 @@ DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format lock binary translations clean
+.PHONY: help run test lint format lock binary translations bench clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*  ## /make \1  /p' Makefile | awk '{ $$2 = sprintf("%-13s", $$2) } 1'
@@ -53,6 +53,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 lock: $(DEV)  ## compile both requirements files from pyproject.toml
 	$(LOCK) --output-file requirements.txt pyproject.toml
 	$(LOCK) --output-file requirements-dev.txt --constraint requirements.txt --group dev pyproject.toml
+	$(LOCK) --output-file bench/requirements.txt bench/requirements.in
 
 binary: dist/chat-server  ## build dist/chat-server, one file that needs no Python
 
@@ -70,8 +71,24 @@ translations: $(DEV)  ## collect the sentences to translate and compile the tran
 		--output-dir chat/translations --no-fuzzy-matching --ignore-pot-creation-date
 	$(BIN)/pybabel compile --directory chat/translations
 
+bench: $(RUN) .venv-bench/.installed bench/peers/node_peer/node_modules/.installed  ## measure beside the peers (FULL=1: the full table)
+	.venv-bench/bin/python -m bench $(if $(FULL),--full)
+
+# The peers' libraries are none of ours: an environment of their own.
+.venv-bench/.installed: bench/requirements.txt
+	@tools/need.sh python
+	@tools/need.sh venv
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# Without npm the Node peer is left out, with a notice.
+bench/peers/node_peer/node_modules/.installed: bench/peers/node_peer/package-lock.json
+	-cd bench/peers/node_peer && npm ci --silent
+	@mkdir -p $(@D) && touch $@
+
 clean:  ## remove what make made; instance/, the conversations, stays
-	rm -rf .venv build dist test-results .hypothesis .import_linter_cache .mypy_cache \
+	rm -rf .venv .venv-bench build dist test-results .hypothesis .import_linter_cache .mypy_cache \
 		.pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

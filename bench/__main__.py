@@ -1,0 +1,148 @@
+"""What is run: every shape, every server in turn, several times over."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bench import report
+from bench.crowd import LoadFailed
+from bench.machine import describe
+from bench.process import LOAD_CORE, SERVER_CORE
+from bench.servers import BUILD, ROOT, SERVERS, Server
+from bench.shapes import SHAPES, Shape
+
+_RESULTS = Path(__file__).parent / "results"
+_DISTURBED_SHARE = 0.15  # of a core
+_TRIES = 3
+_QUICK_SERVERS = ("tchat", "go", "naive", "bare")
+
+
+def main() -> None:
+    """Run the shapes and print the table."""
+    options = _options()
+    if not sys.platform.startswith("linux"):
+        raise SystemExit("The bench needs Linux: it uses epoll, /proc and pinned cores.")
+    _raise_file_limit()
+    BUILD.mkdir(parents=True, exist_ok=True)
+    notices: list[str] = []
+    servers = [
+        server
+        for server in SERVERS
+        if not options.servers or server.name in options.servers.split(",")
+        if (options.full or options.servers or server.name in _QUICK_SERVERS)
+        if _can_run(server, notices)
+    ]
+    shapes = [
+        shape
+        for shape in SHAPES
+        if not options.shapes or shape.name in options.shapes.split(",")
+        if options.full or options.shapes or shape.quick
+    ]
+    if SERVER_CORE == LOAD_CORE:
+        notices.append("One core only: server and load share it, and nothing here is reliable.")
+    repetitions = options.repetitions or (5 if options.full else 1)
+    window_s = options.window or (1.5 if options.full else 0.8)
+    results = {
+        "full": options.full,
+        "started": time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime()),
+        "machine": describe(),
+        "repetitions": repetitions,
+        "window_s": window_s,
+        "notices": notices,
+        "runs": [],
+    }
+    began = time.monotonic()
+    for repetition in range(repetitions):
+        for shape in shapes:
+            results["runs"] += _run_shape(shape, servers, repetition, window_s, notices)
+    results["seconds"] = time.monotonic() - began
+    _RESULTS.mkdir(exist_ok=True)
+    path = _RESULTS / ("full.json" if options.full else "quick.json")
+    path.write_text(json.dumps(results, indent=1))
+    print(report.table(results))
+    print(f"{results['seconds']:.0f} s; the numbers are in {path.relative_to(Path.cwd())}")
+    if options.full:
+        report.write(results, options.docs)
+
+
+def _run_shape(
+    shape: Shape, servers: list[Server], repetition: int, window_s: float, notices: list[str]
+) -> list[dict[str, object]]:
+    """Measure every server in one shape, close together in time: ratios need that."""
+    runs: list[dict[str, object]] = []
+    for server in random.sample(servers, len(servers)):
+        reason = shape.skipped(server)
+        if reason is not None:
+            notice = f"{server.label}, {shape.label}: left out, {reason}."
+            if reason and notice not in notices:
+                notices.append(notice)
+            continue
+        began = time.monotonic()
+        run: dict[str, object] = {
+            "shape": shape.name,
+            "server": server.name,
+            "repetition": repetition,
+        }
+        try:
+            run["numbers"] = _undisturbed(shape, server, window_s)
+        except (LoadFailed, RuntimeError, OSError, subprocess.TimeoutExpired) as failure:
+            run["failure"] = str(failure)
+            notices.append(f"{server.label}, {shape.label}: failed. {failure}")
+        run["seconds"] = time.monotonic() - began
+        print(f"{repetition + 1} {shape.name:12} {server.name:10} {_brief(run)}", file=sys.stderr)
+        runs.append(run)
+    return runs
+
+
+def _undisturbed(shape: Shape, server: Server, window_s: float) -> dict[str, float]:
+    """Measure; again where other programs took too much of the cores. Keep the quietest."""
+    tries = []
+    while True:
+        tries.append(shape.measure(server, window_s))
+        best = min(tries, key=lambda numbers: numbers["others_share"])
+        best["tries"] = len(tries)
+        if best["others_share"] < _DISTURBED_SHARE or len(tries) == _TRIES:
+            return best
+
+
+def _brief(run: dict[str, object]) -> str:
+    numbers = run.get("numbers")
+    if not isinstance(numbers, dict):
+        return f"failed: {run['failure']}"
+    values = "  ".join(f"{name} {value:,.4g}" for name, value in numbers.items())
+    return f"{run['seconds']:4.1f} s  {values}"
+
+
+def _can_run(server: Server, notices: list[str]) -> bool:
+    reason = server.missing()
+    if reason:
+        notices.append(f"{server.label} is left out: {reason}.")
+        print(notices[-1], file=sys.stderr)
+    return not reason
+
+
+def _raise_file_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="all servers, all shapes, 5 times")
+    parser.add_argument("--servers", help="only these, separated by commas")
+    parser.add_argument("--shapes", help="only these, separated by commas")
+    parser.add_argument("--repetitions", type=int)
+    parser.add_argument("--window", type=float, help="seconds measured each time")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where --full writes")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,281 @@
+"""The load: one thread, raw sockets and epoll, from the handshake to the last byte.
+
+Most connections only count bytes: all frames of a room have the same length, but for the
+digits of the seq. On the *watched* ones (every sender, and some others) each message is
+parsed. `Load.verify` then holds both together: watched connections have seen every message
+posted in their room, in order and without a gap, and every other connection has received
+exactly as many bytes as the watched one of its room.
+
+Watched connections are read at once. The others are read every few milliseconds: what a
+server sends meanwhile waits in the kernel, as it would on its way through a network, and
+one read takes it all. Without that the load would be the bottleneck of most shapes.
+"""
+
+from __future__ import annotations
+
+import gc
+import select
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import monotonic, process_time
+
+from bench.crowd import Connection, Crowd, LoadFailed
+from bench.wire import MESSAGE, Chat, message_id
+
+_POLL_S = 0.05
+# How often those that only count are read: for each of them, and at most. A few get so much
+# that longer pauses would fill what the kernel keeps for them, and hold the server back.
+_COUNT_EVERY_EACH_S, _COUNT_EVERY_S = 20e-6, 0.004
+_COUNT_AT_ONCE = 256  # connections; then those that are watched have their turn
+_DRAIN_S = 20.0
+
+
+@dataclass
+class _Watch:
+    """Parse what one connection receives."""
+
+    connection: Connection
+    number: int
+    frames: int = 0
+    last: int = 0  # the log is new: the first message is number 1
+    gaps: int = 0
+    posted: int = 0
+    wanted: bytes = b""
+    tail: bytes = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Count whole messages and give their ids."""
+        data = self.tail + data
+        end, last, ids = 0, self.last, []
+        for found in MESSAGE.finditer(data):
+            seq = int(found[1])
+            self.gaps += seq != last + 1
+            last = seq
+            ids.append(found[2])
+            end = found.end()
+        self.frames += len(ids)
+        self.last = last
+        self.tail = data[end:]
+        return ids
+
+
+_React = Callable[[_Watch, list[bytes]], None]
+Meter = Callable[[], tuple[float, float]]  # CPU seconds of the server, and of both cores
+
+
+@dataclass
+class Window:
+    """Hold what was measured between two moments."""
+
+    seconds: float
+    received_bytes: int
+    load_cpu_s: float
+    server_cpu_s: float
+    cores_cpu_s: float  # of both cores together, whoever used them
+    frame_bytes: float = 0.0
+    latencies_s: list[float] = field(default_factory=list)
+
+    @property
+    def deliveries(self) -> float:
+        """Give the messages received by all connections together."""
+        return self.received_bytes / self.frame_bytes
+
+
+class Load(Crowd):
+    """Post, and count what is delivered."""
+
+    def __init__(self, port: int, dialect: Chat) -> None:
+        super().__init__(port, dialect)
+        self._watched_epoll = select.epoll()
+        self._watches: dict[int, _Watch] = {}
+        self._posts: dict[str, int] = {}  # room: messages posted
+        self._react: _React = lambda _watch, _ids: None  # to what is still to come at the end
+        self._count_at = 0.0  # when those that only count are read next
+        # By descriptor, as lists: this is the hot path.
+        self._recv_into: list[Callable[[bytearray], int]] = []
+        self._got: list[int] = []
+        self._view = memoryview(self._buffer)
+        self._before, self._after = dialect.post()
+
+    def watch(self, senders: Sequence[int], others: Sequence[int]) -> None:
+        """Begin to count; `senders` and `others` are parsed. Numbers are those of the seats."""
+        highest = max(self._connections) + 1
+        self._got = [0] * highest
+        self._recv_into = [len] * highest  # replaced below for every socket
+        for fd, connection in self._connections.items():
+            self._recv_into[fd] = connection.sock.recv_into
+            self._posts[connection.seat.room] = 0
+        for number in (*senders, *others):
+            connection = self._joined[number]
+            self._watches[connection.sock.fileno()] = _Watch(connection, number)
+            self._epoll.unregister(connection.sock)
+            self._watched_epoll.register(connection.sock, select.EPOLLIN)
+
+    def closed_loop(
+        self,
+        senders: Sequence[int],
+        *,
+        warm_up_s: float,
+        window_s: float,
+        meter: Meter,
+    ) -> Window:
+        """Let each sender post again as soon as its own message is back."""
+        watches = [self._watches[self._joined[n].sock.fileno()] for n in senders]
+
+        def react(watch: _Watch, ids: list[bytes]) -> None:
+            if watch.wanted in ids:
+                self._post(watch)
+
+        for watch in watches:
+            self._post(watch)
+        now = monotonic()
+        self._pump(now + warm_up_s, react)
+        with _NoCollection():
+            start = self._snapshot(meter)
+            self._pump(monotonic() + window_s, react)
+            end = self._snapshot(meter)
+        return Window(*(b - a for a, b in zip(start, end, strict=True)))
+
+    def open_loop(
+        self,
+        senders: Sequence[int],
+        *,
+        per_second: float,
+        warm_up_s: float,
+        window_s: float,
+        meter: Meter,
+    ) -> Window:
+        """Post at a fixed rate, in turn, whatever comes back; note when each is received."""
+        watches = [self._watches[self._joined[n].sock.fileno()] for n in senders]
+        sent_at: dict[bytes, float] = {}
+        latencies_s: list[float] = []
+
+        def react(_watch: _Watch, ids: list[bytes]) -> None:
+            now = monotonic()
+            latencies_s.extend(now - sent_at[i] for i in ids if i in sent_at)
+
+        def post_until(end: float, begin: float, *, noted: bool) -> None:
+            for number in range(round((end - begin) * per_second)):
+                watch = watches[number % len(watches)]
+                if noted:
+                    sent_at[self._next_id(watch)] = monotonic()
+                self._post(watch)
+                self._pump(begin + (number + 1) / per_second, react)
+
+        now = monotonic()
+        post_until(now + warm_up_s, now, noted=False)
+        with _NoCollection():
+            start = self._snapshot(meter)
+            now = monotonic()
+            post_until(now + window_s, now, noted=True)
+            end = self._snapshot(meter)
+        window = Window(*(b - a for a, b in zip(start, end, strict=True)))
+        window.latencies_s, self._react = latencies_s, react  # `verify` receives the last ones
+        return window
+
+    def verify(self, window: Window) -> None:
+        """Wait for all that was posted, and check it; see the head of this file."""
+        deadline = monotonic() + _DRAIN_S
+        watches = self._watches.values()
+
+        def missing() -> int:
+            return sum(self._posts[w.connection.seat.room] - w.frames for w in watches)
+
+        def behind() -> int:
+            expected = self._bytes_by_room()
+            return sum(
+                self._got[fd] != expected[c.seat.room] for fd, c in self._connections.items()
+            )
+
+        while missing() or behind():
+            if monotonic() > deadline:
+                raise LoadFailed(
+                    f"{missing()} messages missing on {len(watches)} watched connections, "
+                    f"{behind()} connections with too few or too many bytes"
+                )
+            self._pump(monotonic() + _POLL_S, self._react)
+        if gaps := sum(watch.gaps for watch in watches):
+            raise LoadFailed(f"{gaps} gaps or repetitions in the seqs")
+        self.measure_frames(window)
+
+    def measure_frames(self, window: Window) -> None:
+        """Give the window the mean length of a message, from the watched connections."""
+        watches = self._watches.values()
+        frames = sum(watch.frames for watch in watches)
+        if not frames:
+            raise LoadFailed("no message came back")
+        partial = sum(len(watch.tail) for watch in watches)
+        window.frame_bytes = (sum(self._got[fd] for fd in self._watches) - partial) / frames
+
+    def _bytes_by_room(self) -> dict[str, int]:
+        return {w.connection.seat.room: self._got[fd] for fd, w in self._watches.items()}
+
+    def _next_id(self, watch: _Watch) -> bytes:
+        return message_id(watch.number, watch.posted + 1)
+
+    def _post(self, watch: _Watch) -> None:
+        watch.wanted = self._next_id(watch)
+        watch.posted += 1
+        self._posts[watch.connection.seat.room] += 1
+        data = self._before + watch.wanted + self._after
+        try:
+            if watch.connection.sock.send(data) != len(data):
+                raise LoadFailed("the server does not read what is posted")
+        except OSError as error:
+            raise LoadFailed(f"a post could not be sent: {error}") from None
+
+    def _snapshot(self, meter: Meter) -> tuple[float, int, float, float, float]:
+        return monotonic(), sum(self._got), process_time(), *meter()
+
+    def _pump(self, until: float, react: _React) -> None:
+        """Receive until a moment: the hot path."""
+        recv_into, got = self._recv_into, self._got
+        buffer, view = self._buffer, self._view
+        every_s = min(_COUNT_EVERY_S, _COUNT_EVERY_EACH_S * len(self._connections))
+        more = False
+        try:
+            while (left_s := until - monotonic()) > 0:
+                # Watched ones first, waiting for them unless others are known to be ready.
+                wait_s = 0 if more else min(left_s, every_s)
+                for fd, _ in self._watched_epoll.poll(wait_s):
+                    size = recv_into[fd](buffer)
+                    if not size:
+                        raise LoadFailed("the server closed a connection")
+                    got[fd] += size
+                    watch = self._watches[fd]
+                    ids = watch.feed(bytes(view[:size]))
+                    if ids:
+                        react(watch, ids)
+                if not more and monotonic() < self._count_at:
+                    continue
+                ready = self._epoll.poll(0, _COUNT_AT_ONCE)
+                for fd, _ in ready:
+                    size = recv_into[fd](buffer)
+                    if not size:
+                        raise LoadFailed("the server closed a connection")
+                    got[fd] += size
+                more = len(ready) == _COUNT_AT_ONCE
+                if not more:
+                    self._count_at = monotonic() + every_s
+        except OSError as error:
+            raise LoadFailed(f"a connection was lost: {error}") from None
+
+    def posted(self) -> int:
+        """Give the number of messages posted since `watch`."""
+        return sum(self._posts.values())
+
+    def close(self) -> None:
+        """Close every connection."""
+        super().close()
+        self._watched_epoll.close()
+
+
+class _NoCollection:
+    """Keep the garbage collector out of a window."""
+
+    def __enter__(self) -> None:
+        gc.collect()
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        gc.enable()

@@ -1,0 +1,172 @@
+"""One server's processes: started on their core, measured, ended."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.servers import BUILD, Server
+
+_STARTS_WITHIN_S = 20.0
+_ENDS_WITHIN_S = 20.0
+# The same one twice where there is no other. Read once, before anything is pinned.
+SERVER_CORE, *_, LOAD_CORE = sorted(os.sched_getaffinity(0)) * 2
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Job:
+    """Say what a server is started for."""
+
+    connections: int
+    batch: int = 0  # messages in each `send` of the bare limit; 0: one for each post
+
+
+class Running:
+    """Run a server, pinned to its core; start it again on the same port and folder."""
+
+    def __init__(self, server: Server, job: Job) -> None:
+        BUILD.mkdir(parents=True, exist_ok=True)
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{server.name}-", dir=BUILD))
+        self.port = _free_port()
+        values = {
+            "port": self.port,
+            "batch": job.batch,
+            "threads": job.connections + 100,
+            "folder": self._folder,
+        }
+        self._command = [part.format(**values) for part in server.command]
+        self._environment = {
+            **_ordinary_environment(),
+            **{name: value.format(**values) for name, value in server.environment.items()},
+        }
+        self._cwd = server.cwd
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> float:
+        """Start, and give the seconds until the port accepted a connection."""
+        started_at = time.monotonic()
+        # A child inherits the affinity: no code has to run between fork and exec.
+        os.sched_setaffinity(0, {SERVER_CORE})
+        try:
+            with (self._folder / "output").open("ab") as output:
+                self._process = subprocess.Popen(
+                    self._command,
+                    cwd=self._cwd,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,  # so that its workers can be found and ended
+                )
+        finally:
+            os.sched_setaffinity(0, {LOAD_CORE})
+        while time.monotonic() - started_at < _STARTS_WITHIN_S:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return time.monotonic() - started_at
+            except OSError:
+                if self._process.poll() is not None:
+                    break
+                time.sleep(0.002)  # bounded above: there is no event to wait for
+        raise RuntimeError(f"{self._command} did not start:\n{self.output()}")
+
+    def cpu_s(self) -> tuple[float, float]:
+        """Give the CPU seconds its processes have used, and those used of both cores by all."""
+        ticks = 0
+        for fields in self._processes().values():
+            ticks += int(fields[11]) + int(fields[12])  # user and system
+        return ticks / _TICKS_PER_S, _cores_cpu_s()
+
+    def memory_bytes(self) -> int:
+        """Give the memory of its processes: PSS, which counts shared pages once."""
+        kib = 0
+        for pid in self._processes():
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    kib += int(line.split()[1])
+        return kib * 1024
+
+    def _processes(self) -> dict[int, list[str]]:
+        """Find the processes of its session; for each, /proc's stat from the state on."""
+        assert self._process is not None
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                except OSError:  # it has ended meanwhile
+                    continue
+                if int(fields[3]) == self._process.pid:
+                    found[int(entry.name)] = fields
+        return found
+
+    def _alive(self) -> bool:
+        """Tell whether a process still holds anything; one that nobody reaped does not."""
+        for pid, fields in self._processes().items():
+            try:
+                if fields[0] not in "ZX" or len(list(Path(f"/proc/{pid}/task").iterdir())) > 1:
+                    return True
+            except OSError:  # it has ended meanwhile
+                continue
+        return False
+
+    def output(self) -> str:
+        """Give the end of what it has printed."""
+        return (self._folder / "output").read_text(errors="replace")[-2000:]
+
+    def kill(self) -> None:
+        """End its processes at once."""
+        if self._process is None:
+            return
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # ended by itself
+        self._process.wait(_ENDS_WITHIN_S)
+        deadline = time.monotonic() + _ENDS_WITHIN_S
+        while self._alive():  # a worker that dies a little later still holds the port
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{self._command} does not end")
+            time.sleep(0.002)  # not our children: there is no event to wait for
+        self._process = None
+
+    def close(self) -> None:
+        """End it and remove its folder."""
+        self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _cores_cpu_s() -> float:
+    """Give the CPU seconds for which the two cores have not been idle, or not been ours."""
+    names = {f"cpu{core}" for core in (SERVER_CORE, LOAD_CORE)}
+    ticks = 0
+    for line in Path("/proc/stat").read_text().splitlines():
+        name, *fields = line.split()
+        if name in names:
+            user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
+            ticks += user + nice + system + irq + softirq + steal
+    return ticks / _TICKS_PER_S
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _ordinary_environment() -> dict[str, str]:
+    """Give this process's environment without any setting of a server."""
+    settings = ("CHAT_", "GUNICORN_", "FLASK_", "PYTHON", "GO")
+    fixed = ("PORT", "HOST", "REDIS_URL", "WEB_CONCURRENCY", "TRUSTED_PROXIES")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(settings) and name not in fixed
+    }

@@ -1,0 +1,259 @@
+"""Turn a run's results into the tables of `docs/performance.md`: medians and ratios.
+
+A ratio is taken between two measurements of one repetition, which lie seconds apart; the
+median and the spread are those of the ratios. `python -m bench.report [FOLDER]` makes the
+page again from the last full run.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.servers import ROOT, SERVERS
+from bench.shapes import GROWTH, SHAPES, THROUGHPUT
+
+# Shares of a core: from _BUSY on the load is called the bottleneck, unless the server has
+# none left either.
+_BUSY, _FULL = 0.9, 0.97
+_BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
+FULL_RESULTS = ROOT / "bench" / "results" / "full.json"
+
+Results = dict[str, Any]
+
+
+class Measured:
+    """Find the numbers of a run."""
+
+    def __init__(self, results: Results) -> None:
+        self._runs: dict[tuple[str, str], dict[int, dict[str, float]]] = {}
+        for run in results["runs"]:
+            if "numbers" in run:
+                key = run["shape"], run["server"]
+                self._runs.setdefault(key, {})[run["repetition"]] = run["numbers"]
+        self.servers = [s for s in SERVERS if any(key[1] == s.name for key in self._runs)]
+        self.shapes = [s for s in SHAPES if any(key[0] == s.name for key in self._runs)]
+
+    def has(self, shape: str) -> bool:
+        """Tell whether a shape was measured at all."""
+        return any(key[0] == shape for key in self._runs)
+
+    def values(self, shape: str, server: str, number: str) -> list[float]:
+        """Give one number of every repetition."""
+        return [n[number] for n in self._runs.get((shape, server), {}).values()]
+
+    def ratios(self, shape: str, server: str, number: str, to: str) -> list[float]:
+        """Give one number of every repetition, divided by the same of another server."""
+        others = self._runs.get((shape, to), {})
+        return [
+            numbers[number] / others[repetition][number]
+            for repetition, numbers in self._runs.get((shape, server), {}).items()
+            if others.get(repetition, {}).get(number)
+        ]
+
+    def load_was_busy(self, shape: str, server: str) -> bool:
+        """Tell whether the load set the pace: its core was full and the server's was not."""
+        load = self.values(shape, server, "load_share")
+        own = self.values(shape, server, "server_share")
+        return bool(load) and statistics.median(load) > _BUSY and statistics.median(own) < _FULL
+
+
+def _three_digits(value: float) -> str:
+    if value >= 100:
+        return f"{float(f'{value:.3g}'):,.0f}"
+    return f"{value:.3g}" if value < 1 else f"{value:.{1 if value >= 10 else 2}f}"
+
+
+def _cell(values: Sequence[float], unit: str = "") -> str:
+    """Write a median, and the spread below it where there is one."""
+    if not values:
+        return "–"
+    text = f"{_three_digits(statistics.median(values))}{unit}"
+    if len(values) > 1:
+        text += f" ({_three_digits(min(values))}–{_three_digits(max(values))})"
+    return text
+
+
+def _rows(head: Sequence[str], lines: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    table = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
+    table += [f"| {name} | " + " | ".join(cells) + " |" for name, cells in lines]
+    return [*table, ""]
+
+
+def _throughput(measured: Measured, title: str, cell: Callable[[str, str], str]) -> list[str]:
+    shapes = [s for s in measured.shapes if s.name in THROUGHPUT]
+    lines = []
+    for server in measured.servers:
+        cells = []
+        for shape in shapes:
+            text = cell(shape.name, server.name)
+            busy = text != "–" and measured.load_was_busy(shape.name, server.name)
+            cells.append(text + ("\\*" if busy else ""))
+        lines.append((server.label, cells))
+    return [f"**{title}**", "", *_rows(["", *(s.label for s in shapes)], lines)]
+
+
+def _compared(
+    measured: Measured, shape: str, columns: Sequence[tuple[str, str, str | None]]
+) -> list[str]:
+    """Make a table of several numbers; a column: its head, the number, what it is a ratio to."""
+    lines = []
+    for server in measured.servers:
+        cells = []
+        for _, number, to in columns:
+            if to is None:
+                cells.append(_cell(measured.values(shape, server.name, number)))
+            else:
+                cells.append(_cell(measured.ratios(shape, server.name, number, to), "×"))
+        if any(text != "–" for text in cells):
+            busy = "\\*" if measured.load_was_busy(shape, server.name) else ""
+            lines.append((server.label + busy, cells))
+    return _rows(["", *(head for head, _, _ in columns)], lines)
+
+
+def _growth(measured: Measured, number: str) -> list[str]:
+    counts = [count for count, shape in GROWTH.items() if measured.has(shape)]
+    lines = []
+    for server in measured.servers:
+        cells = []
+        for count in counts:
+            text = _cell(measured.values(GROWTH[count], server.name, number))
+            busy = text != "–" and measured.load_was_busy(GROWTH[count], server.name)
+            cells.append(text + ("\\*" if busy else ""))
+        if server.name in ("tchat", "go", "bare"):
+            lines.append((server.label, cells))
+    return _rows(["", *(f"{count:,}" for count in counts)], lines)
+
+
+def table(results: Results) -> str:
+    """Write all tables, in Markdown."""
+    measured = Measured(results)
+    text: list[str] = []
+    if any(measured.has(shape) for shape in THROUGHPUT):
+        text += ["### Throughput, closed loop", ""]
+        for title, cell in (
+            (
+                "Ratio to Go",
+                lambda s, n: _cell(measured.ratios(s, n, "deliveries_per_s", "go"), "×"),
+            ),
+            (
+                "Ratio to the bare limit",
+                lambda s, n: _cell(measured.ratios(s, n, "deliveries_per_s", "bare"), "×"),
+            ),
+            (
+                "Deliveries a second",
+                lambda s, n: _cell(measured.values(s, n, "deliveries_per_s")),
+            ),
+        ):
+            text += _throughput(measured, title, cell)
+    if measured.has("open"):
+        text += ["### Fixed rate: 40 messages a second into 500 connections", ""]
+        text += ["**Server CPU for a million deliveries**", ""]
+        text += _compared(
+            measured,
+            "open",
+            (
+                ("CPU seconds", "cpu_s_per_million", None),
+                ("to Go", "cpu_s_per_million", "go"),
+                ("to the bare limit", "cpu_s_per_million", "bare"),
+            ),
+        )
+        text += ["**Latency, milliseconds from the post to the last byte received**", ""]
+        text += _compared(
+            measured,
+            "open",
+            (
+                ("p50", "p50_ms", None),
+                ("p50 to Go", "p50_ms", "go"),
+                ("p50 to the bare limit", "p50_ms", "bare"),
+                ("p99", "p99_ms", None),
+                ("p99 to Go", "p99_ms", "go"),
+                ("p99 to the bare limit", "p99_ms", "bare"),
+            ),
+        )
+    if measured.has("idle"):
+        text += ["### Connections", ""]
+        text += _compared(
+            measured,
+            "idle",
+            (
+                ("joined a second", "joins_per_s", None),
+                ("to Go", "joins_per_s", "go"),
+                ("KiB for an idle one", "kib_per_connection", None),
+                ("to Go", "kib_per_connection", "go"),
+            ),
+        )
+    if measured.has("comeback"):
+        text += ["### 1,000 clients come back after the server was killed", ""]
+        text += _compared(
+            measured,
+            "comeback",
+            (
+                ("seconds", "back_s", None),
+                ("to Go", "back_s", "go"),
+                ("with the server's start", "back_with_start_s", None),
+                ("to Go", "back_with_start_s", "go"),
+            ),
+        )
+    if any(measured.has(shape) for shape in ("room-10", "room-9000")):
+        text += ["### Growth: one room of 10 to 9,000", "", "**Deliveries a second**", ""]
+        text += _growth(measured, "deliveries_per_s")
+        text += ["**Server CPU seconds for a million deliveries**", ""]
+        text += _growth(measured, "cpu_s_per_million")
+    if any(
+        measured.load_was_busy(sh.name, se.name)
+        for sh in measured.shapes
+        for se in measured.servers
+    ):
+        text += [
+            f"\\* The load was the bottleneck (over {_BUSY:.0%} of its core, and the server below "
+            f"{_FULL:.0%} of its own): the server may be faster.",
+            "",
+        ]
+    if results["notices"]:
+        text += [*(f"- {' '.join(notice.split())[:300]}" for notice in results["notices"]), ""]
+    return "\n".join(text)
+
+
+def page(results: Results) -> str:
+    """Write what `docs/performance.md` holds between its two marks."""
+    from bench.plots import PLOTS
+
+    machine = results["machine"]
+    spread = "median (smallest–largest)" if results["repetitions"] > 1 else "one run only"
+    lines = [
+        f"Measured on {results['started']} with "
+        f"`make bench{' FULL=1' if results['full'] else ''}`, "
+        f"{results['repetitions']} repetitions, windows of {results['window_s']:g} s, in "
+        f"{results['seconds'] / 60:.0f} minutes. Each cell: {spread}.",
+        "",
+        *(f"![{alt}]({name})" for name, alt in PLOTS.items()),
+        "",
+        table(results),
+        "### Machine and versions",
+        "",
+        *(f"- {name}: {value}" for name, value in machine.items()),
+    ]
+    return "\n".join(lines)
+
+
+def write(results: Results, folder: Path = ROOT / "docs") -> None:
+    """Put tables and plots into `performance.md`, and leave what stands around them."""
+    from bench.plots import draw
+
+    draw(Measured(results), folder)
+    path = folder / "performance.md"
+    text = path.read_text() if path.exists() else f"# Performance\n\n{_BEGIN}\n{_END}\n"
+    before, begin, rest = text.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise SystemExit(f"{path} has lost its marks {_BEGIN} and {_END}")
+    path.write_text(f"{before}{_BEGIN}\n{page(results)}\n{_END}{after}")
+
+
+if __name__ == "__main__":
+    write(json.loads(FULL_RESULTS.read_text()), *map(Path, sys.argv[1:2]))

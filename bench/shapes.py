@@ -1,0 +1,270 @@
+"""The shapes: what is measured, and how one server is measured in each.
+
+Every measurement starts its server afresh and gives a flat table of numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from bench.crowd import Crowd, LoadFailed
+from bench.load import Load, Window
+from bench.process import Job, Running
+from bench.servers import BARE, Server
+from bench.wire import seats
+
+_SENDERS = 20  # of one room; or one in each room, where there are several
+_WATCHED = 5  # connections parsed besides the senders'
+_JOIN_IN_FLIGHT = 16
+# Tchat tells everybody who is here: the joins of N members cost N² names. Above 1,000, ten
+# connections share a member, as ten tabs of one browser do; deliveries are the same.
+_PER_MEMBER = 10
+_RESUME_IN_FLIGHT = 64
+_COARSE_S = 0.04  # what counters in ticks of 10 ms may be wrong by, in all
+_JOINS_WITHIN_S = 60.0
+_WARM_UP_S = 0.5
+_OPEN_RATE = 40.0  # messages a second
+_OPEN_CONNECTIONS = 500
+_OPEN_WINDOWS = 7  # a p99 needs many messages
+_IDLE_CONNECTIONS = 1000
+_KEPT = 10  # messages that a resuming client has missed
+
+Numbers = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Name what is measured; `servers` are all, unless named."""
+
+    name: str
+    label: str
+    connections: int
+    measure: Callable[[Server, float], Numbers]  # (server, seconds of the window)
+    servers: tuple[str, ...] | None = None
+    without_bare: bool = False
+    quick: bool = True
+
+    def skipped(self, server: Server) -> str | None:
+        """Tell why a server is left out; None where it takes part."""
+        if self.servers is not None and server.name not in self.servers:
+            return ""
+        if self.without_bare and server is BARE:
+            return ""
+        if self.connections > server.most_connections:
+            return f"more than {server.most_connections} connections"
+        return None
+
+
+@contextmanager
+def _serving(server: Server, job: Job) -> Iterator[tuple[Running, Load]]:
+    running = Running(server, job)
+    crowd = Load(running.port, server.dialect)
+    try:
+        running.start()
+        yield running, crowd
+    except LoadFailed as failure:
+        raise LoadFailed(f"{failure}; {running.output()[-300:].strip()}") from failure
+    finally:
+        running.kill()  # first: whoever closes first keeps the port for a minute
+        crowd.close()
+        running.close()
+
+
+def _spread(count: int, among: int) -> list[int]:
+    """Pick `count` numbers, spread from the first to the last."""
+    count = min(count, among)
+    return [i * (among - 1) // max(1, count - 1) for i in range(count)]
+
+
+def _cost(window: Window) -> Numbers:
+    return {
+        "deliveries_per_s": window.deliveries / window.seconds,
+        "cpu_s_per_million": window.server_cpu_s / window.deliveries * 1e6,
+        **_shares(window.server_cpu_s, window.cores_cpu_s, window.load_cpu_s, window.seconds),
+        "frame_bytes": window.frame_bytes,
+    }
+
+
+def _shares(server_s: float, cores_s: float, load_s: float, seconds: float) -> Numbers:
+    """Give the shares of a core that server, load and everybody else had."""
+    return {
+        "server_share": server_s / seconds,
+        "load_share": load_s / seconds,
+        "others_share": max(0.0, cores_s - server_s - load_s - _COARSE_S) / seconds,
+    }
+
+
+class _Stopwatch:
+    """Time a block, and who used the cores meanwhile."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+
+    def _read(self) -> tuple[float, ...]:
+        return *self._running.cpu_s(), time.process_time(), time.monotonic()
+
+    def __enter__(self) -> _Stopwatch:
+        self._before = self._read()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        spent = [after - before for after, before in zip(self._read(), self._before, strict=True)]
+        self.seconds = spent[-1]
+        self.shares = _shares(*spent)
+
+
+def throughput(server: Server, window_s: float, *, rooms: int, per_room: int) -> Numbers:
+    """Measure deliveries per second in a closed loop."""
+    connections = rooms * per_room
+    # Every room has one sender; a room alone has more, spread over the order of joining.
+    senders = (
+        [room * per_room for room in range(rooms)] if rooms > 1 else _spread(_SENDERS, per_room)
+    )
+    batch = 1 if rooms > 1 else len(senders)
+    if server is BARE:
+        senders = senders[:1]  # whose post makes it start
+    watched = 2 if server is BARE else _WATCHED
+    others = [n for n in _spread(watched, connections) if n not in senders]
+    with _serving(server, Job(connections, batch=batch)) as (running, crowd):
+        joins_s = crowd.join(
+            seats(rooms, per_room, per_member=1 if per_room <= 1000 else _PER_MEMBER),
+            in_flight=_JOIN_IN_FLIGHT,
+            within_s=_JOINS_WITHIN_S,
+        )
+        crowd.settle()
+        crowd.watch(senders, others)
+        window = crowd.closed_loop(
+            senders,
+            warm_up_s=_WARM_UP_S,
+            window_s=window_s,
+            meter=running.cpu_s,
+        )
+        if server is BARE:
+            crowd.measure_frames(window)  # it sends the same message for ever
+        else:
+            crowd.verify(window)
+    return {**_cost(window), "joins_s": joins_s}
+
+
+def open_loop(server: Server, window_s: float) -> Numbers:
+    """Measure CPU and latency at a fixed rate."""
+    senders = _spread(_SENDERS, _OPEN_CONNECTIONS)
+    others = [n + 1 for n in senders[:-1]]
+    with _serving(server, Job(_OPEN_CONNECTIONS)) as (running, crowd):
+        crowd.join(seats(1, _OPEN_CONNECTIONS), in_flight=_JOIN_IN_FLIGHT, within_s=_JOINS_WITHIN_S)
+        crowd.settle()
+        crowd.watch(senders, others)
+        window = crowd.open_loop(
+            senders,
+            per_second=_OPEN_RATE,
+            warm_up_s=_WARM_UP_S,
+            window_s=_OPEN_WINDOWS * window_s,
+            meter=running.cpu_s,
+        )
+        crowd.verify(window)
+    percentiles = statistics.quantiles(window.latencies_s, n=100, method="inclusive")
+    return {
+        **_cost(window),
+        "p50_ms": percentiles[49] * 1000,
+        "p99_ms": percentiles[98] * 1000,
+    }
+
+
+def idle(server: Server, _window_s: float) -> Numbers:
+    """Measure how quickly connections are accepted, and what memory they hold when idle."""
+    with _serving(server, Job(_IDLE_CONNECTIONS + 10)) as (running, crowd):
+        # One before: what a server loads with its first connection is no cost of the others.
+        everybody = seats(1, _IDLE_CONNECTIONS + 1)
+        crowd.join(everybody[:1], in_flight=1, within_s=_JOINS_WITHIN_S)
+        crowd.settle()
+        before = running.memory_bytes()
+        with _Stopwatch(running) as watch:
+            crowd.join(everybody[1:], in_flight=_JOIN_IN_FLIGHT, within_s=_JOINS_WITHIN_S)
+        crowd.settle()
+        memory = running.memory_bytes() - before
+    return {
+        "joins_per_s": _IDLE_CONNECTIONS / watch.seconds,
+        "kib_per_connection": memory / 1024 / _IDLE_CONNECTIONS,
+        **watch.shares,
+    }
+
+
+def comeback(server: Server, _window_s: float) -> Numbers:
+    """Measure how long 1,000 clients take to be back after the server was killed."""
+    everybody = seats(1, _IDLE_CONNECTIONS)
+    with _serving(server, Job(_IDLE_CONNECTIONS + 10)) as (running, crowd):
+        crowd.join(everybody, in_flight=_JOIN_IN_FLIGHT, within_s=_JOINS_WITHIN_S)
+        crowd.settle()
+        crowd.watch([0], [])
+        window = crowd.closed_loop([0], warm_up_s=0.1, window_s=0.4, meter=running.cpu_s)
+        crowd.verify(window)
+        posted = crowd.posted()
+        epoch = re.search(rb'"epoch":"([^"]+)"', crowd.welcomes()[0])
+        # What each has missed: the last messages before the end.
+        after: dict[str, object] | None = (
+            {"epoch": epoch[1].decode(), "seq": posted - _KEPT} if epoch else None
+        )
+        running.kill()
+        again = Crowd(running.port, server.dialect)
+        try:
+            boot_s = running.start()
+            with _Stopwatch(running) as watch:
+                again.join(
+                    everybody, in_flight=_RESUME_IN_FLIGHT, within_s=_JOINS_WITHIN_S, after=after
+                )
+            if after is not None:
+                _check_resumed(again.welcomes(), posted)
+        finally:
+            again.close()
+    return {
+        "back_s": watch.seconds,
+        "back_with_start_s": boot_s + watch.seconds,
+        **watch.shares,
+    }
+
+
+def _check_resumed(welcomes: list[bytes], posted: int) -> None:
+    """Hold each welcome to the promise: exactly the missed messages, in order."""
+    for payload in welcomes:
+        welcome = json.loads(payload)
+        seqs = [message["seq"] for message in welcome["messages"]]
+        if not welcome["resumed"] or seqs != list(range(posted - _KEPT + 1, posted + 1)):
+            raise LoadFailed(f"not resumed: {seqs}")
+
+
+def _room(connections: int, **options: object) -> Shape:
+    return Shape(
+        f"room-{connections}",
+        f"one room of {connections:,}",
+        connections,
+        lambda server, window_s: throughput(server, window_s, rooms=1, per_room=connections),
+        **options,  # type: ignore[arg-type]
+    )
+
+
+#: What the tables and plots of throughput and growth are made of.
+THROUGHPUT = ("rooms-100x5", "room-100", "room-1000", "room-5000")
+GROWTH = {10: "room-10", 100: "room-100", 1000: "room-1000", 9000: "room-9000"}
+_GROWTH_SERVERS = ("tchat", "go", "bare")
+SHAPES = (
+    Shape(
+        "rooms-100x5",
+        "100 rooms of 5",
+        500,
+        lambda server, window_s: throughput(server, window_s, rooms=100, per_room=5),
+    ),
+    _room(10, servers=_GROWTH_SERVERS, quick=False),
+    _room(100),
+    _room(1000),
+    _room(5000, quick=False),
+    _room(9000, servers=_GROWTH_SERVERS, quick=False),
+    Shape("open", "40 messages a second to 500", _OPEN_CONNECTIONS, open_loop),
+    Shape("idle", "1,000 connections", _IDLE_CONNECTIONS, idle, without_bare=True),
+    Shape("comeback", "1,000 come back", _IDLE_CONNECTIONS, comeback, without_bare=True),
+)

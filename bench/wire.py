@@ -1,0 +1,113 @@
+"""What the load writes and reads: handshakes, masked frames, and one adapter for Socket.IO."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# 44 characters: with the rest of a message, a frame of about 200 bytes.
+TEXT = "hello there, this is a message of usual size"
+_ID = "00000-0000000"  # of one width, so that all frames of a room have the same length
+
+#: One whole message event, in every server's JSON: the member's brace closes, then its own.
+MESSAGE = re.compile(rb'"seq": ?(\d+), ?"id": ?"([\w-]+)"[^}]*\}[^}]*\}')
+
+
+@dataclass(frozen=True)
+class Seat:
+    """Say who one connection is, and where it joins."""
+
+    number: int
+    room: str
+    nick: str
+    key: str
+
+
+def seats(rooms: int, per_room: int, *, per_member: int = 1) -> list[Seat]:
+    """Give every connection a nick and a key, room by room; `per_member` share theirs."""
+    return [
+        Seat(
+            number,
+            f"r{number // per_room:04d}",
+            f"u{number // per_member:05d}",
+            f"bench-key-{number // per_member:012d}",
+        )
+        for number in range(rooms * per_room)
+    ]
+
+
+def message_id(sender: int, number: int) -> bytes:
+    """Make the id of a sender's n-th message."""
+    return b"%05d-%07d" % (sender, number)
+
+
+#: An unsolicited pong (RFC 6455, section 5.5.3): a sign of life that asks for no answer.
+PONG = b"\x8a\x80\0\0\0\0"
+
+
+def frame(payload: str) -> bytes:
+    """Mask a text frame; with zeros, which costs a server as much as any other mask."""
+    body = payload.encode()
+    size = len(body)
+    header = bytes((0x81, 0x80 | size)) if size < 126 else struct.pack("!BBH", 0x81, 254, size)
+    return header + b"\0\0\0\0" + body
+
+
+def whole_frames(buffer: bytes) -> Iterator[tuple[bytes, int]]:
+    """Give the payload of every complete frame in `buffer`, and where it ends."""
+    end = 0
+    while len(buffer) >= end + 2:
+        size, start = buffer[end + 1], end + 2
+        if size == 126:
+            size, start = int.from_bytes(buffer[end + 2 : end + 4]), end + 4
+        elif size == 127:
+            size, start = int.from_bytes(buffer[end + 2 : end + 10]), end + 10
+        end = start + size
+        if len(buffer) < end:
+            return
+        yield buffer[start:end], end
+
+
+class Chat:
+    """Speak Tchat's protocol, as all peers but one do."""
+
+    path = "/ws"
+
+    def handshake(self, port: int) -> bytes:
+        """Ask for the upgrade."""
+        key = base64.b64encode(os.urandom(16)).decode()
+        return (
+            f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n"
+            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        ).encode()
+
+    def join(self, seat: Seat, after: dict[str, object] | None) -> bytes:
+        """Join a room, or come back to it after the message named by `after`."""
+        command = {"room": seat.room, "nick": seat.nick, "key": seat.key}
+        return self._command("join", {**command, "after": after} if after else command)
+
+    def post(self) -> tuple[bytes, bytes]:
+        """Give what stands before and after the id in a post."""
+        before, _, after = self._command("post", {"id": _ID, "text": TEXT}).partition(_ID.encode())
+        return before, after
+
+    def _command(self, kind: str, fields: dict[str, object]) -> bytes:
+        return frame(json.dumps({"type": kind, **fields}, separators=(",", ":")))
+
+
+class SocketIo(Chat):
+    """Speak the same inside Socket.IO's events, over a WebSocket from the start."""
+
+    path = "/socket.io/?EIO=4&transport=websocket"
+
+    def join(self, seat: Seat, after: dict[str, object] | None) -> bytes:
+        """Connect the namespace, and join a room."""
+        return frame("40") + super().join(seat, after)
+
+    def _command(self, kind: str, fields: dict[str, object]) -> bytes:
+        return frame("42" + json.dumps([kind, fields], separators=(",", ":")))
