@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from threading import Lock
 
 from wsproto.connection import Connection as Parser
 from wsproto.events import BytesMessage, CloseConnection, Ping
@@ -21,11 +20,17 @@ from chat.outbox import Outbox
 from chat.protocol import CloseCode
 
 _RECEIVE_BYTES = 1024  # allocated for as long as a connection waits
+_NOWHERE = -1  # the position while nothing may be delivered
 _NO_CODE = 1005  # wsproto's word for a close frame without a code
 
 
-class Connection:
-    """Be one open WebSocket, in at most one room."""
+class Connection(Outbox):
+    """Be one open WebSocket, in at most one room: an outbox with a receiving side.
+
+    The outbox's lock also guards the place in the room's log, and so the order of the two.
+    """
+
+    __slots__ = ("_held", "_held_bytes", "_inbound", "_ping_interval_s", "_position")
 
     def __init__(
         self,
@@ -36,29 +41,21 @@ class Connection:
         outbox_bytes: int,
         ping_interval_s: float,
     ) -> None:
+        super().__init__(sock, flusher, outbox_bytes)
         nonblocking.prepare(sock, ping_interval_s)
-        self._sock = sock
         self._inbound = InboundStream(parser)
         self._ping_interval_s = ping_interval_s
-        self._outbox = Outbox(sock, flusher, outbox_bytes)
-        self._outbox_bytes = outbox_bytes
-        # Guards what follows, and the order in which it reaches the outbox.
-        self._lock = Lock()
-        self._position = 0  # seq of the last message given
+        # With the lock held:
+        self._position = _NOWHERE  # seq of the last message given
         self._held: list[bytes | Batch] | None = None  # what came while the log is replayed
         self._held_bytes = 0
-
-    @property
-    def close_code(self) -> int | None:
-        """Give the code of the close frame sent; None before, or without one."""
-        return self._outbox.close_code
 
     # --- receiving: on the route's thread ------------------------------------------------
 
     def receive(self) -> Iterator[str]:
         """Yield each text message until the connection ends; whatever is wrong closes it."""
         for data in self._chunks():
-            if self._outbox.closing:
+            if self.closing:
                 continue  # lingers: a peer that is still sending may yet read why it was closed
             try:
                 for item in self._inbound.take(data):
@@ -66,7 +63,7 @@ class Connection:
                         yield item
                     else:
                         self._answer(item)
-                    if self._outbox.closing:
+                    if self.closing:
                         break
             except RemoteProtocolError as error:
                 hint = error.event_hint
@@ -83,7 +80,7 @@ class Connection:
                 if pinged:
                     return  # half-open: nothing came for two intervals
                 pinged = True
-                self._outbox.send(frames.ping_frame())
+                self.send(frames.ping_frame())
                 continue
             except OSError:
                 return
@@ -94,15 +91,11 @@ class Connection:
 
     def _answer(self, item: Ping | BytesMessage | CloseConnection) -> None:
         if isinstance(item, Ping):
-            self._outbox.send(frames.pong_frame(bytes(item.payload)))
+            self.send(frames.pong_frame(bytes(item.payload)))
         elif isinstance(item, CloseConnection):
             self.close(None if item.code == _NO_CODE else item.code)
         else:
             self.close(CloseCode.UNSUPPORTED, "text messages only")
-
-    def finish(self) -> None:
-        """Let go of the socket, which its server may close now."""
-        self._outbox.finish()
 
     # --- sending: on any thread ------------------------------------------------------------
 
@@ -110,7 +103,7 @@ class Connection:
         """Send whole frames, after the replay if one goes on."""
         with self._lock:
             if self._held is None:
-                self._outbox.send(data)
+                self._write(data)
             else:
                 self._hold(data, len(data))
 
@@ -121,7 +114,10 @@ class Connection:
         resumes from the log.
         """
         with self._lock:
-            if self._held is None:
+            if self._position == batch.previous:  # nearly always
+                self._position = batch.last
+                self._write(batch.joined)
+            elif self._held is None:
                 self._give(batch)
             else:
                 self._hold(batch, len(batch.joined))
@@ -130,43 +126,40 @@ class Connection:
         """Keep back everything that comes until `go_live`, while the log is replayed."""
         with self._lock:
             self._held = []
+            self._position = _NOWHERE
 
     def go_live(self, welcome: bytes, position: int) -> None:
         """Send `welcome`, which replays the log up to `position`, then what came meanwhile."""
         with self._lock:
             held, self._held, self._held_bytes = self._held or [], None, 0
             self._position = position
-            self._outbox.send(welcome, counted=False)
+            self._write(welcome, counted=False)
             for item in held:
                 if isinstance(item, Batch):
                     self._give(item)
                 else:
-                    self._outbox.send(item)
+                    self._write(item)
 
     def release(self) -> None:
         """Give up the hold without a replay; what came meanwhile is dropped."""
         with self._lock:
             self._held, self._held_bytes = None, 0
 
-    def close(self, code: int | None, reason: str = "") -> None:
-        """Send a close frame and end."""
-        self._outbox.close(code, reason)
-
     def _hold(self, item: bytes | Batch, size: int) -> None:
         assert self._held is not None
         self._held_bytes += size
-        if self._held_bytes > self._outbox_bytes:
+        if self._held_bytes > self._limit_bytes:
             self._held.clear()
-            self._outbox.close(CloseCode.TOO_SLOW, "too slow: come back")
+            self._close(CloseCode.TOO_SLOW, "too slow: come back")
         else:
             self._held.append(item)
 
     def _give(self, batch: Batch) -> None:
-        if batch.last <= self._position:
-            return
-        if batch.first > self._position + 1:
-            self._outbox.close(CloseCode.TOO_SLOW, "messages are missing: come back")
+        if self._position == _NOWHERE or batch.last <= self._position:
+            return  # a snapshot of the room from before it left, or what was replayed
+        if batch.previous > self._position:
+            self._close(CloseCode.TOO_SLOW, "messages are missing: come back")
             return
         data = batch.after(self._position)
         self._position = batch.last
-        self._outbox.send(data)
+        self._write(data)

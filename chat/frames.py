@@ -64,19 +64,20 @@ def frame_end(frames: bytes, offset: int) -> int:
 class Batch:
     """Hold consecutive messages of one room, each encoded once.
 
-    `frames[i]` is the frame of the message `first + i`; `joined` is all of them.
+    `previous` is the seq before the first, `last` that of the last; `frames[i]` is the frame
+    of the message `previous + 1 + i`, `joined` all of them.
     """
 
-    __slots__ = ("first", "frames", "joined", "last")
+    __slots__ = ("frames", "joined", "last", "previous")
 
     def __init__(self, messages: Sequence[Message]) -> None:
-        self.first = messages[0].seq
+        self.previous = messages[0].seq - 1
         self.last = messages[-1].seq
         self.frames = [encode_event(message) for message in messages]
         self.joined = b"".join(self.frames)
 
     def after(self, seq: int) -> bytes:
         """Give the frames of what comes after `seq`, joined."""
-        if seq < self.first:
+        if seq <= self.previous:
             return self.joined
-        return b"".join(self.frames[seq + 1 - self.first :])
+        return b"".join(self.frames[seq - self.previous :])

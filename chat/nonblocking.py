@@ -12,9 +12,12 @@ import struct
 
 _POSIX = hasattr(socket, "MSG_DONTWAIT")
 
+#: For `sock.send`: take what can be taken at once, or raise BlockingIOError.
+SEND_FLAGS: int = getattr(socket, "MSG_DONTWAIT", 0)
+
 
 def prepare(sock: socket.socket, receive_timeout_s: float) -> None:
-    """Set the socket up for `receive` and `send`."""
+    """Set the socket up for `receive` and for sends with SEND_FLAGS."""
     sock.setblocking(_POSIX)
     if sock.family != getattr(socket, "AF_UNIX", None):  # a proxy on the same machine uses one
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -38,11 +41,3 @@ def receive(sock: socket.socket, size: int, timeout_s: float) -> bytes:
         return sock.recv(size)
     except BlockingIOError:
         raise TimeoutError from None
-
-
-def send(sock: socket.socket, data: bytes | memoryview) -> int:
-    """Send what the kernel takes at once and return how many bytes that was.
-
-    Raises BlockingIOError when it takes none, OSError when the connection broke.
-    """
-    return sock.send(data, socket.MSG_DONTWAIT) if _POSIX else sock.send(data)

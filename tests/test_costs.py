@@ -80,11 +80,11 @@ def test_message_is_encoded_once_and_a_commit_is_one_system_call_a_connection(ro
     assert not system_calls & set(counted)
 
 
-def test_delivery_runs_six_functions_a_connection_whatever_the_commit_holds(room: Room) -> None:
+def test_delivery_runs_two_functions_a_connection_whatever_the_commit_holds(room: Room) -> None:
     room.deliver()
     counted = calls(room.deliver)
     python = sum(count for name, count in counted.items() if not name.startswith("C "))
-    assert python <= 6 * CONNECTIONS + 4 * MESSAGES + 10
+    assert python <= 2 * CONNECTIONS + 4 * MESSAGES + 10
 
 
 def test_delivery_leaves_nothing_behind(room: Room) -> None:

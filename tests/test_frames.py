@@ -115,7 +115,7 @@ def test_batch_gives_exactly_what_comes_after_a_seq(first: int, size: int, seq: 
     messages = [message(n) for n in range(first, first + size)]
     batch = Batch(messages)
 
-    assert (batch.first, batch.last) == (first, first + size - 1)
+    assert (batch.previous, batch.last) == (first - 1, first + size - 1)
     assert told(batch.joined) == messages
     assert told(batch.after(seq)) == [one for one in messages if one.seq > seq]
 
