@@ -162,7 +162,7 @@ class Hub:
         )
         connection.go_live(encode_event(welcome), position)
         self._registry.note_position(room, position)
-        _logger.info("room %s member %s joined, resumed=%s", room, member.id, resumed)
+        _logger.debug("room %s member %s joined, resumed=%s", room, member.id, resumed)
 
     def _replay(self, room: str, after: Seen | None) -> tuple[bool, list[Message], bool]:
         """Read what a joining connection is given: resumed?, messages, are there older ones?"""
