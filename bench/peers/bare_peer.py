@@ -2,79 +2,42 @@
 
 `bare_peer.py PORT BATCH`: with BATCH > 0, the first post starts an endless loop that gives
 every socket BATCH messages in one `send`. With BATCH 0, each post is answered by one loop
-over the sockets, with one message in each `send`.
+over the sockets, with one message in each `send`. `websockets` parses what comes.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import re
 import selectors
 import socket
-import struct
 import sys
 
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_HANDSHAKE = (
-    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Accept: %s\r\n\r\n"
-)
-_NICK_AND_ID = "u00000", "0" * 22
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
 
-
-def read_frame(sock: socket.socket) -> bytes:
-    """Read one masked frame and give its payload."""
-    _, size = sock.recv(2, socket.MSG_WAITALL)
-    size &= 127
-    if size == 126:
-        (size,) = struct.unpack("!H", sock.recv(2, socket.MSG_WAITALL))
-    mask = sock.recv(4, socket.MSG_WAITALL)
-    payload = sock.recv(size, socket.MSG_WAITALL)
-    key = mask * (size // 4 + 1)
-    return bytes(a ^ b for a, b in zip(payload, key, strict=False))
+# As long as every server's.
+_MEMBER = {"id": "0" * 22, "nick": "u00000"}
+_AT = "2026-01-01T00:00:00.000Z"
 
 
 def frame(event: dict[str, object]) -> bytes:
     """Encode an event as one text frame."""
     payload = json.dumps(event, separators=(",", ":")).encode()
-    size = len(payload)
-    return (bytes((0x81, size)) if size < 126 else struct.pack("!BBH", 0x81, 126, size)) + payload
+    return Frame(Opcode.TEXT, payload).serialize(mask=False)
 
 
-def accept(listener: socket.socket) -> socket.socket | None:
-    """Accept one connection, shake hands and answer its join; None for a mere probe."""
-    sock, _ = listener.accept()
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    request = b""
-    while b"\r\n\r\n" not in request:
-        data = sock.recv(4096)
-        if not data:
-            return None
-        request += data
-    found = re.search(rb"(?i)sec-websocket-key: *(\S+)", request)
-    assert found
-    sock.sendall(_HANDSHAKE % base64.b64encode(hashlib.sha1(found[1] + _GUID).digest()))
-    read_frame(sock)
-    sock.sendall(frame({"type": "welcome"}))
-    return sock
-
-
-def message(seq: int, post: dict[str, str]) -> bytes:
-    """Frame a message of the same length as every server's."""
-    nick, member = _NICK_AND_ID
-    at = "2026-01-01T00:00:00.000Z"
-    return frame(
-        {
-            "type": "message",
-            "seq": seq,
-            "id": post["id"],
-            "member": {"id": member, "nick": nick},
-            "text": post["text"],
-            "at": at,
-        }
-    )
+def commands(data: bytes, sock: socket.socket, protocol: ServerProtocol) -> list[dict[str, str]]:
+    """Give the commands in what has come, and answer a handshake."""
+    found = []
+    protocol.receive_data(data)
+    for event in protocol.events_received():
+        if isinstance(event, Request):
+            protocol.send_response(protocol.accept(event))
+            sock.sendall(b"".join(protocol.data_to_send()))
+        elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
+            found.append(json.loads(event.data))
+    return found
 
 
 def main() -> None:
@@ -87,22 +50,28 @@ def main() -> None:
     seq = 0
     while True:
         for key, _ in selector.select():
-            if key.fileobj is listener:
-                sock = accept(listener)
-                if sock is not None:
-                    selector.register(sock, selectors.EVENT_READ)
-                    sends.append(sock.sendall)
+            if key.data is None:
+                sock, _ = listener.accept()
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                selector.register(sock, selectors.EVENT_READ, ServerProtocol())
                 continue
-            payload = read_frame(key.fileobj)
-            if not payload:
-                continue  # a pong
-            seq += 1
-            frames = message(seq, json.loads(payload)) * max(1, batch)
-            for send in sends:
-                send(frames)
-            while batch:
+            data = key.fileobj.recv(4096)
+            if not data:  # whoever looked whether the port is open
+                selector.unregister(key.fileobj)
+                continue
+            for command in commands(data, key.fileobj, key.data):
+                if command["type"] == "join":
+                    key.fileobj.sendall(frame({"type": "welcome"}))
+                    sends.append(key.fileobj.sendall)
+                    continue
+                seq += 1
+                message = {"type": "message", "seq": seq, "id": command["id"], "member": _MEMBER}
+                frames = frame({**message, "text": command["text"], "at": _AT}) * max(1, batch)
                 for send in sends:
                     send(frames)
+                while batch:
+                    for send in sends:
+                        send(frames)
 
 
 if __name__ == "__main__":
