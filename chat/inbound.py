@@ -25,8 +25,11 @@ Inbound = str | Ping | BytesMessage | CloseConnection
 class InboundStream:
     """Take a peer's bytes in, in the order they came; for one thread."""
 
-    def __init__(self, parser: Parser, *, shortcut: bool = True) -> None:
+    def __init__(
+        self, parser: Parser, *, limit_bytes: int = FRAME_LIMIT, shortcut: bool = True
+    ) -> None:
         self._parser = parser
+        self._limit_bytes = limit_bytes
         # Whether the parser is between two messages, as far as is known: once it is given
         # anything but a whole control frame, everything after goes through it.
         self._shortcut = shortcut
@@ -37,11 +40,11 @@ class InboundStream:
         """Yield each whole text message, and what else there is to answer.
 
         Raises RemoteProtocolError, whose event_hint has the close code, for what breaks the
-        protocol and for a message over FRAME_LIMIT bytes.
+        protocol and for a message over `limit_bytes`.
         """
         start = 0
         while self._shortcut and start < len(data):
-            payload, end = _frame_bounds(data, start)
+            payload, end = _frame_bounds(data, start, self._limit_bytes)
             if end < 0:
                 self._shortcut = False
             elif data[start] == _FIN_TEXT and (text := _text(data, payload, end)) is not None:
@@ -60,9 +63,9 @@ class InboundStream:
         for event in self._parser.events():
             if isinstance(event, TextMessage):
                 self._parts_bytes += len(event.data.encode())
-                if self._parts_bytes > FRAME_LIMIT:
+                if self._parts_bytes > self._limit_bytes:
                     raise RemoteProtocolError(
-                        "a message has at most 16 KiB",
+                        f"a message has at most {self._limit_bytes // 1024} KiB",
                         event_hint=CloseConnection(CloseReason.MESSAGE_TOO_BIG),
                     )
                 if event.data:
@@ -75,7 +78,7 @@ class InboundStream:
                 yield event
 
 
-def _frame_bounds(data: bytes, start: int) -> tuple[int, int]:
+def _frame_bounds(data: bytes, start: int, limit_bytes: int) -> tuple[int, int]:
     """Find where the payload of a masked frame begins and ends; -1, -1 unless it is whole."""
     if len(data) - start < 6 or data[start + 1] < _MASK_BIT:
         return -1, -1
@@ -87,9 +90,9 @@ def _frame_bounds(data: bytes, start: int) -> tuple[int, int]:
         if size < 126:
             return -1, -1  # not the shortest form: an error
     elif size == 127:
-        return -1, -1  # over 64 KiB: more than is allowed
+        return -1, -1  # over 64 KiB: too large for a shortcut
     end = payload + size
-    return (payload, end) if size <= FRAME_LIMIT and end <= len(data) else (-1, -1)
+    return (payload, end) if size <= limit_bytes and end <= len(data) else (-1, -1)
 
 
 def _text(data: bytes, start: int, end: int) -> str | None:

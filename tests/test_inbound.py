@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable
 from itertools import pairwise
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from wsproto.connection import Connection as Parser
@@ -108,3 +109,13 @@ def test_message_of_the_largest_size_passes_and_one_byte_more_does_not() -> None
         largest = b"x" * FRAME_LIMIT
         assert heard([frame(0x81, largest)], shortcut=shortcut) == [largest.decode()]
         assert heard([frame(0x81, largest + b"x")], shortcut=shortcut) == [("error", 1009)]
+
+
+def test_limit_may_be_another() -> None:
+    def taken(size: int) -> list[object]:
+        stream = InboundStream(Parser(ConnectionType.SERVER), limit_bytes=100_000)
+        return list(stream.take(frame(0x81, b"x" * size)))
+
+    assert taken(100_000) == ["x" * 100_000]
+    with pytest.raises(RemoteProtocolError, match="97 KiB"):
+        taken(100_001)
