@@ -15,7 +15,7 @@ DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format lock binary translations bench clean
+.PHONY: help run test lint format lock binary translations bench autobahn clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*  ## /make \1  /p' Makefile | awk '{ $$2 = sprintf("%-13s", $$2) } 1'
@@ -87,8 +87,15 @@ bench/peers/node_peer/node_modules/.installed: bench/peers/node_peer/package-loc
 	-cd bench/peers/node_peer && npm ci --silent
 	@mkdir -p $(@D) && touch $@
 
+autobahn: $(RUN) .venv-autobahn/.installed  ## check RFC 6455 with Autobahn|Testsuite's fuzzing client
+	$(BIN)/python -m tests.autobahn .venv-autobahn
+
+.venv-autobahn/.installed: $(wildcard tools/autobahn/*) | $(RUN)
+	tools/autobahn/install.sh $(@D)
+	@touch $@
+
 clean:  ## remove what make made; instance/, the conversations, stays
-	rm -rf .venv .venv-bench build dist test-results .hypothesis .import_linter_cache .mypy_cache \
+	rm -rf .venv .venv-bench .venv-autobahn build dist test-results .hypothesis .import_linter_cache .mypy_cache \
 		.pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
