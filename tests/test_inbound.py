@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -16,22 +15,7 @@ from wsproto.utilities import RemoteProtocolError
 
 from chat.inbound import InboundStream
 from chat.protocol import FRAME_LIMIT
-
-
-def frame(
-    first: int, payload: bytes, *, form: int = 0, mask: bytes | None = b"\x01\x02\x03\x04"
-) -> bytes:
-    """Build a frame; `form` 126 or 127 asks for a longer length than needed."""
-    size, bit = len(payload), 0 if mask is None else 0x80
-    if form == 127 or size > 65535:
-        head = struct.pack("!BBQ", first, bit | 127, size)
-    elif form == 126 or size > 125:
-        head = struct.pack("!BBH", first, bit | 126, size)
-    else:
-        head = bytes((first, bit | size))
-    if mask is None:
-        return head + payload
-    return head + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+from tests.frames import frame
 
 
 def heard(chunks: Iterable[bytes], *, shortcut: bool) -> list[object]:
