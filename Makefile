@@ -15,7 +15,7 @@ DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format lock binary translations bench autobahn clean
+.PHONY: help run test lint format lock binary translations bench autobahn fuzz clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*  ## /make \1  /p' Makefile | awk '{ $$2 = sprintf("%-13s", $$2) } 1'
@@ -50,9 +50,10 @@ format: $(DEV)  ## put the Python code into its format
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(LOCK_ARGS)
 
-lock: $(DEV)  ## compile both requirements files from pyproject.toml
+lock: $(DEV)  ## compile the requirements files, from pyproject.toml but for bench's
 	$(LOCK) --output-file requirements.txt pyproject.toml
 	$(LOCK) --output-file requirements-dev.txt --constraint requirements.txt --group dev pyproject.toml
+	$(LOCK) --output-file requirements-fuzz.txt --constraint requirements.txt --group fuzz pyproject.toml
 	$(LOCK) --output-file bench/requirements.txt bench/requirements.in
 
 binary: dist/chat-server  ## build dist/chat-server, one file that needs no Python
@@ -94,9 +95,22 @@ autobahn: $(RUN) .venv-autobahn/.installed  ## check RFC 6455 with Autobahn|Test
 	tools/autobahn/install.sh $(@D)
 	@touch $@
 
+# Seconds for each of the two targets.
+SECONDS ?= 300
+
+fuzz: .venv-fuzz/.installed  ## throw made-up input at what parses a stranger's (SECONDS=300 each)
+	tools/fuzz.sh $(SECONDS)
+
+.venv-fuzz/.installed: requirements-fuzz.txt
+	@tools/need.sh python
+	@tools/need.sh venv
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 clean:  ## remove what make made; instance/, the conversations, stays
-	rm -rf .venv .venv-bench .venv-autobahn build dist test-results .hypothesis .import_linter_cache .mypy_cache \
-		.pytest_cache .ruff_cache
+	rm -rf .venv .venv-autobahn .venv-bench .venv-fuzz build dist test-results .hypothesis \
+		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # bin/pip is the last thing venv makes: an environment without it is half made.

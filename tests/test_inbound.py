@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
@@ -10,34 +9,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from wsproto.connection import Connection as Parser
 from wsproto.connection import ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Ping
 from wsproto.utilities import RemoteProtocolError
 
 from chat.inbound import InboundStream
 from chat.protocol import FRAME_LIMIT
 from tests.frames import frame
-
-
-def heard(chunks: Iterable[bytes], *, shortcut: bool) -> list[object]:
-    """Take chunks in, up to the first close or error, and list what came of them."""
-    stream = InboundStream(Parser(ConnectionType.SERVER), shortcut=shortcut)
-    items: list[object] = []
-    try:
-        for chunk in chunks:
-            for item in stream.take(chunk):
-                if isinstance(item, str):
-                    items.append(item)
-                elif isinstance(item, Ping):
-                    items.append(("ping", bytes(item.payload)))
-                elif isinstance(item, CloseConnection):
-                    return [*items, ("close", item.code, item.reason)]
-                elif isinstance(item, BytesMessage):
-                    return [*items, "binary"]
-    except RemoteProtocolError as error:
-        hint = error.event_hint
-        items.append(("error", hint.code if isinstance(hint, CloseConnection) else None))
-    return items
-
+from tests.fuzz.frames import assert_alike, heard
 
 texts = st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
 payloads = st.one_of(
@@ -80,6 +57,15 @@ def chunked(draw: st.DrawFn) -> list[bytes]:
 @example([frame(0x81, b"plain", mask=None)])
 def test_shortcut_agrees_with_wsproto(chunks: list[bytes]) -> None:
     assert heard(chunks, shortcut=True) == heard(chunks, shortcut=False)
+
+
+@settings(max_examples=300, deadline=None)
+@given(chunked())
+@example([b"\x81", b"\x81\x00\x00\x00\x00", b"x"])
+@example([frame(0x81, "é".encode())[:-1], b"\xab" + frame(0x89, b"ping")])
+@example([frame(0x01, b"x" * FRAME_LIMIT) + frame(0x00, b"\xff"), frame(0x80, b"x")])
+def test_stream_is_heard_alike_however_it_is_cut(chunks: list[bytes]) -> None:
+    assert_alike(heard(chunks, shortcut=True), heard([b"".join(chunks)], shortcut=False))
 
 
 @given(st.lists(st.text(max_size=2000), max_size=4), st.binary(min_size=4, max_size=4))

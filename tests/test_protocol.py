@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from chat import protocol
@@ -102,6 +102,14 @@ def is_command_or_refused(text: str) -> None:
     else:
         assert isinstance(command, AnyCommand)
         msgspec.json.encode(command)
+
+
+def is_text(text: str) -> bool:
+    try:
+        clean_text(text)
+    except Refused:
+        return False
+    return True
 
 
 # --- decoding ---------------------------------------------------------------------
@@ -272,6 +280,19 @@ def test_text_in_which_nothing_can_be_seen_is_empty(text: str) -> None:
 @pytest.mark.parametrize("text", ["❤️", "👩‍👩‍👧", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "می‌خواهم", "1️⃣", "."], ids=ascii)
 def test_text_keeps_what_holds_its_visible_characters_together(text: str) -> None:
     assert clean_text(text) == text
+
+
+@given(texts)
+@example(" \u2800x\u2800 ")
+@example("\x1c x \x1f")
+@example("\u200bx\u3000\u200b")
+def test_clean_text_is_clean(text: str) -> None:
+    assume(is_text(text))
+    cleaned = clean_text(text)
+
+    assert clean_text(cleaned) == cleaned == cleaned.strip()
+    assert cleaned in text
+    assert 1 <= len(cleaned) <= protocol.TEXT_LIMIT
 
 
 # --- events -----------------------------------------------------------------------

@@ -1,0 +1,94 @@
+"""The bytes of a peer: the way past wsproto agrees with wsproto, however they are cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import cycle
+
+from wsproto.connection import Connection as Parser
+from wsproto.connection import ConnectionType
+from wsproto.events import CloseConnection, Ping
+from wsproto.utilities import RemoteProtocolError
+
+from chat.inbound import InboundStream
+from chat.protocol import FRAME_LIMIT
+from tests.frames import frame
+
+_LIMIT_BYTES = 300  # so that short inputs reach it
+_MASK = b"\x01\x02\x80\xff"
+
+
+def check(data: bytes) -> None:
+    """Take one stream in, in four ways, and compare.
+
+    The first byte says what the rest is: frames to build, if odd, or bytes as they are. The
+    next two are the sizes of the reads, in turn.
+    """
+    if len(data) < 3:
+        return
+    stream = b"".join(_frames(data[3:])) if data[0] % 2 else data[3:]
+    reads = list(_reads(stream, data[1], data[2]))
+
+    in_reads = heard(reads, shortcut=True, limit_bytes=_LIMIT_BYTES)
+    assert in_reads == heard(reads, shortcut=False, limit_bytes=_LIMIT_BYTES)
+    at_once = heard([stream], shortcut=True, limit_bytes=_LIMIT_BYTES)
+    assert at_once == heard([stream], shortcut=False, limit_bytes=_LIMIT_BYTES)
+
+    assert_alike(in_reads, at_once)
+
+
+def heard(
+    chunks: Iterable[bytes], *, shortcut: bool, limit_bytes: int = FRAME_LIMIT
+) -> list[object]:
+    """Take chunks in, up to the first close or error, and list what came of them."""
+    parser = Parser(ConnectionType.SERVER)
+    stream = InboundStream(parser, limit_bytes=limit_bytes, shortcut=shortcut)
+    items: list[object] = []
+    try:
+        for chunk in chunks:
+            for item in stream.take(chunk):
+                if isinstance(item, str):
+                    items.append(item)
+                elif isinstance(item, Ping):
+                    items.append(("ping", bytes(item.payload)))
+                elif isinstance(item, CloseConnection):
+                    return [*items, ("close", int(item.code), item.reason)]
+                else:
+                    return [*items, ("binary", 1003)]
+    except RemoteProtocolError as error:
+        hint = error.event_hint
+        items.append(("error", int(hint.code) if isinstance(hint, CloseConnection) else None))
+    return items
+
+
+def assert_alike(heard_in_reads: list[object], heard_at_once: list[object]) -> None:
+    """Compare what came of one stream that was cut in two ways."""
+    *said, end = _with_end(heard_in_reads)
+    *said_at_once, end_at_once = _with_end(heard_at_once)
+    assert said == said_at_once
+    # Of a message that is both too large and no text, what is seen first depends on the cuts.
+    assert end == end_at_once or {end, end_at_once} == {1007, 1009}
+
+
+def _frames(data: bytes) -> Iterator[bytes]:
+    """Build frames from their first bytes, sizes and payloads."""
+    while len(data) >= 2:
+        first, size = data[:2]
+        yield frame(first, data[2 : 2 + size], mask=_MASK)
+        data = data[2 + size :]
+
+
+def _reads(stream: bytes, *sizes: int) -> Iterator[bytes]:
+    start = 0
+    for size in cycle(sizes):
+        if start >= len(stream):
+            return
+        yield stream[start : start + (size or 1024)]
+        start += size or 1024
+
+
+def _with_end(items: list[object]) -> list[object]:
+    """Put the close code, or None, at the end of what was said."""
+    if items and isinstance(items[-1], tuple) and items[-1][0] != "ping":
+        return [*items[:-1], items[-1][1]]
+    return [*items, None]
