@@ -8,7 +8,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 
-from wsproto.connection import Connection as Parser
 from wsproto.events import BytesMessage, CloseConnection, Ping
 from wsproto.utilities import RemoteProtocolError
 
@@ -35,7 +34,6 @@ class Connection(Outbox):
     def __init__(
         self,
         sock: socket.socket,
-        parser: Parser,
         flusher: Flusher,
         *,
         outbox_bytes: int,
@@ -43,7 +41,7 @@ class Connection(Outbox):
     ) -> None:
         super().__init__(sock, flusher, outbox_bytes)
         nonblocking.prepare(sock, ping_interval_s)
-        self._inbound = InboundStream(parser)
+        self._inbound = InboundStream()
         self._ping_interval_s = ping_interval_s
         # With the lock held:
         self._position = _NOWHERE  # seq of the last message given

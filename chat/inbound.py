@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsproto.connection import Connection as Parser
+from wsproto.connection import ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import RemoteProtocolError
@@ -18,6 +19,7 @@ from chat.protocol import FRAME_LIMIT
 _FIN_TEXT = 0x81
 _CONTROL_BIT = 0x08
 _MASK_BIT = 0x80
+_HEADER_BYTES = 6  # of the shortest masked frame; the size may take two more
 
 Inbound = str | Ping | BytesMessage | CloseConnection
 
@@ -25,14 +27,13 @@ Inbound = str | Ping | BytesMessage | CloseConnection
 class InboundStream:
     """Take a peer's bytes in, in the order they came; for one thread."""
 
-    def __init__(
-        self, parser: Parser, *, limit_bytes: int = FRAME_LIMIT, shortcut: bool = True
-    ) -> None:
-        self._parser = parser
+    def __init__(self, *, limit_bytes: int = FRAME_LIMIT, shortcut: bool = True) -> None:
         self._limit_bytes = limit_bytes
-        # Whether the parser is between two messages, as far as is known: once it is given
-        # anything but a whole control frame, everything after goes through it.
+        # Whether a frame begins next, between two messages. Once that cannot be told any more,
+        # everything goes through the parser.
         self._shortcut = shortcut
+        self._missing = 0  # bytes, before that is so: of a frame that has begun to come
+        self._parser: Parser | None = None  # 2 KB: not kept between two messages
         self._parts: list[str] = []  # of a message that has not ended
         self._parts_bytes = 0
 
@@ -43,15 +44,26 @@ class InboundStream:
         protocol and for a message over `limit_bytes`.
         """
         start = 0
+        if self._missing:
+            start = min(self._missing, len(data))
+            yield from self._judge(data[:start])
+            self._missing -= start
+            if self._missing == 0:
+                self._parser = None
         while self._shortcut and start < len(data):
             payload, end = _frame_bounds(data, start, self._limit_bytes)
-            if end < 0:
+            is_text, is_control = data[start] == _FIN_TEXT, data[start] & _CONTROL_BIT
+            if end < 0 or not (is_text or is_control):
                 self._shortcut = False
-            elif data[start] == _FIN_TEXT and (text := _text(data, payload, end)) is not None:
+            elif end > len(data):
+                self._missing = end - len(data)
+                break
+            elif is_text and (text := _text(data, payload, end)) is not None:
                 yield text
                 start = end
-            elif data[start] & _CONTROL_BIT:
+            elif is_control:
                 yield from self._judge(data[start:end])
+                self._parser = None  # after a close frame nothing is taken in any more
                 start = end
             else:
                 self._shortcut = False
@@ -59,6 +71,7 @@ class InboundStream:
             yield from self._judge(data[start:] if start else data)
 
     def _judge(self, data: bytes) -> Iterator[Inbound]:
+        self._parser = self._parser or Parser(ConnectionType.SERVER)
         self._parser.receive_data(data)
         for event in self._parser.events():
             if isinstance(event, TextMessage):
@@ -79,8 +92,11 @@ class InboundStream:
 
 
 def _frame_bounds(data: bytes, start: int, limit_bytes: int) -> tuple[int, int]:
-    """Find where the payload of a masked frame begins and ends; -1, -1 unless it is whole."""
-    if len(data) - start < 6 or data[start + 1] < _MASK_BIT:
+    """Find where the payload of a masked frame begins and ends; -1, -1 if that is not clear.
+
+    It may end after `data` does.
+    """
+    if len(data) - start < _HEADER_BYTES or data[start + 1] < _MASK_BIT:
         return -1, -1
     size = data[start + 1] - _MASK_BIT
     payload = start + 6
@@ -91,8 +107,7 @@ def _frame_bounds(data: bytes, start: int, limit_bytes: int) -> tuple[int, int]:
             return -1, -1  # not the shortest form: an error
     elif size == 127:
         return -1, -1  # over 64 KiB: too large for a shortcut
-    end = payload + size
-    return (payload, end) if size <= limit_bytes and end <= len(data) else (-1, -1)
+    return (payload, payload + size) if size <= limit_bytes else (-1, -1)
 
 
 def _text(data: bytes, start: int, end: int) -> str | None:

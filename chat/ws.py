@@ -118,13 +118,12 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission) -> Blueprint:
         """Serve one connection from handshake to close; its thread receives."""
         connection = Connection(
             server.sock,
-            server.ws.connection,
             flusher,
             outbox_bytes=settings.chat_outbox_bytes,
             ping_interval_s=settings.chat_ping_interval_s,
         )
         server.connected = False  # from here on only Connection writes
-        server.ws = None  # the handshake's parser: 2 KB for as long as the connection lasts
+        server.ws = None  # the handshake's parser: 3 KB for as long as the connection lasts
         started_at = monotonic()
         _logger.info("connect %s", request.remote_addr)  # gunicorn's access log has none
         with hub.attached(connection) as session:

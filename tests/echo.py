@@ -24,9 +24,9 @@ LIMIT_BYTES = 1 << 20
 class EchoConnection(Connection):
     """Let larger messages in, and binary ones, which come back at once."""
 
-    def __init__(self, sock: Any, parser: Parser, *arguments: Any, **options: Any) -> None:
-        super().__init__(sock, parser, *arguments, **options)
-        self._inbound = InboundStream(parser, limit_bytes=LIMIT_BYTES)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._inbound = InboundStream(limit_bytes=LIMIT_BYTES)
         self._binary = bytearray()  # of a message that has not ended
 
     def _answer(self, item: Ping | BytesMessage | CloseConnection) -> None:

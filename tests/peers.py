@@ -158,7 +158,6 @@ def opened(
     ours, theirs = tcp_pair(buffer_bytes)
     connection = kind(
         ours,
-        Parser(ConnectionType.SERVER),
         FLUSHER,
         outbox_bytes=outbox_bytes,
         ping_interval_s=ping_interval_s,

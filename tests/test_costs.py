@@ -10,8 +10,6 @@ from contextlib import ExitStack
 from types import FrameType
 
 import pytest
-from wsproto.connection import Connection as Parser
-from wsproto.connection import ConnectionType
 
 from chat.connection import Connection
 from chat.frames import encode_event
@@ -99,7 +97,7 @@ def test_delivery_leaves_nothing_behind(room: Room) -> None:
 
 
 def test_whole_text_frame_is_received_without_wsproto() -> None:
-    stream = InboundStream(Parser(ConnectionType.SERVER))
+    stream = InboundStream()
     data = frame(0x81, b'{"type":"post","id":"1","text":"hello"}')
     counted = calls(lambda: list(stream.take(data)))
     assert counted["receive_data"] == 0

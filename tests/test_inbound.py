@@ -7,8 +7,6 @@ from itertools import pairwise
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from wsproto.connection import Connection as Parser
-from wsproto.connection import ConnectionType
 from wsproto.utilities import RemoteProtocolError
 
 from chat.inbound import InboundStream
@@ -83,7 +81,7 @@ def test_message_of_the_largest_size_passes_and_one_byte_more_does_not() -> None
 
 def test_limit_may_be_another() -> None:
     def taken(size: int) -> list[object]:
-        stream = InboundStream(Parser(ConnectionType.SERVER), limit_bytes=100_000)
+        stream = InboundStream(limit_bytes=100_000)
         return list(stream.take(frame(0x81, b"x" * size)))
 
     assert taken(100_000) == ["x" * 100_000]

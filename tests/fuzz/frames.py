@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import cycle
 
-from wsproto.connection import Connection as Parser
-from wsproto.connection import ConnectionType
 from wsproto.events import CloseConnection, Ping
 from wsproto.utilities import RemoteProtocolError
 
@@ -41,8 +39,7 @@ def heard(
     chunks: Iterable[bytes], *, shortcut: bool, limit_bytes: int = FRAME_LIMIT
 ) -> list[object]:
     """Take chunks in, up to the first close or error, and list what came of them."""
-    parser = Parser(ConnectionType.SERVER)
-    stream = InboundStream(parser, limit_bytes=limit_bytes, shortcut=shortcut)
+    stream = InboundStream(limit_bytes=limit_bytes, shortcut=shortcut)
     items: list[object] = []
     try:
         for chunk in chunks:
