@@ -11,71 +11,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
-from itertools import islice
 from math import inf
 from threading import Condition, Thread
 from time import monotonic, sleep
 
 from chat.identity import free_nick, guest_nick, looks
 from chat.protocol import ErrorCode, Event, IsTyping, Joined, Left, Member, Refused, Renamed
+from chat.roster import Person, Roster
 
 _logger = logging.getLogger(__name__)
 
 _ANNOUNCE_EVERY_S = 0.05  # a crowd that comes at once is announced in one piece
 _ANNOUNCE_SHARE = 0.1  # of the time, at most: thousands are told less often, and more at once
 _ROOMS_LIMIT = 10_000  # rooms remembered for their reservations
-_RESERVATIONS_LIMIT = 2000  # looks remembered a room; the oldest go first
 
 #: Tells a room what happened in it, in order. On the presence thread.
 Announce = Callable[[str, Sequence[Event]], None]
 
 #: Gives who used which nick in a room lately, and how many seconds ago.
 RecentNicks = Callable[[str], Sequence[tuple[Member, float]]]
-
-
-class _Person:
-    """Be a member in a room."""
-
-    __slots__ = ("connections", "leaves_at", "nick")
-
-    def __init__(self, nick: str) -> None:
-        self.nick = nick
-        self.connections = 1
-        self.leaves_at = inf  # monotonic seconds; finite without a connection
-
-
-class _Room:
-    """Be who is in one room and whose nick is whose there."""
-
-    def __init__(self) -> None:
-        self.people: dict[str, _Person] = {}  # by member's id
-        self.owners: dict[str, tuple[str, float]] = {}  # look: member's id, reserved until
-        self.news: list[Event] = []
-        self.writing: set[str] = set()  # members whose typing is in the news
-
-    def taken(self, nick: str, member_id: str, now: float) -> bool:
-        return any(
-            owner != member_id and until > now
-            for owner, until in (self.owners.get(look, ("", 0.0)) for look in looks(nick))
-        )
-
-    def reserve(self, nick: str, member_id: str, until: float) -> None:
-        for look in looks(nick):
-            self.owners.pop(look, None)  # the newest last
-            self.owners[look] = (member_id, until)
-        excess = len(self.owners) - _RESERVATIONS_LIMIT
-        if excess > 0:
-            absent = (look for look, (_, until) in self.owners.items() if until < inf)
-            for look in tuple(islice(absent, excess)):
-                del self.owners[look]
-
-    def take_news(self) -> list[Event]:
-        news, self.news = self.news, []
-        self.writing.clear()
-        return news
-
-    def is_idle(self, now: float) -> bool:
-        return not self.people and all(until <= now for _, until in self.owners.values())
 
 
 class Presence:
@@ -97,7 +51,7 @@ class Presence:
         self._now_s = now_s
         # Guards everything below; tells the presence thread of news.
         self._changed = Condition()
-        self._rooms: dict[str, _Room] = {}
+        self._rooms: dict[str, Roster] = {}
         self._newsworthy: set[str] = set()  # rooms with news
         # When, room, and the member's id; or none, for the room's last reservation.
         self._departures: list[tuple[float, str, str]] = []
@@ -118,16 +72,16 @@ class Presence:
                 self._make_place()
                 entry = self._rooms[room] = self._remembering(recent)
             person = entry.people.get(member_id)
-            nick = nick or (person.nick if person else self._guest_nick(entry, member_id))
+            nick = nick or (person.member.nick if person else self._guest_nick(entry, member_id))
             self._claim(entry, member_id, nick)
             if person is None:
-                entry.people[member_id] = _Person(nick)
-                self._tell(room, Joined(Member(member_id, nick)))
+                person = entry.people[member_id] = Person(Member(member_id, nick))
+                self._tell(room, Joined(person.member))
             else:
                 person.connections += 1
                 person.leaves_at = inf
-                self._rename(room, member_id, person, nick)
-            return Member(member_id, nick)
+                self._rename(room, person, nick)
+            return person.member
 
     def leave(self, room: str, member_id: str) -> None:
         """Let one connection of a member go; the last one starts the leave grace."""
@@ -144,7 +98,7 @@ class Presence:
         with self._changed:
             entry = self._rooms[room]
             self._claim(entry, member_id, nick)
-            self._rename(room, member_id, entry.people[member_id], nick)
+            self._rename(room, entry.people[member_id], nick)
 
     def typing(self, room: str, member_id: str) -> None:
         """Tell the others that a member is writing."""
@@ -152,19 +106,18 @@ class Presence:
             entry = self._rooms[room]
             if member_id not in entry.writing:
                 entry.writing.add(member_id)
-                self._tell(room, IsTyping(Member(member_id, entry.people[member_id].nick)))
+                self._tell(room, IsTyping(entry.people[member_id].member))
 
     def member(self, room: str, member_id: str) -> Member:
         """Give a member that has a connection in the room, with its nick of now."""
         with self._changed:
-            return Member(member_id, self._rooms[room].people[member_id].nick)
+            return self._rooms[room].people[member_id].member
 
     def members(self, room: str) -> list[Member]:
         """List who is in a room, in the order of arrival."""
         with self._changed:
             entry = self._rooms.get(room)
-            people = entry.people.items() if entry else ()
-            return [Member(member_id, person.nick) for member_id, person in people]
+            return [person.member for person in entry.people.values()] if entry else []
 
     # --- with the lock held ----------------------------------------------------------
 
@@ -176,20 +129,20 @@ class Presence:
                 del self._rooms[empty]
                 self._newsworthy.discard(empty)
 
-    def _remembering(self, recent: Sequence[tuple[Member, float]]) -> _Room:
+    def _remembering(self, recent: Sequence[tuple[Member, float]]) -> Roster:
         """Make a room in which those who spoke lately keep their nicks."""
-        entry, now = _Room(), self._now_s()
+        entry, now = Roster(), self._now_s()
         for member, ago_s in recent:
             entry.reserve(member.nick, member.id, now + self._nick_reservation_s - ago_s)
         return entry
 
-    def _guest_nick(self, entry: _Room, member_id: str) -> str:
+    def _guest_nick(self, entry: Roster, member_id: str) -> str:
         nick, now = guest_nick(), self._now_s()
         if entry.taken(nick, member_id, now):
             return free_nick(nick, lambda other: entry.taken(other, member_id, now))
         return nick
 
-    def _claim(self, entry: _Room, member_id: str, nick: str) -> None:
+    def _claim(self, entry: Roster, member_id: str, nick: str) -> None:
         now = self._now_s()
         if entry.taken(nick, member_id, now):
             raise Refused(
@@ -197,16 +150,17 @@ class Presence:
                 "Somebody here has this nick, or one that looks like it.",
                 suggest=free_nick(nick, lambda other: entry.taken(other, member_id, now)),
             )
-        entry.reserve(nick, member_id, inf)
+        entry.hold(nick, member_id)
 
-    def _rename(self, room: str, member_id: str, person: _Person, nick: str) -> None:
-        was, person.nick = person.nick, nick
+    def _rename(self, room: str, person: Person, nick: str) -> None:
+        member_id, was = person.member.id, person.member.nick
         if was != nick:
+            person.member = Member(member_id, nick)
             if looks(was) != looks(nick):
                 until = self._now_s() + self._nick_reservation_s
                 self._rooms[room].reserve(was, member_id, until)
-                self._rooms[room].reserve(nick, member_id, inf)  # they may share a look
-            self._tell(room, Renamed(Member(member_id, nick), was))
+                self._rooms[room].hold(nick, member_id)  # they may share a look
+            self._tell(room, Renamed(person.member, was))
 
     def _tell(self, room: str, event: Event) -> None:
         self._rooms[room].news.append(event)
@@ -254,10 +208,10 @@ class Presence:
             if person is not None and person.leaves_at == leaves_at:
                 del entry.people[member_id]
                 reserved_until = now + self._nick_reservation_s
-                entry.reserve(person.nick, member_id, reserved_until)
+                entry.reserve(person.member.nick, member_id, reserved_until)
                 heappush(self._departures, (reserved_until, room, ""))
                 if entry.people:
-                    self._tell(room, Left(Member(member_id, person.nick)))
+                    self._tell(room, Left(person.member))
             if entry.is_idle(now):
                 del self._rooms[room]
                 self._newsworthy.discard(room)
