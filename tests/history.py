@@ -1,0 +1,146 @@
+"""What happened in a conversation, and whether the promise was kept.
+
+In the manner of Jepsen's checkers for sets and logs: clients note what they do and what they
+are told, and judge nothing; afterwards all of it is held against the log. A history is of one
+room and one epoch.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Kind(StrEnum):
+    """Say what happened to a client."""
+
+    POST = "post"  # it sends a post, for the first time or again
+    ACKNOWLEDGED = "acknowledged"  # it takes a post of its own as stored
+    RECEIPT = "receipt"  # it is given a message, in a welcome or live
+    DROP = "drop"  # its connection is lost
+    RESUME = "resume"  # a welcome goes on after the `seq` that it has seen
+    RESET = "reset"  # a welcome, the first or a later one, starts anew after `seq`
+
+
+class Record(NamedTuple):
+    """Be one thing that happened; a client's records are in its own order."""
+
+    kind: Kind
+    client: str
+    id: str = ""  # the writer and the post's id: "Ann/p1"
+    seq: int = 0
+    text: str = ""  # of a post and of a receipt
+
+
+class Entry(NamedTuple):
+    """Be a message as the log has it at the end."""
+
+    seq: int
+    id: str  # the writer and the post's id
+    text: str
+
+
+def judge(history: Iterable[Record], log: Sequence[Entry]) -> list[str]:
+    """Hold a history against the log; give a sentence for each broken rule, none if all hold.
+
+    The log has each post once, numbered without gaps, and nothing that nobody wrote. It has
+    all that was acknowledged. Each client saw a contiguous part of it, which only a reset that
+    skips something interrupts; who is connected at the end has seen the end.
+    """
+    records = list(history)
+    entries = {entry.seq: entry for entry in log}
+    views: dict[str, _View] = {}
+    for record in records:
+        view = views.setdefault(record.client, _View(record.client, entries))
+        view.take(record)
+    head = max(entries, default=0)
+    problems = _problems_of_the_log(records, log)
+    for view in views.values():
+        problems += view.problems
+        if view.connected and view.position < head:
+            problems.append(f"{view.client} is left at {view.position}, the log ends at {head}")
+    return problems
+
+
+def _problems_of_the_log(records: Sequence[Record], log: Sequence[Entry]) -> list[str]:
+    problems = [
+        f"the log has {entry.seq} where {number} is due"
+        for number, entry in enumerate(log, 1)
+        if entry.seq != number
+    ]
+    times = Counter(entry.id for entry in log)
+    problems += [f"the log has {post_id} {n} times" for post_id, n in times.items() if n > 1]
+    texts = {record.id: record.text for record in records if record.kind is Kind.POST}
+    problems += [
+        f"the log has {entry.text!r} as {entry.id}, which is {texts.get(entry.id)!r}"
+        for entry in log
+        if texts.get(entry.id) != entry.text
+    ]
+    return problems
+
+
+class _View:
+    """Follow what one client was told."""
+
+    def __init__(self, client: str, log: dict[int, Entry]) -> None:
+        self.client = client
+        self.problems: list[str] = []
+        self.position = -1  # seq of the last message given; -1 before the first welcome
+        self.connected = False
+        self._log = log
+        # Posts of this connection. Each may be answered with a message that was given before.
+        self._asked: Counter[str] = Counter()
+
+    def take(self, record: Record) -> None:
+        """Judge the next record."""
+        match record.kind:
+            case Kind.POST:
+                self._asked[record.id] += 1
+                self._owns(record)
+            case Kind.ACKNOWLEDGED:
+                self._owns(record)
+                if self._stored(record.seq).id != record.id:
+                    self._problem(f"has {record.id} acknowledged as {record.seq}", record.seq)
+            case Kind.RECEIPT:
+                self._receive(record)
+            case Kind.DROP:
+                self.connected = False
+                self._asked.clear()
+            case Kind.RESUME:
+                if record.seq != self.position:
+                    self._problem(f"resumes after {record.seq}, but has seen {self.position}")
+                self.connected, self.position = True, record.seq
+            case Kind.RESET:
+                # It tells a client that something was missed: then something was.
+                if record.seq <= self.position:
+                    self._problem(f"is reset to {record.seq}, but has seen {self.position}")
+                self.connected, self.position = True, record.seq
+
+    def _receive(self, record: Record) -> None:
+        if not self.connected:
+            self._problem(f"is given {record.seq} before a welcome")
+        stored = self._stored(record.seq)
+        if (stored.id, stored.text) != (record.id, record.text):
+            self._problem(f"sees {record.id} {record.text!r} as {record.seq}", record.seq)
+        if record.seq <= self.position:
+            if self._asked[record.id] == 0:
+                self._problem(f"sees {record.seq} a second time")
+            else:
+                self._asked[record.id] -= 1
+            return
+        if record.seq > self.position + 1:
+            self._problem(f"sees {record.seq} after {self.position}: a hole")
+        self.position = record.seq
+
+    def _owns(self, record: Record) -> None:
+        if record.id.partition("/")[0] != self.client:
+            self._problem(f"answers for {record.id}, which is another's")
+
+    def _stored(self, seq: int) -> Entry:
+        return self._log.get(seq, Entry(seq, "nothing", ""))
+
+    def _problem(self, sentence: str, seq: int | None = None) -> None:
+        where = "" if seq is None else f", where the log has {self._stored(seq).id}"
+        self.problems.append(f"{self.client} {sentence}{where}")
