@@ -1,0 +1,193 @@
+"""A proxy that does to connections what networks do: delay, throttle, cut, lose, reset.
+
+It runs its own event loop on a thread of its own. A cut is armed from outside and falls on a
+connection that is just carrying something, so that there is always something to lose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import struct
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+from threading import Event, Lock, Thread
+from types import TracebackType
+from typing import NamedTuple, Self
+
+_CHUNK_BYTES = 4096
+_CUT_OFF_BYTES = 16  # at most: no command and no event is as short, so a frame stays open
+_STARTS_WITHIN_S = 10.0
+_LINGER_NOT = struct.pack("ii", 1, 0)  # closing sends RST and forgets what was queued
+
+
+class Fault(StrEnum):
+    """Say how a connection is cut."""
+
+    MID_FRAME = "mid-frame"  # a part of what is being carried arrives, then the end
+    HALF_OPEN = "half-open"  # from now on bytes vanish; neither side is told
+    RESET = "reset"  # RST on both sides; what is being carried is lost
+
+
+class Towards(StrEnum):
+    """Say which way the bytes go that a cut falls on."""
+
+    SERVER = "server"
+    CLIENT = "client"
+
+
+class Weather(NamedTuple):
+    """Be what a connection has to bear for as long as it lasts."""
+
+    delay_s: float = 0.0  # of each chunk, in each direction
+    bytes_per_s: float | None = None  # in each direction
+
+
+class FaultProxy:
+    """Listen on a free port, carry to a server's port, and break what is armed."""
+
+    def __init__(
+        self,
+        server_port: int,
+        rng: random.Random,
+        weather: Callable[[], Weather] = Weather,
+        *,
+        hit: float = 1.0,
+    ) -> None:
+        """Prepare. `hit`: how probable it is that an armed cut takes the next chunk there is."""
+        self.port = 0
+        self.cuts: Counter[Fault] = Counter()
+        self.weathers: Counter[str] = Counter()  # connections: clear, delayed, throttled
+        self._server_port = server_port
+        self._rng = rng
+        self._weather = weather
+        self._hit = hit
+        # Guards _armed.
+        self._lock = Lock()
+        self._armed: list[tuple[Fault, Towards]] = []
+        self._listens = Event()
+        self._loop: asyncio.AbstractEventLoop
+        self._end: asyncio.Event
+        self._thread = Thread(target=lambda: asyncio.run(self._run()), name="proxy")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._listens.wait(_STARTS_WITHIN_S), "the proxy did not start"
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join()
+
+    def arm(self, fault: Fault, towards: Towards) -> None:
+        """Cut one of the connections that carry something this way next; from any thread."""
+        with self._lock:
+            self._armed.append((fault, towards))
+
+    @property
+    def armed(self) -> int:
+        """Count the cuts that have not fallen yet."""
+        with self._lock:
+            return len(self._armed)
+
+    async def _run(self) -> None:
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._opened, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        self._listens.set()
+        await self._end.wait()
+        server.close()
+
+    async def _opened(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry one connection until its end; on the proxy's thread."""
+        try:
+            to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
+        except OSError:
+            writer.close()  # nobody listens: the server was killed
+            return
+        weather = self._weather()
+        self.weathers[_name(weather)] += 1
+        link = _Link((reader, writer), to_server, weather, self._draw, self._rng)
+        await asyncio.gather(link.carry(Towards.SERVER), link.carry(Towards.CLIENT))
+
+    def _draw(self, towards: Towards) -> Fault | None:
+        """Give the cut that falls on a chunk, if one does."""
+        with self._lock:
+            for cut in self._armed:
+                if cut[1] is towards and self._rng.random() < self._hit:
+                    self._armed.remove(cut)
+                    self.cuts[cut[0]] += 1
+                    return cut[0]
+        return None
+
+
+class _Link:
+    """Be one connection through the proxy: its two ends."""
+
+    def __init__(
+        self,
+        client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        server: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        weather: Weather,
+        draw: Callable[[Towards], Fault | None],
+        rng: random.Random,
+    ) -> None:
+        self._ends = {Towards.CLIENT: client, Towards.SERVER: server}
+        self._weather = weather
+        self._draw = draw
+        self._rng = rng
+        self._half_open = False
+
+    async def carry(self, towards: Towards) -> None:
+        """Carry one direction until its end, which ends the other too, unless bytes vanish."""
+        back = Towards.CLIENT if towards is Towards.SERVER else Towards.SERVER
+        reader, source = self._ends[back]
+        _, target = self._ends[towards]
+        shaken = False  # the handshake is not cut: what is lost then was never there
+        try:
+            while chunk := await reader.read(_CHUNK_BYTES):
+                await asyncio.sleep(self._pause_s(len(chunk)))
+                if self._half_open:
+                    continue
+                fault = self._draw(towards) if shaken else None
+                shaken = True
+                if fault is Fault.HALF_OPEN:
+                    self._half_open = True
+                    continue
+                if fault is Fault.RESET:
+                    self._reset()
+                    return
+                if fault is Fault.MID_FRAME:
+                    target.write(chunk[: -self._rng.randint(1, _CUT_OFF_BYTES)])
+                    return
+                target.write(chunk)
+                await target.drain()
+        except OSError:
+            pass  # one end was reset, by its owner or by us
+        finally:
+            source.close()
+            if not self._half_open:  # else not even the end arrives
+                target.close()
+
+    def _pause_s(self, size: int) -> float:
+        rate = self._weather.bytes_per_s
+        return self._weather.delay_s + (0.0 if rate is None else size / rate)
+
+    def _reset(self) -> None:
+        for _, writer in self._ends.values():
+            sock: socket.socket = writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+            writer.transport.abort()
+
+
+def _name(weather: Weather) -> str:
+    if weather.bytes_per_s is not None:
+        return "throttled"
+    return "delayed" if weather.delay_s else "clear"
