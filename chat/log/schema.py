@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from chat.log import LogError
+from chat.log.damage import refuse_damage
 
 _MAGIC = b"SQLite format 3\0"
 _APPLICATION_ID = 0x54636861  # "Tcha": tells our file from any other program's
@@ -36,8 +37,8 @@ _MIGRATIONS = (
 def open_or_create(path: Path) -> str:
     """Make the file if there is none, migrate an older one, and return the log's epoch.
 
-    Raises LogError, one line, for what is not ours, newer than this program, or out of
-    reach; such a file is left as it is.
+    Raises LogError, one line, for what is not ours, damaged, newer than this program, or out
+    of reach; such a file is left as it is.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +47,7 @@ def open_or_create(path: Path) -> str:
             # SQLite takes a file of a few bytes for an empty one, and would write over it.
             if file.read(len(_MAGIC)) not in (b"", _MAGIC):
                 raise LogError(f"the file {path} is no SQLite database")
+        refuse_damage(path)
         with closing(sqlite3.connect(path, timeout=10.0, isolation_level=None)) as database:
             return _migrate(database, path)
     except (OSError, sqlite3.Error) as error:
