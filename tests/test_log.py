@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from queue import Queue
 
@@ -206,6 +207,38 @@ def test_locked_database_is_answered_and_the_next_post_is_stored(
     blocker.execute("ROLLBACK")
     blocker.close()
     assert [message.seq for message in post(log, heard, draft(1))] == [1]
+
+
+def test_what_waits_behind_a_refused_post_does_not_overtake_it(
+    open_log: Callable[..., SQLiteLog], heard: Recorder, path: Path
+) -> None:
+    log = open_log()
+    drafts = [
+        draft(number) for number in range(1001)
+    ]  # the last one is in no commit with the first
+    for item in drafts:
+        log.append(item, heard.answers.put)
+    with closing(sqlite3.connect(path, isolation_level=None)) as blocker:
+        blocker.execute("BEGIN IMMEDIATE")
+        log.start(heard.tail, heard.poll)
+        assert isinstance(heard.answer(), StorageUnavailable)
+    for _ in drafts[1:]:
+        assert isinstance(heard.answer(), StorageUnavailable)
+    assert [message.id for message in post(log, heard, *drafts)] == [item.id for item in drafts]
+
+
+def test_close_while_locked_refuses_what_waits_and_ends(
+    open_log: Callable[..., SQLiteLog], heard: Recorder, path: Path
+) -> None:
+    log = open_log()
+    for number in range(1001):
+        log.append(draft(number), heard.answers.put)
+    with closing(sqlite3.connect(path, isolation_level=None)) as blocker:
+        blocker.execute("BEGIN IMMEDIATE")
+        log.start(heard.tail, heard.poll)
+        log.close()
+    assert heard.answers.qsize() == 1001
+    assert open_log().after("general", 0, 10) == []
 
 
 def test_tail_that_fails_stops_nothing(open_log: Callable[..., SQLiteLog], heard: Recorder) -> None:

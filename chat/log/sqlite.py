@@ -162,7 +162,7 @@ class SQLiteLog:
                 if database is not None:
                     database.close()  # and what it may have begun is undone
                     database = None
-                for _, answer in batch:
+                for _, answer in [*batch, *self._waiting()]:
                     answer(StorageUnavailable(str(error)))
         if database is not None:
             database.close()
@@ -181,6 +181,15 @@ class SQLiteLog:
             return batch, False
         return batch, True
 
+    def _waiting(self) -> list[tuple[Draft, Answer]]:
+        """Take all that waits, without waiting; the end stays for _take."""
+        waiting: list[tuple[Draft, Answer]] = []
+        with suppress(Empty):
+            while item := self._queue.get_nowait():
+                waiting.append(item)
+            self._queue.put(None)
+        return waiting
+
     def _commit(
         self, database: sqlite3.Connection, batch: list[tuple[Draft, Answer]], tail: Tail
     ) -> None:
@@ -190,6 +199,8 @@ class SQLiteLog:
         except sqlite3.Error as error:
             if database.in_transaction:
                 database.execute("ROLLBACK")
+            # Nor what waits behind them: it must not overtake what is posted again.
+            batch += self._waiting()
             _logger.error("log: %d posts not stored: %s", len(batch), error)
             for _, answer in batch:
                 answer(StorageUnavailable(str(error)))

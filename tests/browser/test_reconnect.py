@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import expect
@@ -121,6 +123,24 @@ def test_posts_written_offline_leave_when_back_online(enter: Enter) -> None:
     for tab in (alice, bob):
         expect(tab.log.get_by_role("listitem")).to_have_count(3)
     assert alice.texts() == bob.texts()
+
+
+def test_posts_that_cannot_be_stored_are_kept_and_sent_later(
+    chat_server: ChatServer, enter: Enter
+) -> None:
+    alice, bob = enter("Alice"), enter("Bob")
+    alice.say("one")
+    bob.shows("one")
+    with closing(sqlite3.connect(chat_server.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        alice.say("two", "three")
+        expect(alice.waiting.first).to_contain_text("The server cannot keep messages")
+        alice.page.reload()
+        expect(alice.waiting).to_have_count(2)
+        alice.shows("one")
+    for tab in (alice, bob):
+        tab.shows("one", "two", "three")
+    expect(alice.waiting).to_have_count(0)
 
 
 def test_half_open_connection_is_noticed_by_a_ping(open_tab: Enter) -> None:
