@@ -15,7 +15,7 @@ DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint format lock binary translations bench autobahn fuzz clean
+.PHONY: help run test chaos lint format lock binary translations bench autobahn fuzz clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*  ## /make \1  /p' Makefile | awk '{ $$2 = sprintf("%-13s", $$2) } 1'
@@ -34,6 +34,10 @@ test: $(DEV) dist/chat-server  ## run every test (installs Chromium and Node whe
 	@tools/need.sh node
 	$(if $(JS_TESTS),node --test $(JS_TESTS))
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+# `make test` has a short one. The seed says what is broken and when; no two runs are alike.
+chaos: $(DEV)  ## cut 200 connections and kill the server 50 times, lose nothing (SEED=n: again)
+	$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED))
 
 lint: $(DEV)  ## check format, rules, types and layers
 	$(BIN)/ruff format --check .

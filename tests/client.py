@@ -92,14 +92,16 @@ class Client:
         self.send(**command)
         welcome = self.expect("welcome")
         self.key, self.member, self.room = welcome["key"], welcome["member"], room
+        self._take_in(welcome)
+        return welcome
+
+    def _take_in(self, welcome: Event) -> None:
         if not welcome["resumed"]:
-            first = welcome["messages"][0]["seq"] if welcome["messages"] else welcome["seq"] + 1
-            self.seq, self.messages = first - 1, []
+            self.seq, self.messages = seq_before(welcome), []
         self.epoch = welcome["epoch"]
         for message in welcome["messages"]:
             self._see(message)
         assert self.seq == welcome["seq"]
-        return welcome
 
     def resume(self) -> Event:
         """Connect anew and come back to where this client was."""
@@ -137,6 +139,11 @@ class Client:
     def texts(self) -> list[str]:
         """Give the texts seen, in order."""
         return [message["text"] for message in self.messages]
+
+
+def seq_before(welcome: Event) -> int:
+    """Give the seq after which a welcome's messages begin."""
+    return int(welcome["seq"]) - len(welcome["messages"])
 
 
 def new_id() -> str:

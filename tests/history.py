@@ -42,24 +42,26 @@ class Entry(NamedTuple):
     text: str
 
 
-def judge(history: Iterable[Record], log: Sequence[Entry]) -> list[str]:
+def judge(history: Iterable[Record], log: Sequence[Entry], *, least_skipped: int = 1) -> list[str]:
     """Hold a history against the log; give a sentence for each broken rule, none if all hold.
 
-    The log has each post once, numbered without gaps, and nothing that nobody wrote. It has
-    all that was acknowledged. Each client saw a contiguous part of it, which only a reset that
-    skips something interrupts; who is connected at the end has seen the end.
+    The log has each post once, numbered without gaps, and nothing that nobody wrote; what one
+    client wrote is in the order of its writing. It has all that was acknowledged. Each client
+    saw a contiguous part of it, which only a reset interrupts, and only where it skips
+    `least_skipped` messages: a resume could have given fewer. Who is connected at the end has
+    seen the end.
     """
     records = list(history)
     entries = {entry.seq: entry for entry in log}
     views: dict[str, _View] = {}
     for record in records:
-        view = views.setdefault(record.client, _View(record.client, entries))
+        view = views.setdefault(record.client, _View(record.client, entries, least_skipped))
         view.take(record)
     head = max(entries, default=0)
     problems = _problems_of_the_log(records, log)
     for view in views.values():
         problems += view.problems
-        if view.connected and view.position < head:
+        if view.connected and view.position != head:
             problems.append(f"{view.client} is left at {view.position}, the log ends at {head}")
     return problems
 
@@ -72,24 +74,34 @@ def _problems_of_the_log(records: Sequence[Record], log: Sequence[Entry]) -> lis
     ]
     times = Counter(entry.id for entry in log)
     problems += [f"the log has {post_id} {n} times" for post_id, n in times.items() if n > 1]
+    # In the order of writing: of a post sent again, the first time counts.
     texts = {record.id: record.text for record in records if record.kind is Kind.POST}
     problems += [
         f"the log has {entry.text!r} as {entry.id}, which is {texts.get(entry.id)!r}"
         for entry in log
         if texts.get(entry.id) != entry.text
     ]
+    written = {post_id: number for number, post_id in enumerate(texts)}
+    last: dict[str, Entry] = {}
+    for entry in log:
+        writer = entry.id.partition("/")[0]
+        before = last.get(writer, entry)
+        if written.get(entry.id, -1) < written.get(before.id, -1):
+            problems.append(f"the log has {entry.id} after {before.id}, which was written later")
+        last[writer] = entry
     return problems
 
 
 class _View:
     """Follow what one client was told."""
 
-    def __init__(self, client: str, log: dict[int, Entry]) -> None:
+    def __init__(self, client: str, log: dict[int, Entry], least_skipped: int) -> None:
         self.client = client
         self.problems: list[str] = []
-        self.position = -1  # seq of the last message given; -1 before the first welcome
+        self.position: int | None = None  # seq of the last message given
         self.connected = False
         self._log = log
+        self._least_skipped = least_skipped
         # Posts of this connection. Each may be answered with a message that was given before.
         self._asked: Counter[str] = Counter()
 
@@ -113,25 +125,27 @@ class _View:
                     self._problem(f"resumes after {record.seq}, but has seen {self.position}")
                 self.connected, self.position = True, record.seq
             case Kind.RESET:
-                # It tells a client that something was missed: then something was.
-                if record.seq <= self.position:
-                    self._problem(f"is reset to {record.seq}, but has seen {self.position}")
-                self.connected, self.position = True, record.seq
+                self._reset(record.seq)
+
+    def _reset(self, seq: int) -> None:
+        if self.position is not None and seq < self.position + self._least_skipped:
+            self._problem(f"is reset to {seq}, but has seen {self.position}")
+        self.connected, self.position = True, seq
 
     def _receive(self, record: Record) -> None:
-        if not self.connected:
-            self._problem(f"is given {record.seq} before a welcome")
         stored = self._stored(record.seq)
         if (stored.id, stored.text) != (record.id, record.text):
             self._problem(f"sees {record.id} {record.text!r} as {record.seq}", record.seq)
-        if record.seq <= self.position:
+        if not self.connected or self.position is None:
+            self._problem(f"is given {record.seq} before a welcome")
+        elif record.seq > self.position + 1:
+            self._problem(f"sees {record.seq} after {self.position}: a hole")
+        elif record.seq <= self.position:
             if self._asked[record.id] == 0:
                 self._problem(f"sees {record.seq} a second time")
             else:
                 self._asked[record.id] -= 1
             return
-        if record.seq > self.position + 1:
-            self._problem(f"sees {record.seq} after {self.position}: a hole")
         self.position = record.seq
 
     def _owns(self, record: Record) -> None:

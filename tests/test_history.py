@@ -97,6 +97,10 @@ def test_what_was_never_acknowledged_may_be_absent() -> None:
     assert judge(gone, LOG[:4]) == []
 
 
+def test_reset_for_less_than_a_resume_gives_is_found() -> None:
+    assert judge(HISTORY, LOG, least_skipped=2) == ["Eve is reset to 3, but has seen 2"]
+
+
 @pytest.mark.parametrize(
     ("history", "stored", "problem"),
     [
@@ -135,6 +139,12 @@ def test_what_was_never_acknowledged_may_be_absent() -> None:
             [*LOG[:3], *(entry._replace(seq=entry.seq + 1) for entry in LOG[3:])],
             "the log has 5 where 4 is due",
             id="a gap in the log",
+        ),
+        pytest.param(
+            HISTORY,
+            log("Ann/p1", "Ann/p2", "Ann/p4", "Ann/p3", "Ann/p5"),
+            "the log has Ann/p3 after Ann/p4, which was written later",
+            id="one overtakes another of the same writer",
         ),
         pytest.param(
             HISTORY,
