@@ -16,7 +16,8 @@ from babel.support import Translations
 from chat.config import SettingError, Settings, read_settings, refuse_several_workers
 
 _RESERVE = 24  # threads that WebSockets may not take: pages and /status always answer
-_SPARE_FILES = 128  # descriptors for everything that is not a WebSocket
+_IDLE = 1000  # sockets without a thread: kept alive, or with half a request
+_SPARE_FILES = 128  # descriptors for everything that is no accepted socket
 _GRACEFUL_S = 10  # a stop takes well under a second: this is for a process that hangs
 
 # Seconds. A thread that waits for the GIL wakes after each interval to ask for it again:
@@ -33,45 +34,55 @@ _GC_THRESHOLDS = (20_000, 20, 20)
 
 def gunicorn_settings() -> dict[str, Any]:
     """Give gunicorn's settings, hooks included; end the process for a wrong one of ours."""
+    from chat.acceptor import end_after_a_body  # gunicorn is not everywhere
+
     try:
         settings = read_settings()
     except SettingError as error:
         raise SystemExit(f"Tchat: {error}") from None
-    threads = _affordable(settings.chat_max_connections) + _RESERVE
+    connections, accepted = _affordable(settings.chat_max_connections)
+    threads = connections + _RESERVE
     return {
         "bind": f"{_in_url(settings.host)}:{settings.port}",
         "worker_class": "gthread",
         # A file's value beats WEB_CONCURRENCY, which platforms set by themselves.
         "workers": 1,
         "threads": threads,
-        # What gunicorn accepts must exceed its threads, or /status waits for a WebSocket.
-        "worker_connections": threads + 1000,
+        # What gunicorn accepts must exceed its threads, or /status waits for a WebSocket; and
+        # it must not run out of descriptors: accept() would fail, and end the worker.
+        "worker_connections": accepted,
         "max_requests": 0,  # it would count WebSockets, and end them all
         "graceful_timeout": _GRACEFUL_S,
         "control_socket_disable": True,
         "on_starting": lambda server: _check(server, settings),
         "when_ready": lambda server: server.log.info(start_sentence(server.address[0])),
         "post_worker_init": prepare_worker,
+        "pre_request": end_after_a_body,
     }
 
 
-def _affordable(connections: int) -> int:
-    """Raise the limit of open files, and give the connections that the limits allow."""
+def _affordable(connections: int) -> tuple[int, int]:
+    """Raise the limit of open files, and give what the limits allow.
+
+    That is how many WebSockets, and how many sockets that are accepted at a time.
+    """
+    accepted = connections + _RESERVE + _IDLE
     if sys.platform == "win32":
-        return connections
+        return connections, accepted
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + _SPARE_FILES
+    wanted = accepted + _SPARE_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        connections = min(connections, soft - _SPARE_FILES)
+        accepted = max(soft - _SPARE_FILES, 3 * _RESERVE)
+        connections = min(connections, accepted - 2 * _RESERVE)
     # A small platform allows a few hundred processes and threads altogether.
     tasks, _ = resource.getrlimit(resource.RLIMIT_NPROC)
     if tasks != resource.RLIM_INFINITY:
         connections = min(connections, tasks - 2 * _RESERVE)
-    return max(1, connections)
+    return max(1, connections), accepted
 
 
 def _check(server: Any, settings: Settings) -> None:
@@ -111,7 +122,10 @@ def _tune_interpreter() -> None:
 
 def prepare_worker(worker: Any) -> None:
     """Make a worker's threads cheap and its end quick; post_worker_init of gunicorn."""
+    from chat.acceptor import Acceptor
+
     _tune_interpreter()
+    Acceptor(worker)
     chat = worker.wsgi.extensions["chat"]
     chat.admission.limit = min(chat.admission.limit, worker.cfg.threads - _RESERVE)
 
