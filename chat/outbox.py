@@ -16,7 +16,8 @@ from chat.nonblocking import SEND_FLAGS
 from chat.protocol import CloseCode
 
 _CLOSE_LINGER_S = 1.0  # how long a peer may take to read what it was sent and end its side
-_STALL_S = 10.0  # without one byte taken for so long, a connection is too slow
+_RESTART_LINGER_S = 0.5  # the same when the server stops, which is to take less than two
+_STALL_S = 9.5  # without one byte taken for so long, a connection is too slow: ended within ten
 
 
 class Outbox:
@@ -94,7 +95,10 @@ class Outbox:
         """End what takes too long; `now` is monotonic seconds."""
         with self._lock:
             if self._closing_since is not None:
-                if now - self._closing_since > _CLOSE_LINGER_S:
+                restarting = self.close_code == CloseCode.RESTARTING
+                if now - self._closing_since > (
+                    _RESTART_LINGER_S if restarting else _CLOSE_LINGER_S
+                ):
                     self._end()
             elif self._waiting and now - self._progress_at > _STALL_S:
                 self._close(CloseCode.TOO_SLOW, "too slow: come back")
