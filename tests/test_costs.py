@@ -12,7 +12,7 @@ from types import FrameType
 import pytest
 
 from chat.connection import Connection
-from chat.frames import encode_event
+from chat.frames import Batch, encode_event
 from chat.inbound import InboundStream
 from chat.protocol import Pong
 from chat.registry import Registry
@@ -83,6 +83,22 @@ def test_delivery_runs_two_functions_a_connection_whatever_the_commit_holds(room
     counted = calls(room.deliver)
     python = sum(count for name, count in counted.items() if not name.startswith("C "))
     assert python <= 2 * CONNECTIONS + 4 * MESSAGES + 10
+
+
+def test_connection_that_does_not_read_costs_no_system_call() -> None:
+    # What waits for it is the flusher's: nobody else's message waits for a connection that is
+    # full, not even for the moment in which the kernel says so.
+    with opened(buffer_bytes=4096, outbox_bytes=16 * 1024 * 1024) as (connection, _, _):
+        connection.hold()
+        connection.go_live(encode_event(Pong()), 0)
+        seq = 0
+        while not connection.waits():
+            seq += 1
+            connection.deliver(Batch([message(seq, "x" * 2000)]))
+        counted = calls(lambda: connection.deliver(Batch([message(seq + 1)])))
+        assert connection.waits()
+        assert counted["C send"] == 0
+        assert counted["deliver"] == 1
 
 
 def test_delivery_leaves_nothing_behind(room: Room) -> None:
