@@ -15,7 +15,8 @@ DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test chaos lint format lock binary translations bench autobahn fuzz clean
+.PHONY: help run test chaos soak overload lint format lock binary translations bench autobahn fuzz \
+	clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*  ## /make \1  /p' Makefile | awk '{ $$2 = sprintf("%-13s", $$2) } 1'
@@ -38,6 +39,12 @@ test: $(DEV) dist/chat-server  ## run every test (installs Chromium and Node whe
 # `make test` has a short one. The seed says what is broken and when; no two runs are alike.
 chaos: $(DEV)  ## cut 200 connections and kill the server 50 times, lose nothing (SEED=n: again)
 	$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED))
+
+soak: $(DEV)  ## live with 300 pages for 10 minutes, or HOURS=n: nothing grows, nothing is lost
+	$(BIN)/python -m tests.soak $(if $(HOURS),--minutes $$(( $(HOURS) * 60 )))
+
+overload: $(DEV)  ## measure what a client that never reads costs the others
+	$(BIN)/python -m tests.overload
 
 lint: $(DEV)  ## check format, rules, types and layers
 	$(BIN)/ruff format --check .
