@@ -22,7 +22,6 @@ from chat.roster import Person, Roster
 _logger = logging.getLogger(__name__)
 
 _ANNOUNCE_EVERY_S = 0.05  # a crowd that comes at once is announced in one piece
-_ANNOUNCE_SHARE = 0.1  # of the time, at most: thousands are told less often, and more at once
 _ROOMS_LIMIT = 10_000  # rooms remembered for their reservations
 
 #: Tells a room what happened in it, in order. On the presence thread.
@@ -184,14 +183,12 @@ class Presence:
                     self._let_go()
                 news = [(room, self._rooms[room].take_news()) for room in self._newsworthy]
                 self._newsworthy.clear()
-            began_at = self._now_s()
             for room, events in news:
                 try:
                     self._announce(room, events)
                 except Exception:
                     _logger.exception("presence: news of room %s not told", room)
-            took_s = self._now_s() - began_at
-            sleep(max(_ANNOUNCE_EVERY_S, took_s / _ANNOUNCE_SHARE))  # gathers what comes meanwhile
+            sleep(_ANNOUNCE_EVERY_S)  # gathers what comes meanwhile
 
     def _next_departure_s(self) -> float | None:
         return max(0.0, self._departures[0][0] - self._now_s()) if self._departures else None

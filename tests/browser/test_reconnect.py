@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -11,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.tab import Tab, Wire
-from tests.servers import ChatServer
+from tests.servers import FLASK_RUN, ChatServer
 
 Enter = Callable[..., Tab]
 
@@ -52,6 +53,40 @@ def test_server_stopped_in_good_order_is_said_to_restart(
     tab.wake()
     expect(tab.state).to_have_text("Connected again.")
     tab.say("two")
+    tab.shows("one", "two")
+
+
+def test_pages_are_back_by_themselves_when_a_worker_replaces_another(
+    chat_server: ChatServer, enter: Enter
+) -> None:
+    alice, bob = enter("Alice"), enter("Bob")
+    for number in range(2):
+        assert chat_server.process is not None
+        chat_server.process.send_signal(signal.SIGHUP)
+        alice.page.get_by_text("The server is restarting.").wait_for()
+        alice.say(f"one {number}")
+        bob.say(f"two {number}")
+        for tab in (alice, bob):
+            expect(tab.log.get_by_role("listitem")).to_have_count(2 * number + 2, timeout=20_000)
+            expect(tab.waiting).to_have_count(0)
+    assert alice.texts() == bob.texts()
+
+
+def test_page_is_back_by_itself_after_ctrl_c_under_flask_run(
+    make_server: Callable[..., ChatServer], open_tab: Enter
+) -> None:
+    server = make_server(FLASK_RUN)
+    server.start()
+    tab = open_tab(base_url=server.url)
+    tab.open()
+    tab.enter("Alice")
+    tab.say("one")
+    tab.shows("one")
+    server.stop(signal.SIGINT)
+    tab.page.get_by_text("The server is restarting.").wait_for()
+    tab.say("two")
+    server.start()
+    expect(tab.waiting).to_have_count(0, timeout=20_000)
     tab.shows("one", "two")
 
 
