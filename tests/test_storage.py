@@ -7,6 +7,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
+import urllib.error
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 
 from chat.log.sqlite import SQLiteLog
 from tests.client import Client
+from tests.peers import WAIT_S
 from tests.servers import GUNICORN, ChatServer
 from tests.test_log import ANN, BOB, Recorder, draft, post
 
@@ -142,6 +145,31 @@ def test_post_that_cannot_be_stored_is_refused_and_later_stored_once(
         assert bob.texts() == ann.texts() == eve.texts() == ["before", *["other"] * 3]
         assert stored() == bob.texts()
     assert "Traceback" not in server.log()
+
+
+@ON_LINUX
+def test_health_says_that_nothing_can_be_stored_until_it_can_again(
+    make_server: MakeServer,
+) -> None:
+    server = make_server()
+    server.start()
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")
+        ann.post("before")
+        with file_size_limit(server):
+            ann.send(type="post", id="p-1", text="x" * 2000)
+            ann.expect("error", id="p-1")
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                server.get("/healthz")
+            assert refused.value.code == 503
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            try:
+                server.get("/healthz")
+                return  # although nobody has posted since
+            except urllib.error.HTTPError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)  # bounded by the deadline: nobody is told
 
 
 # --- the clock goes back -------------------------------------------------------------

@@ -52,6 +52,7 @@ class SQLiteLog:
         self._lock = Lock()
         self._writer: Thread | None = None
         self._closed = False
+        self._trouble: str | None = None  # why the last commit failed; the writer's thread sets it
         self._readers: LifoQueue[sqlite3.Connection | None] = LifoQueue()
         for _ in range(_READERS):
             self._readers.put(None)  # opened on first use: a fork must not inherit any
@@ -113,10 +114,12 @@ class SQLiteLog:
             return sql.recent_nicks(database, room, since_ms)
 
     def check(self) -> None:
-        """Raise StorageUnavailable unless the log can be read and its writer runs."""
+        """Raise StorageUnavailable unless the log can be read and, as far as is known, written."""
         with self._lock:
             if self._writer is not None and not self._writer.is_alive():
                 raise StorageUnavailable("the log's writer has stopped")
+        if self._trouble is not None:
+            raise StorageUnavailable(self._trouble)
         with self._reader() as database:
             sql.head(database, "")
 
@@ -155,10 +158,13 @@ class SQLiteLog:
                     database = sql.connect(self._path)
                 if batch:
                     self._commit(database, batch, tail)
+                elif self._trouble is not None:
+                    self._trouble = sql.problem_with_writing(database)
                 elif version != (newest := sql.data_version(database)) and poll():
                     version = newest
             except Exception as error:
                 _logger.exception("log: nothing could be written")
+                self._trouble = str(error)
                 if database is not None:
                     database.close()  # and what it may have begun is undone
                     database = None
@@ -201,10 +207,12 @@ class SQLiteLog:
                 database.execute("ROLLBACK")
             # Nor what waits behind them: it must not overtake what is posted again.
             batch += self._waiting()
+            self._trouble = str(error)
             _logger.error("log: %d posts not stored: %s", len(batch), error)
             for _, answer in batch:
                 answer(StorageUnavailable(str(error)))
             return
+        self._trouble = None
         for room, messages in committed.items():
             try:
                 tail(room, messages)

@@ -35,6 +35,19 @@ def data_version(database: sqlite3.Connection) -> int:
     return int(database.execute("PRAGMA data_version").fetchone()[0])
 
 
+def problem_with_writing(database: sqlite3.Connection) -> str | None:
+    """Write what is there already; give what is in the way, None if nothing is."""
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("UPDATE log SET epoch = epoch")
+        database.execute("COMMIT")
+    except sqlite3.Error as error:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        return str(error)
+    return None
+
+
 def head(database: sqlite3.Connection, room: str) -> int:
     """Give the seq of a room's newest message, which is never pruned; 0 for none."""
     row = database.execute("SELECT max(seq) FROM messages WHERE room = ?", (room,)).fetchone()
