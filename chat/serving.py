@@ -28,8 +28,9 @@ _SWITCH_INTERVAL_S = 0.5
 
 # Allocations between two garbage collections, and collections between two of an older
 # generation. Connecting makes few cycles and many objects that last: with Python's own
-# numbers (700, 10, 10) a fifth of the time to connect went into looking through them.
-_GC_THRESHOLDS = (20_000, 20, 20)
+# numbers (700, 10, 10) a fifth of the time to connect went into looking through them. The old
+# are looked through after some thousand connections: what a long one leaves behind is there.
+_GC_THRESHOLDS = (10_000, 5, 2)
 
 
 def gunicorn_settings() -> dict[str, Any]:

@@ -12,6 +12,7 @@ import os
 import resource
 import secrets
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from tests.client import Event
@@ -219,4 +220,6 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return asyncio.run(work())
+    # On a thread of its own: Playwright, in the same process, keeps a loop on the main one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(work())).result()

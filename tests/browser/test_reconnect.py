@@ -63,7 +63,7 @@ def test_pages_are_back_by_themselves_when_a_worker_replaces_another(
     for number in range(2):
         assert chat_server.process is not None
         chat_server.process.send_signal(signal.SIGHUP)
-        alice.page.get_by_text("The server is restarting.").wait_for()
+        expect(alice.state).to_have_text("The server is restarting.")
         alice.say(f"one {number}")
         bob.say(f"two {number}")
         for tab in (alice, bob):
@@ -83,7 +83,7 @@ def test_page_is_back_by_itself_after_ctrl_c_under_flask_run(
     tab.say("one")
     tab.shows("one")
     server.stop(signal.SIGINT)
-    tab.page.get_by_text("The server is restarting.").wait_for()
+    expect(tab.state).to_have_text("The server is restarting.")
     tab.say("two")
     server.start()
     expect(tab.waiting).to_have_count(0, timeout=20_000)
