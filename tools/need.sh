@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make sure of one thing that pip cannot install.
 #
-#   tools/need.sh python | venv | chromium | node | binutils | libpython
+#   tools/need.sh python | venv | chromium | node | npm | binutils | libpython
 #
 # It looks first; then installs Debian's package where apt-get may be used without asking
 # (root, or sudo that wants no password); else it says in one line what is missing, and
@@ -46,6 +46,8 @@ have_node() {
     node -e 'process.exit(Number(parseInt(process.versions.node) < 18))' 2>/dev/null
 }
 
+have_npm() { have_node && command -v npm >/dev/null; }
+
 have_binutils() { [ "$(uname)" != Linux ] || command -v objdump >/dev/null; }
 
 have_libpython() {
@@ -72,6 +74,10 @@ chromium)
 node)
     have_node || { apt_install nodejs && have_node; } ||
         missing "Node.js 18 or newer, for tests/js (Debian: apt-get install nodejs)"
+    ;;
+npm)
+    have_npm || { apt_install npm && have_npm; } ||
+        missing "Node.js 18 or newer with npm, to renew chat/static/vendor (Debian: apt-get install npm)"
     ;;
 binutils)
     have_binutils || { apt_install binutils && have_binutils; } ||
