@@ -102,7 +102,7 @@ def test_compiled_catalogue_is_fresh(language: str) -> None:
 
 def test_sentences_of_scripts_exist_and_are_all_said() -> None:
     template = (ROOT / "chat/templates/strings.json.jinja").read_text("utf-8")
-    scripts = [path.read_text("utf-8") for path in (ROOT / "chat/static/js").glob("*.js")]
+    scripts = [path.read_text("utf-8") for path in (ROOT / "chat/static/js").rglob("*.js")]
     names = set(re.findall(r'^  "(\w+)":', template, re.MULTILINE))
     assert names
     said = {word for script in scripts for word in re.findall(r'"(\w+)"', script)}

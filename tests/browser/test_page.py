@@ -224,7 +224,7 @@ def test_every_module_is_named_in_the_page(chat_server: ChatServer) -> None:
 
 
 def test_user_text_never_meets_an_html_parser() -> None:
-    for file in Path(ROOT, "chat/static/js").glob("*.js"):
+    for file in Path(ROOT, "chat/static/js").rglob("*.js"):
         for parser in (
             "innerHTML",
             "outerHTML",

@@ -1,10 +1,14 @@
 // Wires the features together; says nothing itself.
 
+import { Completion } from "./completion.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
 import { Dates } from "./dates.js";
+import { Emoji } from "./emoji.js";
+import { EmojiButton } from "./emoji-button.js";
 import { Identity } from "./identity.js";
+import { Nicks } from "./mentions.js";
 import { MessageList } from "./message-list.js";
 import { NickField } from "./nick-field.js";
 import { Notice } from "./notice.js";
@@ -13,6 +17,7 @@ import { PendingView } from "./pending-view.js";
 import { People } from "./people.js";
 import { Posts } from "./posts.js";
 import { Rename } from "./rename.js";
+import { RichText } from "./rich-text.js";
 import { Room } from "./room.js";
 import { Scroll } from "./scroll.js";
 import { Sender } from "./sender.js";
@@ -43,14 +48,31 @@ const posts = new Posts(tab, name);
 const sender = new Sender(posts, (id, text) => room.post(id, text));
 
 const [scroller, content] = [byId("scroller"), byId("content")];
-const messages = new MessageList(byId("messages"), dates);
+const nicks = new Nicks(room);
+const emoji = new Emoji(byId("composer").dataset.emoji);
+const text = new RichText({
+  nicks,
+  emoji,
+  strings,
+  spoken: byId("spoken"),
+  redraw: (change) => messages.quietly(() => scroll.hold(change)),
+});
+const messages = new MessageList(byId("messages"), dates, text);
 const scroll = new Scroll({ scroller, content, button: byId("to-end"), strings });
 const older = new Older({ room, messages, scroll, scroller, start: byId("start"), strings });
 const unread = new Unread(messages);
 new Conversation({ room, messages, posts, sender, scroll, older, unread });
 
 const author = () => room.member ?? { id: "", nick: identity.lastNick };
-const pending = new PendingView({ list: byId("pending"), posts, dates, strings, author, messages });
+const pending = new PendingView({
+  list: byId("pending"),
+  posts,
+  dates,
+  text,
+  strings,
+  author,
+  messages,
+});
 const people = new People({
   panel: byId("people"),
   column: byId("people-column"),
@@ -77,6 +99,22 @@ const composer = new Composer({
   limit: TEXT_LIMIT,
   post,
   typed: () => typing.typed(),
+});
+new Completion({
+  area: byId("text"),
+  list: byId("completions"),
+  sources: [nicks, emoji],
+  spoken: byId("spoken"),
+  strings,
+});
+new EmojiButton({
+  button: byId("emoji-button"),
+  panel: byId("emoji"),
+  area: byId("text"),
+  emoji,
+  store: everywhere,
+  strings,
+  notice,
 });
 const stage = new Stage({
   entry: byId("entry"),
@@ -122,6 +160,7 @@ room.on("welcome", ({ limits, member, members }, { first, gap }) => {
   const entering = stage.now === "entry";
   stage.set("inside");
   entry.clear();
+  text.prepare().catch(() => {}); // asked for again when a message needs it
   // After a reload too, but where a keyboard would have to slide in.
   if (entering || (first && matchMedia("(hover: hover)").matches)) composer.focus();
 });

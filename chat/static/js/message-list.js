@@ -12,13 +12,15 @@ export class MessageList extends Source {
   #list;
   #log;
   #dates;
+  #text;
   #views = [];
 
-  constructor(list, dates) {
+  constructor(list, dates, text) {
     super();
     this.#list = list;
     this.#log = list.closest("[role=log]");
     this.#dates = dates;
+    this.#text = text;
   }
 
   get first() {
@@ -41,7 +43,7 @@ export class MessageList extends Source {
 
   append(message, { mine, arrived = false }) {
     if (!this.isEmpty && message.seq <= this.last.seq) return null;
-    const view = new MessageView(message, this.#dates, { mine });
+    const view = this.#make(message, mine);
     view.element.classList.toggle("arrived", arrived);
     view.follow(this.last);
     this.#views.push(view);
@@ -54,7 +56,7 @@ export class MessageList extends Source {
   prepend(messages, memberId) {
     const older = messages
       .filter((message) => this.isEmpty || message.seq < this.first.seq)
-      .map((message) => new MessageView(message, this.#dates, { mine: message.member.id === memberId }));
+      .map((message) => this.#make(message, message.member.id === memberId));
     this.quietly(() => {
       this.#views.unshift(...older);
       this.#list.prepend(...older.map((view) => view.element));
@@ -86,6 +88,10 @@ export class MessageList extends Source {
     change();
     // The tree is read after the frame; not before may it speak again.
     setTimeout(() => this.#log.setAttribute("aria-live", "polite"), 100);
+  }
+
+  #make(message, mine) {
+    return new MessageView(message, this.#dates, { mine, text: this.#text });
   }
 
   #follow(from, to) {

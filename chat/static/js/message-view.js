@@ -1,4 +1,5 @@
-// One message as an element: a clone of the page's own template, filled by textContent.
+// One message as an element: a clone of the page's own template, filled by textContent;
+// its text by RichText.
 
 import { sameDay, within5Minutes } from "./dates.js";
 import { dressAs } from "./mark.js";
@@ -12,14 +13,15 @@ export class MessageView {
   #dates;
   #find = (name) => this.element.querySelector(`.${name}`);
 
-  // `message`: { member, text, at }, and seq once the log has it.
-  constructor(message, dates, { mine }) {
+  // `message`: { member, text, at }, and seq once the log has it. `text` fills its text in.
+  constructor(message, dates, { mine, text }) {
     this.#message = message;
     this.#at = new Date(message.at);
     this.#dates = dates;
     this.dress(message.member);
     this.element.classList.toggle("mine", mine);
-    this.#find("text").textContent = message.text;
+    const isMentioned = text.fill(this.#find("text"), message.text);
+    this.element.classList.toggle("for-me", isMentioned && !mine);
     const time = this.#find("time");
     time.dateTime = message.at;
     time.textContent = dates.time(this.#at);

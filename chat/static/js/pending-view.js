@@ -17,16 +17,18 @@ export class PendingView {
   #list;
   #posts;
   #dates;
+  #text;
   #strings;
   #author;
   #messages;
   #views = new Map(); // by the post's id
 
   // `author()` gives the member who writes; `messages` the list that these follow.
-  constructor({ list, posts, dates, strings, author, messages }) {
+  constructor({ list, posts, dates, text, strings, author, messages }) {
     this.#list = list;
     this.#posts = posts;
     this.#dates = dates;
+    this.#text = text;
     this.#strings = strings;
     this.#author = author;
     this.#messages = messages;
@@ -61,7 +63,7 @@ export class PendingView {
 
   #make(post) {
     const message = { member: this.#author(), text: post.text, at: post.at };
-    const view = new MessageView(message, this.#dates, { mine: true });
+    const view = new MessageView(message, this.#dates, { mine: true, text: this.#text });
     view.element.classList.add("fresh");
     setTimeout(() => view.element.classList.remove("fresh"), PATIENCE_MS);
     this.#list.append(view.element);

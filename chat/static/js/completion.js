@@ -1,0 +1,129 @@
+// Completes what is being written: a list above the composer, which keeps the focus.
+//
+// A source has `complete(before)`: given the text before the caret, what can follow it,
+// { from, isSure, options: [{ text, words, sign }] }, or null; now or later. Where it is sure,
+// its first option is chosen already and Enter takes it.
+
+export class Completion {
+  #area;
+  #list;
+  #sources;
+  #spoken;
+  #strings;
+  #options = [];
+  #from = 0;
+  #chosen = -1;
+  #asked = 0;
+
+  constructor({ area, list, sources, spoken, strings }) {
+    this.#area = area;
+    this.#list = list;
+    this.#sources = sources;
+    this.#spoken = spoken;
+    this.#strings = strings;
+    area.setAttribute("aria-autocomplete", "list");
+    area.setAttribute("aria-haspopup", "listbox");
+    area.setAttribute("aria-controls", list.id);
+    area.addEventListener("input", () => this.#ask());
+    area.addEventListener("blur", () => this.close());
+    area.addEventListener("click", () => this.close());
+    // Before the composer, for which Enter sends.
+    area.addEventListener("keydown", (event) => this.#pressed(event), { capture: true });
+    list.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus
+    list.addEventListener("click", ({ target }) => {
+      const option = target.closest("[role=option]");
+      if (option) this.#take([...this.#list.children].indexOf(option));
+    });
+  }
+
+  close() {
+    this.#asked += 1;
+    this.#options = [];
+    this.#list.hidden = true;
+    this.#list.replaceChildren();
+    this.#area.removeAttribute("aria-activedescendant");
+  }
+
+  async #ask() {
+    const { selectionStart, selectionEnd, value } = this.#area;
+    this.#asked += 1;
+    const asked = this.#asked;
+    const before = value.slice(0, selectionStart);
+    let found = null;
+    if (selectionStart === selectionEnd && !isInCode(before)) {
+      for (const source of this.#sources) found ??= source.complete(before);
+      found = found instanceof Promise ? await found.catch(() => null) : found;
+    }
+    if (asked !== this.#asked) return; // something else was typed meanwhile
+    if (found?.options.length > 0) this.#open(found);
+    else this.close();
+  }
+
+  #open({ from, isSure, options }) {
+    const isNews = this.#list.hidden || options.length !== this.#options.length;
+    this.#from = from;
+    this.#options = options;
+    this.#list.replaceChildren(...options.map((option, i) => this.#make(option, i)));
+    this.#list.hidden = false;
+    this.#choose(isSure ? 0 : -1);
+    if (isNews) this.#spoken.textContent = this.#strings.count("suggestions", options.length);
+  }
+
+  #make({ sign, words }, index) {
+    const option = document.createElement("li");
+    option.id = `${this.#list.id}-${index}`;
+    option.setAttribute("role", "option");
+    const [mark, name] = [document.createElement("span"), document.createElement("bdi")];
+    mark.className = "sign";
+    mark.setAttribute("aria-hidden", "true");
+    mark.textContent = sign;
+    name.textContent = words;
+    option.append(mark, name);
+    return option;
+  }
+
+  #choose(index) {
+    this.#chosen = index;
+    [...this.#list.children].forEach((option, i) => option.setAttribute("aria-selected", i === index));
+    const option = this.#list.children[index];
+    if (!option) return this.#area.removeAttribute("aria-activedescendant");
+    this.#area.setAttribute("aria-activedescendant", option.id);
+    option.scrollIntoView({ block: "nearest" });
+  }
+
+  #pressed(event) {
+    if (this.#list.hidden || event.isComposing || event.keyCode === 229) return;
+    const count = this.#options.length;
+    if (event.key === "ArrowDown") this.#choose((this.#chosen + 1) % count);
+    else if (event.key === "ArrowUp") this.#choose(this.#chosen <= 0 ? count - 1 : this.#chosen - 1);
+    else if (event.key === "Escape") this.close();
+    else if (event.key === "Tab" && !event.shiftKey) this.#take(Math.max(0, this.#chosen));
+    else if (event.key === "Enter" && !event.shiftKey && this.#chosen >= 0) this.#take(this.#chosen);
+    else return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
+
+  #take(index) {
+    const { text } = this.#options[index];
+    const from = this.#from;
+    const to = this.#area.selectionStart;
+    this.close();
+    insert(this.#area, text, from, to);
+    this.close(); // what was inserted asks for nothing
+  }
+}
+
+// In place of what stands between `from` and `to`, so that it can be undone.
+export function insert(area, text, from = area.selectionStart, to = area.selectionEnd) {
+  area.focus();
+  area.setSelectionRange(from, to);
+  if (document.execCommand("insertText", false, text)) return;
+  area.setRangeText(text, from, to, "end");
+  area.dispatchEvent(new InputEvent("input", { bubbles: true }));
+}
+
+// An odd number of backticks opened code that nothing has closed yet.
+function isInCode(before) {
+  return (before.match(/`+/g)?.length ?? 0) % 2 === 1;
+}

@@ -1,0 +1,76 @@
+// The button that opens the emoji picker, which comes with its data when it is first asked for.
+
+import { insert } from "./completion.js";
+
+export class EmojiButton {
+  #button;
+  #panel;
+  #area;
+  #emoji;
+  #store;
+  #strings;
+  #notice;
+  #picker = null;
+
+  constructor({ button, panel, area, emoji, store, strings, notice }) {
+    this.#button = button;
+    this.#panel = panel;
+    this.#area = area;
+    this.#emoji = emoji;
+    this.#store = store;
+    this.#strings = strings;
+    this.#notice = notice;
+    button.addEventListener("click", () => (panel.hidden ? this.#open() : this.#close()));
+    panel.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.#close();
+    });
+    document.addEventListener("pointerdown", ({ target }) => {
+      if (panel.hidden || panel.contains(target) || button.contains(target)) return;
+      this.#hide();
+    });
+  }
+
+  async #open() {
+    this.#button.disabled = true;
+    try {
+      this.#picker ??= await this.#make();
+    } catch {
+      return this.#notice.show(this.#strings.say("emojiUnavailable"));
+    } finally {
+      this.#button.disabled = false;
+    }
+    this.#panel.hidden = false;
+    this.#button.setAttribute("aria-expanded", "true");
+    this.#picker.open();
+  }
+
+  async #make() {
+    const [{ EmojiPicker }] = await Promise.all([
+      import("./on-demand/emoji-picker.js"),
+      this.#emoji.load(),
+    ]);
+    return new EmojiPicker({
+      panel: this.#panel,
+      emoji: this.#emoji,
+      store: this.#store,
+      strings: this.#strings,
+      picked: (emoji) => this.#picked(emoji),
+      close: () => this.#close(),
+    });
+  }
+
+  #picked(emoji) {
+    this.#hide();
+    insert(this.#area, emoji);
+  }
+
+  #close() {
+    this.#hide();
+    this.#area.focus();
+  }
+
+  #hide() {
+    this.#panel.hidden = true;
+    this.#button.setAttribute("aria-expanded", "false");
+  }
+}

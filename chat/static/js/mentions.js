@@ -1,0 +1,73 @@
+// Who can be mentioned: everybody in the room, and whose messages are shown.
+
+const LETTER = /[\p{L}\p{N}_]/u;
+const ASKED = /(?:^|[\s([{«"'’])@([^@\n]{0,32})$/u; // before the caret
+const MOST = 6;
+
+const lower = (text) => text.normalize("NFC").toLowerCase();
+
+// Without accents too: « @zoe » finds Zoé.
+const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+
+export class Nicks {
+  #room;
+  #nicks = new Map(); // member id → nick
+
+  constructor(room) {
+    this.#room = room;
+    room.on("welcome", ({ member, members, messages }) => {
+      this.#note([member, ...messages.map((message) => message.member), ...members]);
+    });
+    room.on("history", ({ messages }) => this.#note(messages.map(({ member }) => member), true));
+    for (const news of ["joined", "renamed", "message"]) {
+      room.on(news, ({ member }) => this.#note([member]));
+    }
+  }
+
+  get all() {
+    return [...new Set(this.#nicks.values())];
+  }
+
+  isMine(nick) {
+    return this.#room.member !== null && lower(nick) === lower(this.#room.member.nick);
+  }
+
+  // What completes the text before the caret: { from, options: [{ text, words, isSure }] }.
+  complete(before) {
+    const asked = ASKED.exec(before)?.[1];
+    if (asked === undefined) return null;
+    const query = plain(asked);
+    const fits = (nick) => ` ${plain(nick)}`.includes(` ${query}`);
+    const nicks = this.all.filter((nick) => !this.isMine(nick) && fits(nick));
+    if (nicks.length === 0 || (nicks.length === 1 && lower(nicks[0]) === lower(asked))) return null;
+    const isSure = asked !== "" && !nicks.some((nick) => lower(nick) === lower(asked));
+    nicks.sort((one, other) => one.localeCompare(other));
+    return {
+      from: before.length - asked.length - 1,
+      isSure,
+      options: nicks.slice(0, MOST).map((nick) => ({ text: `@${nick} `, words: nick, sign: "@" })),
+    };
+  }
+
+  // An older message says nothing new about who is here.
+  #note(members, isOld = false) {
+    for (const { id, nick } of members) {
+      if (!isOld || !this.#nicks.has(id)) this.#nicks.set(id, nick);
+    }
+  }
+}
+
+// Where `text` mentions one of `nicks`: [{ from, to, nick }], the longest nick that fits.
+export function mentionsIn(text, nicks) {
+  const found = [];
+  const longestFirst = [...nicks].sort((one, other) => other.length - one.length);
+  for (let at = text.indexOf("@"); at >= 0; at = text.indexOf("@", at + 1)) {
+    if (at > 0 && LETTER.test(text[at - 1])) continue;
+    const nick = longestFirst.find((each) => {
+      const end = at + 1 + each.length;
+      return lower(text.slice(at + 1, end)) === lower(each) && !LETTER.test(text.slice(end, end + 1));
+    });
+    if (nick) found.push({ from: at, to: at + 1 + nick.length, nick });
+  }
+  return found;
+}

@@ -1,0 +1,303 @@
+"""What a message's text may hold, and what helps to write it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.conftest import Watch
+from tests.browser.tab import Tab
+from tests.browser.test_page import PHONE, fits
+
+Enter = Callable[..., Tab]
+
+_FAST_S = 5.0  # to send and to show, on a busy machine
+_CLIPBOARD = ["clipboard-read", "clipboard-write"]
+
+
+def last(tab: Tab) -> Locator:
+    """Find the last message."""
+    return tab.log.get_by_role("listitem").last
+
+
+def options(tab: Tab) -> Locator:
+    """Find what is suggested."""
+    return tab.page.get_by_role("listbox", name="Suggestions").get_by_role("option")
+
+
+def test_markup_is_shown_to_both(enter: Enter) -> None:
+    alice, bob = enter("Alice"), enter("Bob")
+    alice.say("**bold** *slanted* ~~gone~~ `code`\nsecond line")
+    for tab in (alice, bob):
+        message = last(tab)
+        expect(message.get_by_role("strong")).to_have_text("bold")
+        expect(message.get_by_role("emphasis")).to_have_text("slanted")
+        expect(message.get_by_role("deletion")).to_have_text("gone")
+        expect(message.get_by_role("code")).to_have_text("code")
+        text = message.get_by_role("paragraph").last.inner_text()
+        assert text == "bold slanted gone code\nsecond line"
+
+
+def test_quotes_and_lists(enter: Enter) -> None:
+    tab = enter("Alice")
+    tab.say("> said before\n\nno:\n\n- one\n- two")
+    message = tab.log.get_by_role("listitem").first
+    expect(message.get_by_role("blockquote")).to_have_text("said before")
+    expect(message.get_by_role("list").get_by_role("listitem")).to_have_text(["one", "two"])
+    tab.say("2024. a good year")
+    expect(last(tab)).to_have_text("a good year")
+    assert last(tab).evaluate("(item) => item.parentElement.start") == 2024
+
+
+def test_links_are_safe_and_open_elsewhere(enter: Enter) -> None:
+    tab = enter("Alice")
+    tab.say("see https://example.org/a_b_c. and [the guide](http://example.org/guide)")
+    links = last(tab).get_by_role("link")
+    expect(links).to_have_text(["https://example.org/a_b_c", "the guide"])
+    for link in links.all():
+        expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
+        expect(link).to_have_attribute("target", "_blank")
+    expect(links.last).to_have_attribute("title", "http://example.org/guide")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[x](javascript:alert(1)) <javascript:alert(1)> javascript:alert(1)",
+        "[x](data:text/html,<script>alert(1)</script>) ![x](data:image/png;base64,AAAA)",
+        "<script>document.title='owned'</script> **x**",
+        "**x** <img src=x onerror=\"document.title='owned'\"> <svg onload=alert(1)>",
+        "[x](//evil.example) [y](/r/other) ftp://x.org mailto:a@b.org",
+        "```\n</code></pre><script>document.title='owned'</script>\n```",
+        '```"><img/src=x/onerror=alert(1)>\nx\n```',
+        "# title\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n---",
+    ],
+)
+def test_hostile_text_makes_nothing_but_text(enter: Enter, text: str) -> None:
+    tab = enter("Alice")
+    tab.say(text)
+    expect(tab.log.get_by_role("listitem")).to_have_count(1)
+    tab.say("*after*")
+    expect(last(tab).get_by_role("emphasis")).to_be_visible()
+    for role in ("link", "img", "heading", "table", "separator"):
+        assert tab.log.get_by_role(role).count() == 0, role
+    assert tab.log.locator("script, img:not([aria-hidden]), iframe, style").count() == 0
+    expect(tab.page).to_have_title(re.compile("^general"))
+
+
+@pytest.mark.parametrize(
+    "part", ["*", "[", ">", "> ", "`", "_", "- ", "![", "**a", "\n>", "@", ":"]
+)
+def test_two_thousand_odd_characters_are_shown_fast(enter: Enter, part: str) -> None:
+    tab = enter("Alice", viewport=PHONE)
+    tab.say("*ready*")
+    expect(last(tab).get_by_role("emphasis")).to_be_visible()
+    start = time.monotonic()
+    tab.say(part * (1990 // len(part)) + "x")
+    expect(last(tab)).to_contain_text("x")
+    assert time.monotonic() - start < _FAST_S
+    assert fits(tab.page)
+
+
+def test_code_is_copied_and_coloured(enter: Enter) -> None:
+    tab = enter("Alice", permissions=_CLIPBOARD)
+    source = "def greet(name):\n    return 42"
+    tab.say(f"```python\n{source}\n```")
+    code = last(tab).get_by_role("group", name="Code")
+    expect(code).to_have_text(source)
+    ink = code.evaluate("(element) => getComputedStyle(element).color")
+    keyword = code.get_by_text("def", exact=True)
+    expect(keyword).to_be_visible()
+    assert keyword.evaluate("(element) => getComputedStyle(element).color") != ink
+    last(tab).get_by_role("button", name="Copy code").click()
+    expect(last(tab).get_by_role("button", name="Code copied")).to_be_visible()
+    expect(tab.page.get_by_role("status").filter(has_text="Code copied")).to_be_attached()
+    assert tab.page.evaluate("navigator.clipboard.readText()") == source
+
+
+def test_code_is_copied_without_a_clipboard_too(enter: Enter) -> None:
+    tab = enter("Alice", permissions=_CLIPBOARD)  # as on http://192.168.…
+    tab.page.evaluate("""() => {
+      globalThis.clipboard = navigator.clipboard;
+      Object.defineProperty(navigator, 'clipboard', { value: undefined });
+    }""")
+    tab.say("```\none\ntwo\n```")
+    last(tab).get_by_role("button", name="Copy code").click()
+    expect(last(tab).get_by_role("button", name="Code copied")).to_be_visible()
+    assert tab.page.evaluate("clipboard.readText()") == "one\ntwo"
+
+
+def test_wide_code_scrolls_by_itself_and_by_keyboard(enter: Enter) -> None:
+    tab = enter("Alice", viewport=PHONE)
+    tab.say("```\n" + "wide " * 60 + "\n```")
+    code = last(tab).get_by_role("group", name="Code")
+    expect(code).to_be_visible()
+    assert fits_but_code(tab)
+    code.focus()
+    tab.page.keyboard.press("ArrowRight")
+    tab.page.wait_for_function("(code) => code.scrollLeft > 0", arg=code.element_handle())
+
+
+def fits_but_code(tab: Tab) -> bool:
+    """Tell whether the conversation scrolls only up and down."""
+    region = tab.page.get_by_role("region", name="Conversation")
+    return bool(region.evaluate("(element) => element.scrollWidth <= element.clientWidth"))
+
+
+def test_short_codes_become_emoji(enter: Enter) -> None:
+    alice, bob = enter("Alice"), enter("Bob", locale="fr-FR")
+    alice.say("done :tada: at 10:30:45 `:tada:`")
+    for tab in (alice, bob):
+        expect(last(tab)).to_contain_text("done 🎉 at 10:30:45 :tada:")
+
+
+def test_mention_is_completed_and_stands_out_for_whom_it_is(enter: Enter) -> None:
+    alice, bob = enter("Alice"), enter("Bob 2")
+    expect(alice.people.filter(has_text="Bob 2")).to_be_visible()
+    alice.composer.press_sequentially("Hello @bo")
+    expect(options(alice)).to_have_text([re.compile("Bob 2")])
+    expect(options(alice).first).to_have_attribute("aria-selected", "true")
+    active = alice.composer.get_attribute("aria-activedescendant")
+    assert options(alice).first.get_attribute("id") == active
+    alice.composer.press("Enter")
+    expect(alice.composer).to_have_value("Hello @Bob 2 ")
+    expect(options(alice)).to_have_count(0)
+    alice.composer.press("Enter")
+    expect(last(bob).get_by_role("mark")).to_have_text("@Bob 2")
+    expect(last(alice)).to_contain_text("@Bob 2")
+    assert last(alice).get_by_role("mark").count() == 0
+
+
+def test_completion_never_keeps_a_message_from_being_sent(enter: Enter) -> None:
+    alice, bob = enter("Alice"), enter("Bob")
+    expect(alice.people.filter(has_text="Bob")).to_be_visible()
+    for text in ("@Bob", "see you @", "@Bob hello", "at 10:30", "well :)"):
+        alice.composer.press_sequentially(text)
+        alice.composer.press("Enter")
+        expect(alice.composer).to_have_value("")
+    bob.shows("@Bob", "see you @", "@Bob hello", "at 10:30", "well :)")
+
+
+def test_completion_by_arrow_escape_and_click(enter: Enter) -> None:
+    alice, _bob, _bea = enter("Alice"), enter("Bob"), enter("Béa")
+    expect(alice.people).to_have_count(3)
+    alice.composer.press_sequentially("@b")
+    expect(options(alice)).to_have_count(2)
+    alice.composer.press("ArrowDown")
+    expect(options(alice).nth(1)).to_have_attribute("aria-selected", "true")
+    alice.composer.press("Tab")
+    expect(alice.composer).to_have_value("@Bob ")
+    alice.composer.press_sequentially("@b")
+    alice.composer.press("Escape")
+    expect(options(alice)).to_have_count(0)
+    expect(alice.composer).to_have_value("@Bob @b")
+    alice.composer.press_sequentially("e")
+    options(alice).filter(has_text="Béa").click()
+    expect(alice.composer).to_have_value("@Bob @Béa ")
+    expect(alice.composer).to_be_focused()
+
+
+def test_emoji_complete_by_name(enter: Enter) -> None:
+    tab = enter("Alice", locale="fr-FR")
+    tab.composer.press_sequentially("bravo :tad")
+    expect(options(tab).first).to_contain_text("🎉")
+    tab.composer.press("Enter")
+    expect(tab.composer).to_have_value("bravo 🎉 ")
+
+
+def test_emoji_picker_by_keyboard(enter: Enter) -> None:
+    tab = enter("Alice")
+    tab.composer.press_sequentially("ab")
+    tab.composer.press("ArrowLeft")
+    tab.page.get_by_role("button", name="Insert an emoji").press("Enter")
+    picker = tab.page.get_by_role("dialog", name="Emoji")
+    search = picker.get_by_role("combobox", name="Search for an emoji")
+    expect(search).to_be_focused()
+    search.fill("party popper")
+    expect(picker.get_by_role("option", name="party popper")).to_have_attribute(
+        "aria-selected", "true"
+    )
+    search.press("Enter")
+    expect(picker).to_be_hidden()
+    expect(tab.composer).to_have_value("a🎉b")
+    expect(tab.composer).to_be_focused()
+    tab.page.get_by_role("button", name="Insert an emoji").click()
+    recent = picker.get_by_role("group", name="Recently used")
+    expect(recent.get_by_role("option")).to_have_text(["🎉"])
+    search.fill("nothing at all")
+    expect(picker.get_by_role("status")).to_have_text("No emoji by that name.")
+    search.press("Escape")
+    expect(picker).to_be_hidden()
+    expect(tab.composer).to_be_focused()
+
+
+def test_emoji_picker_on_a_phone(enter: Enter) -> None:
+    tab = enter("Alice", viewport=PHONE, locale="fr-FR", has_touch=True, is_mobile=True)
+    tab.page.get_by_role("button", name="Insérer un émoji").tap()
+    picker = tab.page.get_by_role("dialog", name="Émojis")
+    expect(picker).to_be_in_viewport(ratio=1)
+    assert fits_but_code(tab)
+    for button in picker.get_by_role("button").all():
+        box = button.bounding_box()
+        assert box is not None
+        assert box["width"] >= 44, button
+        assert box["height"] >= 44, button
+    picker.get_by_role("button", name="Animaux et nature").tap()
+    animal = picker.get_by_role("group", name="Animaux et nature").get_by_role("option").first
+    expect(animal).to_be_in_viewport()
+    face = animal.inner_text()
+    animal.tap()
+    expect(tab.composer).to_have_value(face)
+
+
+def test_emoji_that_cannot_be_fetched_is_said(enter: Enter) -> None:
+    tab = enter("Alice")
+    tab.page.route("**/vendor/emoji/*.json", lambda route: route.abort())
+    button = tab.page.get_by_role("button", name="Insert an emoji")
+    button.click()
+    expect(tab.page.get_by_role("alert").filter(has_text="could not be fetched")).to_be_visible()
+    tab.page.unroute("**/vendor/emoji/*.json")
+    button.click()
+    expect(tab.page.get_by_role("dialog", name="Emoji")).to_be_visible()
+
+
+def test_only_what_is_needed_is_fetched(open_tab: Enter) -> None:
+    tab = open_tab()
+    asked: list[str] = []
+    tab.page.on("request", lambda request: asked.append(request.url))
+    tab.open()
+    expect(tab.nick).to_be_visible()
+    tab.page.wait_for_load_state("networkidle")
+    assert not [url for url in asked if "/vendor/" in url or "/on-demand/" in url]
+    tab.enter("Alice")
+    tab.say("plain", "*marked*")
+    expect(last(tab).get_by_role("emphasis")).to_be_visible()
+    assert not [url for url in asked if "highlight" in url or "/emoji/" in url]
+
+
+def test_text_without_its_renderer_is_shown_as_written(open_tab: Enter) -> None:
+    tab = open_tab()
+    tab.page.route("**/on-demand/markup.js", lambda route: route.abort())
+    tab.open()
+    tab.enter("Alice")
+    tab.say("**bold**")
+    tab.shows("**bold**")
+    tab.page.unroute("**/on-demand/markup.js")
+
+
+def test_page_lets_no_other_road_for_html(enter: Enter, watch: Watch) -> None:
+    tab = enter("Alice")
+    tab.say("*ours is made*")
+    expect(last(tab).get_by_role("emphasis")).to_be_visible()
+    for attempt in (
+        "trustedTypes.createPolicy('mine', { createHTML: (html) => html })",
+        "trustedTypes.createPolicy('dompurify', { createHTML: (html) => html })",
+        "document.body.innerHTML = '<b>x</b>'",
+    ):
+        assert tab.page.evaluate(f"() => {{ try {{ {attempt}; }} catch {{ return true; }} }}")
+    assert all("Trusted" in each for each in watch.complaints)
+    watch.complaints.clear()
