@@ -126,7 +126,7 @@ fuzz: .venv-fuzz/.installed  ## throw made-up input at what parses a stranger's 
 
 clean:  ## remove what make made; instance/, the conversations, stays
 	rm -rf .venv .venv-autobahn .venv-bench .venv-fuzz build dist test-results .hypothesis \
-		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache tools/vendor/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # bin/pip is the last thing venv makes: an environment without it is half made.

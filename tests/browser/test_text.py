@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Response, expect
 
 from tests.browser.conftest import Watch
 from tests.browser.tab import Tab
-from tests.browser.test_page import PHONE, fits
+from tests.browser.test_page import _CONTRAST, PHONE, fits
 
 Enter = Callable[..., Tab]
 
 _FAST_S = 5.0  # to send and to show, on a busy machine
+_FIRST_LOAD = 60_000  # bytes, compressed
 _CLIPBOARD = ["clipboard-read", "clipboard-write"]
+
+
+@pytest.fixture
+def enter(enter: Enter) -> Enter:
+    """Enter, and wait for what shows and helps to write rich text."""
+
+    def enter_and_wait(nick: str, **options: Any) -> Tab:
+        tab = enter(nick, **options)
+        name = re.compile("^(Insert an emoji|Insérer un émoji)$")
+        expect(tab.page.get_by_role("button", name=name)).to_be_visible()
+        return tab
+
+    return enter_and_wait
 
 
 def last(tab: Tab) -> Locator:
@@ -148,6 +164,25 @@ def fits_but_code(tab: Tab) -> bool:
     return bool(region.evaluate("(element) => element.scrollWidth <= element.clientWidth"))
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_part_of_a_text_has_contrast(enter: Enter, scheme: str) -> None:
+    alice, bob = enter("Alice", color_scheme=scheme), enter("Bob", color_scheme=scheme)
+    expect(alice.people).to_have_count(2)
+    text = "> a quote\n\n`code` https://example.org @Alice @Bob\n\n- item\n\n"
+    source = 'def f(x: str) -> None:\n    # note\n    return len("text") + 42\n'
+    for tab in (alice, bob):
+        tab.say(f"{text}```python\n{source}```")
+    expect(alice.log.get_by_text("return", exact=True)).to_have_count(2)
+    ratios = alice.log.evaluate(f"""(log) => {{
+      const contrast = {_CONTRAST};
+      const parts = [...log.querySelectorAll("*")].filter((element) => element.checkVisibility() &&
+        [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+      return parts.map((element) => [element.textContent, contrast(element)]);
+    }}""")
+    assert len(ratios) > 20
+    assert [each for each in ratios if each[1] < 4.5] == []
+
+
 def test_short_codes_become_emoji(enter: Enter) -> None:
     alice, bob = enter("Alice"), enter("Bob", locale="fr-FR")
     alice.say("done :tada: at 10:30:45 `:tada:`")
@@ -179,6 +214,7 @@ def test_completion_never_keeps_a_message_from_being_sent(enter: Enter) -> None:
         alice.composer.press_sequentially(text)
         alice.composer.press("Enter")
         expect(alice.composer).to_have_value("")
+        expect(options(alice)).to_have_count(0)
     bob.shows("@Bob", "see you @", "@Bob hello", "at 10:30", "well :)")
 
 
@@ -199,6 +235,27 @@ def test_completion_by_arrow_escape_and_click(enter: Enter) -> None:
     options(alice).filter(has_text="Béa").click()
     expect(alice.composer).to_have_value("@Bob @Béa ")
     expect(alice.composer).to_be_focused()
+
+
+def test_tab_goes_on_where_nothing_is_chosen(enter: Enter) -> None:
+    alice, _bob = enter("Alice"), enter("Bob")
+    expect(alice.people).to_have_count(2)
+    alice.composer.press_sequentially("see you @")
+    expect(options(alice)).to_have_count(1)
+    alice.composer.press("Tab")
+    expect(alice.composer).to_have_value("see you @")
+    expect(alice.composer).not_to_be_focused()
+    expect(options(alice)).to_have_count(0)
+
+
+def test_suggestions_are_told_to_screen_readers(enter: Enter) -> None:
+    alice, bob = enter("Alice", locale="fr-FR"), enter("Bob")
+    expect(bob.people).to_have_count(2)
+    alice.composer.press_sequentially("@b")
+    told = alice.page.get_by_role("status").filter(has_text="1 suggestion")
+    expect(told).to_be_attached()
+    alice.composer.press("Escape")
+    expect(told).not_to_be_attached()
 
 
 def test_emoji_complete_by_name(enter: Enter) -> None:
@@ -268,10 +325,13 @@ def test_emoji_that_cannot_be_fetched_is_said(enter: Enter) -> None:
 def test_only_what_is_needed_is_fetched(open_tab: Enter) -> None:
     tab = open_tab()
     asked: list[str] = []
+    answers: list[Response] = []
     tab.page.on("request", lambda request: asked.append(request.url))
+    tab.page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108
     tab.open()
     expect(tab.nick).to_be_visible()
     tab.page.wait_for_load_state("networkidle")
+    assert sum(len(gzip.compress(answer.body(), 9)) for answer in answers) < _FIRST_LOAD
     assert not [url for url in asked if "/vendor/" in url or "/on-demand/" in url]
     tab.enter("Alice")
     tab.say("plain", "*marked*")

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { Emoji, hasCodes } from "../../chat/static/js/emoji.js";
-import { Nicks, mentionsIn } from "../../chat/static/js/mentions.js";
+import { Nicks } from "../../chat/static/js/nicks.js";
+import { Emoji, hasCodes } from "../../chat/static/js/on-demand/emoji.js";
 import { toHtml } from "../../chat/static/js/on-demand/markdown.js";
+import { Mentions, mentionsIn } from "../../chat/static/js/on-demand/mentions.js";
 import { Source } from "../../chat/static/js/source.js";
 
 const VENDOR = new URL("../../chat/static/vendor/", import.meta.url);
@@ -36,6 +37,12 @@ test("links lead to http and https, and nowhere else", () => {
     }
   }
   assert.doesNotMatch(html("![x](https://example.org/x.png)"), /<img/);
+});
+
+test("addresses are shown as people read them, hosts as they are", () => {
+  const shown = (url) => />([^<]+)<\/a>/.exec(html(url))[1];
+  assert.equal(shown("https://fr.wikipedia.org/wiki/%C3%89t%C3%A9%20x"), "https://fr.wikipedia.org/wiki/Été%20x");
+  assert.equal(shown("https://xn--pple-43d.com/%E2%80%AE%FF"), "https://xn--pple-43d.com/%E2%80%AE%FF");
 });
 
 test("faces are no quotes", () => {
@@ -88,16 +95,17 @@ test("nicks complete by any of their words, and not to oneself", () => {
   const room = new Source();
   room.member = { id: "1", nick: "Alice" };
   const nicks = new Nicks(room);
+  const mentions = new Mentions(nicks);
   const members = [room.member, { id: "2", nick: "Zoé Martin" }, { id: "3", nick: "Bob" }];
   room.tell("welcome", { member: room.member, members, messages: [{ member: { id: "4", nick: "Bob 2" } }] });
-  const words = (text) => nicks.complete(text)?.options.map((option) => option.words) ?? null;
+  const words = (text) => mentions.complete(text)?.options.map((option) => option.words) ?? null;
   assert.deepEqual(words("hello @zoe"), ["Zoé Martin"]);
   assert.deepEqual(words("@mar"), ["Zoé Martin"]);
   assert.deepEqual(words("@al"), null);
   assert.deepEqual(words("me@bo"), null);
   assert.deepEqual(words("@bo"), ["Bob", "Bob 2"]);
-  assert.equal(nicks.complete("@bo").isSure, true);
-  assert.equal(nicks.complete("@Bob").isSure, false); // Enter sends what is complete already
+  assert.equal(mentions.complete("@bo").isSure, true);
+  assert.equal(mentions.complete("@Bob").isSure, false); // Enter sends what is complete already
   assert.equal(words("@Bob 2"), null);
 });
 

@@ -56,6 +56,7 @@ const COPIED = [
 const read = (path) => readFileSync(join(PACKAGES, path), "utf8");
 
 function copy({ folder, from, files, within = [] }) {
+  rmSync(join(TARGET, folder), { recursive: true, force: true });
   for (const [source, name] of Object.entries(files)) {
     const target = join(TARGET, folder, name);
     mkdirSync(dirname(target), { recursive: true });
@@ -91,7 +92,6 @@ function makeReadme() {
   writeFileSync(join(TARGET, "README.md"), `${head}${lines.join("\n")}\n`);
 }
 
-rmSync(TARGET, { recursive: true, force: true });
 COPIED.forEach(copy);
 makeEmoji("en/github", "en");
 makeEmoji("fr/emojibase", "fr");

@@ -1,23 +1,19 @@
 // Wires the features together; says nothing itself.
 
-import { Completion } from "./completion.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
 import { Dates } from "./dates.js";
-import { Emoji } from "./emoji.js";
-import { EmojiButton } from "./emoji-button.js";
 import { Identity } from "./identity.js";
-import { Nicks } from "./mentions.js";
 import { MessageList } from "./message-list.js";
 import { NickField } from "./nick-field.js";
+import { Nicks } from "./nicks.js";
 import { Notice } from "./notice.js";
 import { Older } from "./older.js";
 import { PendingView } from "./pending-view.js";
 import { People } from "./people.js";
 import { Posts } from "./posts.js";
 import { Rename } from "./rename.js";
-import { RichText } from "./rich-text.js";
 import { Room } from "./room.js";
 import { Scroll } from "./scroll.js";
 import { Sender } from "./sender.js";
@@ -26,6 +22,7 @@ import { Stage } from "./stage.js";
 import { StateLine } from "./state-line.js";
 import { Store } from "./store.js";
 import { Strings } from "./strings.js";
+import { Text } from "./text.js";
 import { Typing } from "./typing.js";
 import { Unread } from "./unread.js";
 import { followKeyboard } from "./viewport.js";
@@ -48,15 +45,10 @@ const posts = new Posts(tab, name);
 const sender = new Sender(posts, (id, text) => room.post(id, text));
 
 const [scroller, content] = [byId("scroller"), byId("content")];
+const notice = new Notice(byId("notice"));
+const redraw = (change) => messages.quietly(() => scroll.hold(change));
 const nicks = new Nicks(room);
-const emoji = new Emoji(byId("composer").dataset.emoji);
-const text = new RichText({
-  nicks,
-  emoji,
-  strings,
-  spoken: byId("spoken"),
-  redraw: (change) => messages.quietly(() => scroll.hold(change)),
-});
+const text = new Text({ byId, everywhere, nicks, strings, notice, redraw });
 const messages = new MessageList(byId("messages"), dates, text);
 const scroll = new Scroll({ scroller, content, button: byId("to-end"), strings });
 const older = new Older({ room, messages, scroll, scroller, start: byId("start"), strings });
@@ -82,7 +74,6 @@ const people = new People({
   language,
 });
 const typing = new Typing({ room, line: byId("typing"), strings });
-const notice = new Notice(byId("notice"));
 const stateLine = new StateLine({
   line: byId("state"),
   spoken: byId("state-spoken"),
@@ -99,22 +90,6 @@ const composer = new Composer({
   limit: TEXT_LIMIT,
   post,
   typed: () => typing.typed(),
-});
-new Completion({
-  area: byId("text"),
-  list: byId("completions"),
-  sources: [nicks, emoji],
-  spoken: byId("spoken"),
-  strings,
-});
-new EmojiButton({
-  button: byId("emoji-button"),
-  panel: byId("emoji"),
-  area: byId("text"),
-  emoji,
-  store: everywhere,
-  strings,
-  notice,
 });
 const stage = new Stage({
   entry: byId("entry"),
@@ -149,6 +124,7 @@ posts.on("change", () => stage.draw());
 connection.on("state", (state) => {
   stateLine.set(state);
   if (state.name === "waiting") entry.busy = false;
+  if (state.name === "connecting") text.prepare(); // beside the way in
 });
 
 room.on("welcome", ({ limits, member, members }, { first, gap }) => {
@@ -160,7 +136,6 @@ room.on("welcome", ({ limits, member, members }, { first, gap }) => {
   const entering = stage.now === "entry";
   stage.set("inside");
   entry.clear();
-  text.prepare().catch(() => {}); // asked for again when a message needs it
   // After a reload too, but where a keyboard would have to slide in.
   if (entering || (first && matchMedia("(hover: hover)").matches)) composer.focus();
 });

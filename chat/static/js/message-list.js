@@ -14,6 +14,7 @@ export class MessageList extends Source {
   #dates;
   #text;
   #views = [];
+  #silence; // the timer that ends it
 
   constructor(list, dates, text) {
     super();
@@ -87,7 +88,8 @@ export class MessageList extends Source {
     this.#log.setAttribute("aria-live", "off");
     change();
     // The tree is read after the frame; not before may it speak again.
-    setTimeout(() => this.#log.setAttribute("aria-live", "polite"), 100);
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.#log.setAttribute("aria-live", "polite"), 100);
   }
 
   #make(message, mine) {

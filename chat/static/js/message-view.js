@@ -1,5 +1,5 @@
 // One message as an element: a clone of the page's own template, filled by textContent;
-// its text by RichText.
+// its text by text.js.
 
 import { sameDay, within5Minutes } from "./dates.js";
 import { dressAs } from "./mark.js";
@@ -20,8 +20,7 @@ export class MessageView {
     this.#dates = dates;
     this.dress(message.member);
     this.element.classList.toggle("mine", mine);
-    const isMentioned = text.fill(this.#find("text"), message.text);
-    this.element.classList.toggle("for-me", isMentioned && !mine);
+    text.fill(this.#find("text"), message.text);
     const time = this.#find("time");
     time.dateTime = message.at;
     time.textContent = dates.time(this.#at);

@@ -78,7 +78,7 @@ export class EmojiPicker {
     group.setAttribute("role", "group");
     group.dataset.name = name;
     heading.className = "group-name";
-    heading.setAttribute("role", "presentation");
+    heading.setAttribute("aria-hidden", "true");
     heading.textContent = this.#strings.say(name);
     group.setAttribute("aria-label", heading.textContent);
     grid.className = "grid";
@@ -94,10 +94,11 @@ export class EmojiPicker {
     tab.className = "quiet";
     tab.textContent = sign;
     tab.setAttribute("aria-label", this.#strings.say(name));
-    tab.addEventListener("click", () => {
+    tab.addEventListener("click", ({ detail }) => {
       const group = this.#list.querySelector(`[data-name=${GROUPS[index][0]}]`);
-      this.#list.scrollTop = group.offsetTop - this.#list.offsetTop;
+      this.#list.scrollTop = group.offsetTop;
       this.#choose(group.querySelector("[role=option]"));
+      if (detail === 0) this.#search.focus(); // from the keyboard: its arrows go on from there
     });
     return tab;
   }

@@ -18,6 +18,7 @@ markdown.linkify
   .add("ftp:", null)
   .add("mailto:", null)
   .add("//", null);
+markdown.normalizeLinkText = readable;
 markdown.renderer.rules.softbreak = markdown.renderer.rules.hardbreak = () => "<br>";
 markdown.renderer.rules.s_open = () => "<del>"; // which is spoken too
 markdown.renderer.rules.s_close = () => "</del>";
@@ -28,6 +29,19 @@ markdown.block.ruler.before("blockquote", "face", (state, line, end, silent) => 
   if (!/^>+[^>\s]/.test(state.src.slice(start, state.eMarks[line]))) return false;
   return markdown.block.ruler.getRules("").at(-1)(state, line, end, silent); // a paragraph
 });
+
+// %C3%A9 is shown as the letter it is. A host in punycode stays: decoded, it could pass for
+// another.
+function readable(url) {
+  return url.replace(/%[c-f][0-9a-f](?:%[89ab][0-9a-f])+/gi, (bytes) => {
+    try {
+      const letter = decodeURIComponent(bytes);
+      return /^[\p{L}\p{M}\p{N}]+$/u.test(letter) ? letter : bytes;
+    } catch {
+      return bytes;
+    }
+  });
+}
 
 // Null where the text is better shown as it was written.
 export function toHtml(text) {

@@ -11,6 +11,7 @@ export class EmojiButton {
   #strings;
   #notice;
   #picker = null;
+  #opening = false;
 
   constructor({ button, panel, area, emoji, store, strings, notice }) {
     this.#button = button;
@@ -20,9 +21,13 @@ export class EmojiButton {
     this.#store = store;
     this.#strings = strings;
     this.#notice = notice;
+    button.hidden = false;
     button.addEventListener("click", () => (panel.hidden ? this.#open() : this.#close()));
     panel.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.#close();
+    });
+    panel.addEventListener("focusout", ({ relatedTarget: next }) => {
+      if (next && !panel.contains(next) && next !== button) this.#hide();
     });
     document.addEventListener("pointerdown", ({ target }) => {
       if (panel.hidden || panel.contains(target) || button.contains(target)) return;
@@ -31,13 +36,14 @@ export class EmojiButton {
   }
 
   async #open() {
-    this.#button.disabled = true;
+    if (this.#opening) return;
+    this.#opening = true;
     try {
       this.#picker ??= await this.#make();
     } catch {
       return this.#notice.show(this.#strings.say("emojiUnavailable"));
     } finally {
-      this.#button.disabled = false;
+      this.#opening = false;
     }
     this.#panel.hidden = false;
     this.#button.setAttribute("aria-expanded", "true");
@@ -46,7 +52,7 @@ export class EmojiButton {
 
   async #make() {
     const [{ EmojiPicker }] = await Promise.all([
-      import("./on-demand/emoji-picker.js"),
+      import("./emoji-picker.js"),
       this.#emoji.load(),
     ]);
     return new EmojiPicker({

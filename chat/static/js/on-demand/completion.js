@@ -4,6 +4,8 @@
 // { from, isSure, options: [{ text, words, sign }] }, or null; now or later. Where it is sure,
 // its first option is chosen already and Enter takes it.
 
+const TAKES = new Set(["Enter", "Tab"]);
+
 export class Completion {
   #area;
   #list;
@@ -29,7 +31,7 @@ export class Completion {
     area.addEventListener("click", () => this.close());
     // Before the composer, for which Enter sends.
     area.addEventListener("keydown", (event) => this.#pressed(event), { capture: true });
-    list.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus
+    list.addEventListener("mousedown", (event) => event.preventDefault()); // keeps the focus
     list.addEventListener("click", ({ target }) => {
       const option = target.closest("[role=option]");
       if (option) this.#take([...this.#list.children].indexOf(option));
@@ -38,7 +40,9 @@ export class Completion {
 
   close() {
     this.#asked += 1;
+    if (this.#list.hidden) return;
     this.#options = [];
+    this.#spoken.textContent = "";
     this.#list.hidden = true;
     this.#list.replaceChildren();
     this.#area.removeAttribute("aria-activedescendant");
@@ -54,7 +58,8 @@ export class Completion {
       for (const source of this.#sources) found ??= source.complete(before);
       found = found instanceof Promise ? await found.catch(() => null) : found;
     }
-    if (asked !== this.#asked) return; // something else was typed meanwhile
+    // Meanwhile something else was typed, or it was sent.
+    if (asked !== this.#asked || !this.#area.value.startsWith(before)) return;
     if (found?.options.length > 0) this.#open(found);
     else this.close();
   }
@@ -97,9 +102,11 @@ export class Completion {
     if (event.key === "ArrowDown") this.#choose((this.#chosen + 1) % count);
     else if (event.key === "ArrowUp") this.#choose(this.#chosen <= 0 ? count - 1 : this.#chosen - 1);
     else if (event.key === "Escape") this.close();
-    else if (event.key === "Tab" && !event.shiftKey) this.#take(Math.max(0, this.#chosen));
-    else if (event.key === "Enter" && !event.shiftKey && this.#chosen >= 0) this.#take(this.#chosen);
-    else return;
+    else if (this.#chosen >= 0 && !event.shiftKey && TAKES.has(event.key)) this.#take(this.#chosen);
+    else {
+      if (event.key === "Enter") this.close(); // it is sent
+      return;
+    }
     event.preventDefault();
     event.stopImmediatePropagation();
   }

@@ -36,8 +36,8 @@ export class CodeBlock {
 
   async #copy() {
     if (!(await copyFrom(this.#code))) return;
+    if (this.#button.classList.contains("copied")) return;
     const copied = this.#strings.say("codeCopied");
-    if (this.#spoken.textContent === copied) return;
     const label = this.#button.querySelector("span");
     const words = label.textContent;
     label.textContent = copied;

@@ -14,6 +14,7 @@ export class Emoji {
   #url;
   #groups = null; // of [emoji, name, short codes, words]
   #byCode = new Map();
+  #index = null; // what search looks through, made when first used
   #loading = null;
 
   constructor(url) {
@@ -53,17 +54,8 @@ export class Emoji {
 
   // The best first: by short code, by the words of its name, by words that go with it; of equal
   // ones the shortest, which is the plainest.
-  search(query, most = Infinity) {
-    const asked = spaced(query);
-    const found = [[], [], [], []];
-    for (const row of this.#groups.flat()) {
-      const { rank, length } = matchOf(row, asked) ?? {};
-      if (rank !== undefined) found[rank].push({ row, length });
-    }
-    return found
-      .flatMap((each) => each.sort((one, other) => one.length - other.length))
-      .slice(0, most)
-      .map(({ row }) => row);
+  search(query) {
+    return this.#find(query).map(({ row }) => row);
   }
 
   // What completes the text before the caret; null while there is nothing to say.
@@ -71,12 +63,21 @@ export class Emoji {
     const [, all, asked] = ASKED.exec(before) ?? [];
     if (!asked) return null;
     if (!this.isLoaded) await this.load();
-    const rows = this.search(asked, MOST);
+    const found = this.#find(asked).slice(0, MOST);
     return {
       from: before.length - all.length,
-      isSure: rows.length > 0 && matchOf(rows[0], spaced(asked)).rank < BY_WORDS,
-      options: rows.map(([emoji, name]) => ({ text: `${emoji} `, words: name, sign: emoji })),
+      isSure: found.length > 0 && found[0].rank < BY_WORDS,
+      options: found.map(({ row: [emoji, name] }) => ({ text: `${emoji} `, words: name, sign: emoji })),
     };
+  }
+
+  #find(query) {
+    const asked = fold(query).replaceAll("_", " ").trim();
+    this.#index ??= this.#groups.flat().map(indexed);
+    return this.#index
+      .map((entry) => ({ row: entry.row, ...match(entry, asked) }))
+      .filter(({ rank }) => rank !== undefined)
+      .sort((one, other) => one.rank - other.rank || one.length - other.length);
   }
 
   async #fetch() {
@@ -86,17 +87,18 @@ export class Emoji {
   }
 }
 
-function matchOf([, name, codes, words], asked) {
+function indexed(row) {
+  const [, name, codes, words] = row;
   const spoken = codes.map((code) => code.replaceAll("_", " "));
-  if (spoken.includes(asked)) return { rank: 0, length: 0 };
-  const lengths = spoken.filter((code) => code.startsWith(asked)).map((code) => code.length);
-  if (lengths.length > 0) return { rank: 1, length: Math.min(...lengths) };
-  if (` ${fold(name)}`.includes(` ${asked}`)) return { rank: 2, length: name.length };
-  return words.some((word) => fold(word).startsWith(asked)) ? { rank: BY_WORDS, length: 0 } : null;
+  return { row, codes: spoken, name: ` ${fold(name)}`, words: words.map(fold) };
 }
 
-function spaced(query) {
-  return fold(query).replaceAll("_", " ").trim();
+function match({ codes, name, words }, asked) {
+  if (codes.includes(asked)) return { rank: 0, length: 0 };
+  const lengths = codes.filter((code) => code.startsWith(asked)).map((code) => code.length);
+  if (lengths.length > 0) return { rank: 1, length: Math.min(...lengths) };
+  if (name.includes(` ${asked}`)) return { rank: 2, length: name.length };
+  return words.some((word) => word.startsWith(asked)) ? { rank: BY_WORDS, length: 0 } : null;
 }
 
 function isFree(text, at) {

@@ -1,44 +1,28 @@
-// Who can be mentioned: everybody in the room, and whose messages are shown.
+// Mentions: an at sign and the nick of somebody who is known here.
 
-const LETTER = /[\p{L}\p{N}_]/u;
+import { lower } from "../nicks.js";
+
+const LETTER = /[\p{L}\p{M}\p{N}_]/u;
 const ASKED = /(?:^|[\s([{«"'’])@([^@\n]{0,32})$/u; // before the caret
 const MOST = 6;
-
-const lower = (text) => text.normalize("NFC").toLowerCase();
 
 // Without accents too: « @zoe » finds Zoé.
 const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 
-export class Nicks {
-  #room;
-  #nicks = new Map(); // member id → nick
+export class Mentions {
+  #nicks;
 
-  constructor(room) {
-    this.#room = room;
-    room.on("welcome", ({ member, members, messages }) => {
-      this.#note([member, ...messages.map((message) => message.member), ...members]);
-    });
-    room.on("history", ({ messages }) => this.#note(messages.map(({ member }) => member), true));
-    for (const news of ["joined", "renamed", "message"]) {
-      room.on(news, ({ member }) => this.#note([member]));
-    }
+  constructor(nicks) {
+    this.#nicks = nicks;
   }
 
-  get all() {
-    return [...new Set(this.#nicks.values())];
-  }
-
-  isMine(nick) {
-    return this.#room.member !== null && lower(nick) === lower(this.#room.member.nick);
-  }
-
-  // What completes the text before the caret: { from, options: [{ text, words, isSure }] }.
+  // What completes the text before the caret, as completion.js wants it.
   complete(before) {
     const asked = ASKED.exec(before)?.[1];
     if (asked === undefined) return null;
     const query = plain(asked);
     const fits = (nick) => ` ${plain(nick)}`.includes(` ${query}`);
-    const nicks = this.all.filter((nick) => !this.isMine(nick) && fits(nick));
+    const nicks = this.#nicks.all.filter((nick) => !this.#nicks.isMine(nick) && fits(nick));
     if (nicks.length === 0 || (nicks.length === 1 && lower(nicks[0]) === lower(asked))) return null;
     const isSure = asked !== "" && !nicks.some((nick) => lower(nick) === lower(asked));
     nicks.sort((one, other) => one.localeCompare(other));
@@ -47,13 +31,6 @@ export class Nicks {
       isSure,
       options: nicks.slice(0, MOST).map((nick) => ({ text: `@${nick} `, words: nick, sign: "@" })),
     };
-  }
-
-  // An older message says nothing new about who is here.
-  #note(members, isOld = false) {
-    for (const { id, nick } of members) {
-      if (!isOld || !this.#nicks.has(id)) this.#nicks.set(id, nick);
-    }
   }
 }
 

@@ -1,0 +1,34 @@
+// Who can be mentioned: everybody in the room, and whose messages are shown.
+
+export const lower = (text) => text.normalize("NFC").toLowerCase();
+
+export class Nicks {
+  #room;
+  #nicks = new Map(); // member id → nick
+
+  constructor(room) {
+    this.#room = room;
+    room.on("welcome", ({ member, members, messages }) => {
+      this.#note([member, ...messages.map((message) => message.member), ...members]);
+    });
+    room.on("history", ({ messages }) => this.#note(messages.map(({ member }) => member), true));
+    for (const news of ["joined", "renamed", "message"]) {
+      room.on(news, ({ member }) => this.#note([member]));
+    }
+  }
+
+  get all() {
+    return [...new Set(this.#nicks.values())];
+  }
+
+  isMine(nick) {
+    return this.#room.member !== null && lower(nick) === lower(this.#room.member.nick);
+  }
+
+  // An older message says nothing new about who is here.
+  #note(members, isOld = false) {
+    for (const { id, nick } of members) {
+      if (!isOld || !this.#nicks.has(id)) this.#nicks.set(id, nick);
+    }
+  }
+}
