@@ -76,7 +76,8 @@ test("short codes become emoji, times stay", () => {
 test("emoji are found by code, name and word, without accents", async () => {
   const [first] = emojiIn("fr").search("fête");
   assert.ok(first);
-  assert.ok(emojiIn("fr").search("coeur").some(([emoji]) => emoji.startsWith("❤")));
+  const hearts = emojiIn("fr").search("coeur").slice(0, 3);
+  assert.ok(hearts.some(([emoji]) => emoji.startsWith("❤")));
   assert.equal(emojiIn("en").search("tada")[0][0], "🎉");
   const found = await emojiIn("en").complete("well done :tad");
   assert.equal(found.from, 10);

@@ -53,7 +53,7 @@ export class Emoji {
   }
 
   // The best first: by short code, by the words of its name, by words that go with it; of equal
-  // ones the shortest, which is the plainest.
+  // ones that with the shortest code, which is the plainest: `heart` before `anatomical_heart`.
   search(query) {
     return this.#find(query).map(({ row }) => row);
   }
@@ -77,7 +77,7 @@ export class Emoji {
     return this.#index
       .map((entry) => ({ row: entry.row, ...match(entry, asked) }))
       .filter(({ rank }) => rank !== undefined)
-      .sort((one, other) => one.rank - other.rank || one.length - other.length);
+      .sort((one, other) => one.rank - other.rank || one.length - other.length || 0);
   }
 
   async #fetch() {
@@ -94,11 +94,11 @@ function indexed(row) {
 }
 
 function match({ codes, name, words }, asked) {
-  if (codes.includes(asked)) return { rank: 0, length: 0 };
-  const lengths = codes.filter((code) => code.startsWith(asked)).map((code) => code.length);
-  if (lengths.length > 0) return { rank: 1, length: Math.min(...lengths) };
-  if (name.includes(` ${asked}`)) return { rank: 2, length: name.length };
-  return words.some((word) => word.startsWith(asked)) ? { rank: BY_WORDS, length: 0 } : null;
+  const length = Math.min(...codes.map((code) => code.length));
+  if (codes.includes(asked)) return { rank: 0, length };
+  if (codes.some((code) => code.startsWith(asked))) return { rank: 1, length };
+  if (name.includes(` ${asked}`)) return { rank: 2, length };
+  return words.some((word) => word.startsWith(asked)) ? { rank: BY_WORDS, length } : null;
 }
 
 function isFree(text, at) {

@@ -16,7 +16,7 @@ export function render(text) {
     const last = list.start + list.children.length - 1;
     list.classList.toggle("wide", last >= WIDE_NUMBER);
   }
-  for (const part of fragment.querySelectorAll("p, li")) part.dir = "auto";
+  for (const part of fragment.children) part.dir = "auto"; // a list's marks are on its side too
   return fragment;
 }
 
