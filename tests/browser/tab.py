@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
@@ -85,6 +86,7 @@ class Wire:
     def __init__(self, page: Page) -> None:
         self.cut = False  # refuse connections
         self.deaf = False  # swallow what the server says
+        self.refuses: str | None = None  # answer every post with this error
         self.asked: list[str] = []  # every command, as JSON
         self._routes: list[WebSocketRoute] = []
         page.route_web_socket(re.compile(r"/ws$"), self._opened)
@@ -98,7 +100,12 @@ class Wire:
 
         def from_page(command: str | bytes) -> None:
             self.asked.append(str(command))
-            server.send(command)
+            asked = json.loads(command)
+            if self.refuses and asked["type"] == "post":
+                error = {"type": "error", "code": self.refuses, "detail": "", "id": asked["id"]}
+                route.send(json.dumps(error))
+            else:
+                server.send(command)
 
         def from_server(event: str | bytes) -> None:
             if not self.deaf:

@@ -196,6 +196,40 @@ def test_older_messages_come_without_a_jump(
     assert tab.texts() == [f"message {number}" for number in range(1, 131)]
 
 
+# Go up in steps until the beginning, and tell how often what was in view moved by anything else.
+_CLIMB = """async () => {
+  const list = document.querySelector("[role=log] ol");
+  const scroller = list.closest("[role=region]");
+  const frame = () => new Promise(requestAnimationFrame);
+  const { top, height, left } = scroller.getBoundingClientRect();
+  let jumps = 0;
+  while (!scroller.textContent.includes("This is where the conversation begins.")) {
+    const item = document.elementFromPoint(left + 200, top + height / 2).closest("li");
+    const [before, from] = [item?.getBoundingClientRect().top, scroller.scrollTop];
+    scroller.scrollTop -= 300;
+    await frame();
+    await frame();
+    if (!item || from < 400) continue;
+    if (Math.abs(item.getBoundingClientRect().top - before - 300) > 2) jumps += 1;
+  }
+  return jumps;
+}"""
+
+
+def test_hundreds_of_messages_are_climbed_without_a_jump(
+    make_server: Callable[..., ChatServer], open_tab: Enter
+) -> None:
+    server = make_server(settings={"CHAT_LIMITS": "off"})
+    server.start()
+    tab = open_tab(base_url=server.url, viewport=PHONE)
+    tab.open()
+    assert tab.page.evaluate(_FILL, ["general", 500, "a message of several lines " * 4]) == 0
+    tab.enter("Alice")
+    expect(tab.log.get_by_role("listitem").last).to_contain_text("500")
+    assert tab.page.evaluate(_CLIMB) == 0
+    expect(tab.log.get_by_role("listitem")).to_have_count(500)
+
+
 def test_scrolled_up_reader_stays_and_is_told(
     make_server: Callable[..., ChatServer], open_tab: Enter
 ) -> None:

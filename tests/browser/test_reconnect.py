@@ -289,3 +289,21 @@ def test_failed_post_keeps_its_text_and_can_be_deleted(open_tab: Enter) -> None:
     expect(tab.waiting).to_contain_text("Hello")
     tab.waiting.get_by_role("button", name="Delete").click()
     expect(tab.waiting).to_have_count(0)
+
+
+def test_refused_text_goes_back_into_the_composer(open_tab: Enter) -> None:
+    tab = open_tab()
+    wire = Wire(tab.page)
+    wire.refuses = "text_too_long"
+    tab.open()
+    tab.enter("Alice")
+    tab.say("Hello")
+    expect(tab.waiting).to_contain_text("Too long to be sent.")
+    tab.composer.fill("and more")
+    tab.waiting.get_by_role("button", name="Edit").click()
+    expect(tab.waiting).to_have_count(0)
+    expect(tab.composer).to_have_value("Hello\nand more")
+    expect(tab.composer).to_be_focused()
+    wire.refuses = None
+    tab.composer.press("Enter")
+    tab.shows("Hello\nand more")

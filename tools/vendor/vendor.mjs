@@ -45,6 +45,11 @@ const COPIED = [
     },
   },
   {
+    folder: "uqr",
+    from: "uqr",
+    files: { "dist/index.mjs": "uqr.js", LICENSE: "LICENSE" },
+  },
+  {
     folder: "emoji",
     from: "emoji-picker-element-data",
     files: { LICENSE: "LICENSE" },

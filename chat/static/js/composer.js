@@ -40,6 +40,14 @@ export class Composer {
     this.#area.focus();
   }
 
+  // A text that came back, before what is being written.
+  take(text) {
+    this.#area.value = [text, this.#area.value].filter(Boolean).join("\n");
+    this.#changed();
+    this.#area.focus();
+    this.#area.setSelectionRange(text.length, text.length);
+  }
+
   refit() {
     if (CSS.supports("field-sizing", "content")) return;
     this.#area.style.blockSize = "auto";

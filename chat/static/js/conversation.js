@@ -1,7 +1,9 @@
 // What the room tells, shown: messages in the log's order, posts settled, the reader's place
-// kept.
+// kept. Tells "news" (message): somebody else's, while this page is in the room.
 
-export class Conversation {
+import { Source } from "./source.js";
+
+export class Conversation extends Source {
   #room;
   #messages;
   #posts;
@@ -9,8 +11,10 @@ export class Conversation {
   #scroll;
   #older;
   #unread;
+  #muted;
 
-  constructor({ room, messages, posts, sender, scroll, older, unread }) {
+  constructor({ room, messages, posts, sender, scroll, older, unread, muted }) {
+    super();
     this.#room = room;
     this.#messages = messages;
     this.#posts = posts;
@@ -18,6 +22,7 @@ export class Conversation {
     this.#scroll = scroll;
     this.#older = older;
     this.#unread = unread;
+    this.#muted = muted;
     room.on("welcome", (event, how) => this.#welcomed(event, how));
     room.on("message", (message, { fresh }) => this.#told(message, fresh));
     room.on("post refused", (error) => sender.refused(error));
@@ -48,9 +53,11 @@ export class Conversation {
     const mine = this.#isMine(message);
     const view = this.#append(message, !mine);
     if (!view) return;
-    if (!mine) {
+    if (this.#muted.has(message.member.id)) this.#scroll.follow();
+    else if (!mine) {
       this.#unread.arrived(view);
       this.#scroll.arrived();
+      this.tell("news", message);
     }
     if (this.#scroll.atEnd && this.#messages.trim()) this.#older.more = true;
   }

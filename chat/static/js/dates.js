@@ -3,7 +3,7 @@
 const GROUP_MS = 5 * 60_000;
 
 // The page's language, in the reader's own variety of it: English as in Britain has 24 hours.
-function localeOf(language, preferred) {
+export function localeOf(language, preferred = navigator.languages) {
   return preferred.find((tag) => tag.split("-")[0] === language) ?? language;
 }
 

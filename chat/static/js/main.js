@@ -4,20 +4,20 @@ import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { Conversation } from "./conversation.js";
 import { Dates } from "./dates.js";
+import { Far } from "./far.js";
 import { Identity } from "./identity.js";
 import { MessageList } from "./message-list.js";
+import { Muted } from "./muted.js";
 import { NickField } from "./nick-field.js";
 import { Nicks } from "./nicks.js";
 import { Notice } from "./notice.js";
 import { Older } from "./older.js";
 import { PendingView } from "./pending-view.js";
-import { People } from "./people.js";
 import { Posts } from "./posts.js";
-import { Rename } from "./rename.js";
 import { Room } from "./room.js";
 import { Scroll } from "./scroll.js";
 import { Sender } from "./sender.js";
-import { Share } from "./share.js";
+import { Settings } from "./settings.js";
 import { Stage } from "./stage.js";
 import { StateLine } from "./state-line.js";
 import { Store } from "./store.js";
@@ -26,6 +26,9 @@ import { Text } from "./text.js";
 import { Typing } from "./typing.js";
 import { Unread } from "./unread.js";
 import { followKeyboard } from "./viewport.js";
+import { withAlerts } from "./with-alerts.js";
+import { withPeople } from "./with-people.js";
+import { withRooms } from "./with-rooms.js";
 
 const TEXT_LIMIT = 2000; // characters, until the server says otherwise
 
@@ -36,6 +39,8 @@ const strings = new Strings(JSON.parse(byId("strings").textContent), language);
 const dates = new Dates(language);
 const everywhere = new Store(() => window.localStorage);
 const tab = new Store(() => window.sessionStorage);
+const settings = new Settings(everywhere);
+const muted = new Muted(everywhere);
 
 const identity = new Identity(everywhere, tab);
 const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
@@ -50,10 +55,11 @@ const redraw = (change) => messages.quietly(() => scroll.hold(change));
 const nicks = new Nicks(room);
 const text = new Text({ byId, everywhere, nicks, strings, notice, redraw });
 const messages = new MessageList(byId("messages"), dates, text);
+new Far(messages, byId("messages"));
 const scroll = new Scroll({ scroller, content, button: byId("to-end"), strings });
 const older = new Older({ room, messages, scroll, scroller, start: byId("start"), strings });
 const unread = new Unread(messages);
-new Conversation({ room, messages, posts, sender, scroll, older, unread });
+const conversation = new Conversation({ room, messages, posts, sender, scroll, older, unread, muted });
 
 const author = () => room.member ?? { id: "", nick: identity.lastNick };
 const pending = new PendingView({
@@ -64,16 +70,9 @@ const pending = new PendingView({
   strings,
   author,
   messages,
+  edit: (text) => composer.take(text),
 });
-const people = new People({
-  panel: byId("people"),
-  column: byId("people-column"),
-  sheet: byId("people-sheet"),
-  button: byId("people-button"),
-  strings,
-  language,
-});
-const typing = new Typing({ room, line: byId("typing"), strings });
+const typing = new Typing({ room, line: byId("typing"), strings, settings, muted });
 const stateLine = new StateLine({
   line: byId("state"),
   spoken: byId("state-spoken"),
@@ -97,14 +96,9 @@ const stage = new Stage({
   greetings: { entry: byId("greeting"), joining: byId("joining"), inside: byId("empty") },
   isEmpty: () => messages.isEmpty && posts.all.length === 0,
 });
-new Rename({ dialog: byId("rename"), button: byId("rename-button"), room, strings });
-new Share({
-  buttons: [byId("share"), byId("empty-share")],
-  texts: [byId("empty-link")],
-  dialog: byId("link"),
-  spoken: byId("spoken"),
-  strings,
-});
+withPeople({ byId, settings, room, messages, muted, typing, strings, language });
+withRooms({ byId, name, everywhere, room, messages, notice, strings });
+withAlerts({ byId, name, everywhere, settings, room, messages, conversation, unread, strings });
 followKeyboard();
 
 function post(text) {
@@ -127,10 +121,9 @@ connection.on("state", (state) => {
   if (state.name === "connecting") text.prepare(); // beside the way in
 });
 
-room.on("welcome", ({ limits, member, members }, { first, gap }) => {
+room.on("welcome", ({ limits }, { first, gap }) => {
   stateLine.joined();
   composer.limit = limits?.text ?? TEXT_LIMIT;
-  people.reset(members, member);
   pending.dress();
   if (gap) notice.show(strings.say(gap === "lost" ? "gapLost" : "gapSkipped"));
   const entering = stage.now === "entry";
@@ -139,12 +132,7 @@ room.on("welcome", ({ limits, member, members }, { first, gap }) => {
   // After a reload too, but where a keyboard would have to slide in.
   if (entering || (first && matchMedia("(hover: hover)").matches)) composer.focus();
 });
-room.on("joined", ({ member }) => people.put(member));
-room.on("left", ({ member }) => people.remove(member));
-room.on("renamed", ({ member }) => {
-  people.put(member);
-  if (member.id === room.member.id) pending.dress();
-});
+room.on("renamed", ({ member }) => member.id === room.member.id && pending.dress());
 room.on("entry refused", (error) => {
   stateLine.refused();
   stage.set("entry");

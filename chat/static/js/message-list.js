@@ -1,4 +1,5 @@
-// The messages shown: a gapless piece of the log, each once, in its order.
+// The messages shown: a gapless piece of the log, each once, in its order. Tells "appended"
+// (view, previous), "rearranged" (anything else happened to them) and, after either, "change".
 
 import { MessageView } from "./message-view.js";
 import { Source } from "./source.js";
@@ -24,6 +25,10 @@ export class MessageList extends Source {
     this.#text = text;
   }
 
+  get views() {
+    return this.#views;
+  }
+
   get first() {
     return this.#views[0];
   }
@@ -46,9 +51,11 @@ export class MessageList extends Source {
     if (!this.isEmpty && message.seq <= this.last.seq) return null;
     const view = this.#make(message, mine);
     view.element.classList.toggle("arrived", arrived);
-    view.follow(this.last);
+    const previous = this.last;
+    view.follow(previous);
     this.#views.push(view);
     this.#list.append(view.element);
+    this.tell("appended", view, previous);
     this.tell("change");
     return view;
   }
@@ -100,5 +107,6 @@ export class MessageList extends Source {
     for (let i = from; i < Math.min(to, this.#views.length); i += 1) {
       this.#views[i].follow(this.#views[i - 1]);
     }
+    this.tell("rearranged");
   }
 }

@@ -31,17 +31,34 @@ export class MessageView {
     return this.#message.seq;
   }
 
+  get member() {
+    return this.#message.member;
+  }
+
+  // Something stands between it and the message before.
+  get isHeaded() {
+    return ["day", "unread", "came"].some((name) => !this.#find(name).hidden);
+  }
+
+  // Who came and went before it.
+  precede(words) {
+    this.#find("came").hidden = false;
+    this.#find("came").textContent = words;
+  }
+
   dress(member) {
     this.#message = { ...this.#message, member };
     dressAs(this.element, member);
   }
 
-  // Show what depends on the message before: the day it opens, and whose it is.
+  // Show what depends on the message before: the day it opens, and whose it is. Its height may
+  // change: what far.js had remembered of it is forgotten.
   follow(previous) {
+    this.element.classList.remove("settled");
     const newDay = !previous || !sameDay(previous.#at, this.#at);
     this.#find("day").hidden = !newDay;
     if (newDay) this.#find("day-name").textContent = this.#dates.day(this.#at);
-    this.element.classList.toggle("grouped", !newDay && !this.isMarked && this.#continues(previous));
+    this.element.classList.toggle("grouped", !this.isHeaded && this.#continues(previous));
   }
 
   #continues(previous) {

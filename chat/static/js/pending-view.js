@@ -21,10 +21,12 @@ export class PendingView {
   #strings;
   #author;
   #messages;
+  #edit;
   #views = new Map(); // by the post's id
 
-  // `author()` gives the member who writes; `messages` the list that these follow.
-  constructor({ list, posts, dates, text, strings, author, messages }) {
+  // `author()` gives the member who writes; `messages` the list that these follow; `edit(text)`
+  // takes a text back into the composer.
+  constructor({ list, posts, dates, text, strings, author, messages, edit }) {
     this.#list = list;
     this.#posts = posts;
     this.#dates = dates;
@@ -32,6 +34,7 @@ export class PendingView {
     this.#strings = strings;
     this.#author = author;
     this.#messages = messages;
+    this.#edit = edit;
     posts.on("change", () => this.refresh());
     messages.on("change", () => this.#follow());
     this.refresh();
@@ -44,6 +47,10 @@ export class PendingView {
       const view = this.#views.get(post.id) ?? this.#make(post);
       view.setFate(post.state, this.#words(post), {
         retry: () => this.#posts.retry(post.id),
+        edit: () => {
+          this.#posts.drop(post.id);
+          this.#edit(post.text);
+        },
         drop: () => this.#posts.drop(post.id),
       });
       views.set(post.id, view);

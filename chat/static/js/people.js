@@ -11,20 +11,23 @@ export class People {
   #button;
   #list;
   #heading;
+  #muted;
   #strings;
   #template = document.getElementById("person");
   #order;
   #people = new Map(); // member id → { member, element }
   #me = null;
 
-  constructor({ panel, column, sheet, button, strings, language }) {
+  constructor({ panel, column, sheet, button, muted, strings, language }) {
     this.#panel = panel;
     this.#column = column;
     this.#sheet = sheet;
     this.#button = button;
     this.#list = panel.querySelector("ul");
     this.#heading = panel.querySelector("h2");
+    this.#muted = muted;
     this.#strings = strings;
+    muted.on("change", () => this.#dressAll());
     this.#order = new Intl.Collator(language, { numeric: true });
     button.addEventListener("click", () => sheet.showModal());
     sheet.addEventListener("click", (event) => {
@@ -77,9 +80,30 @@ export class People {
     const element = this.#template.content.firstElementChild.cloneNode(true);
     element.dataset.member = member.id;
     dressAs(element, member);
-    if (member.id !== this.#me.id) element.querySelector(".you").remove();
     this.#people.set(member.id, { member, element });
+    const isMe = member.id === this.#me.id;
+    element.querySelector(isMe ? "button" : ".you").remove();
+    element.querySelector("button")?.addEventListener("click", () => {
+      if (this.#muted.has(member.id)) this.#muted.unmute(member.id);
+      else this.#muted.mute(member);
+    });
+    this.#dress(member, element);
     return element;
+  }
+
+  // Muted or not, for this reader.
+  #dress(member, element) {
+    const isMuted = this.#muted.has(member.id);
+    const button = element.querySelector("button");
+    if (!button) return;
+    element.classList.toggle("muted", isMuted);
+    button.textContent = this.#strings.say(isMuted ? "unmute" : "mute");
+    const label = this.#strings.say(isMuted ? "unmuteNick" : "muteNick", { nick: member.nick });
+    button.setAttribute("aria-label", label);
+  }
+
+  #dressAll() {
+    for (const { member, element } of this.#people.values()) this.#dress(member, element);
   }
 
   #count() {

@@ -5,6 +5,7 @@
 // "entry refused", "rename refused", "post refused", "refused".
 
 import { gapBetween } from "./gap.js";
+import { followsFrom } from "./join-refusal.js";
 import { Source } from "./source.js";
 
 const SIMPLE = new Set(["joined", "left", "typing", "history"]);
@@ -143,18 +144,11 @@ export class Room extends Source {
   }
 
   #joinTurnedDown(error) {
-    switch (error.code) {
-      case "banned":
-        return this.#connection.stop("banned");
-      case "storage_unavailable":
-        return this.#connection.pause("storage");
-      case "rate_limited":
-        return this.#connection.pause("abuse", (error.retry_after ?? 5) * 1000);
-      case "nick_taken":
-      case "nick_invalid":
-      case "room_invalid":
-        this.#refused = true;
-        return this.tell("entry refused", error);
-    }
+    const { stop, pause, ms, ask } = followsFrom(error);
+    if (stop) return this.#connection.stop(stop);
+    if (pause) return this.#connection.pause(pause, ms);
+    if (!ask) return;
+    this.#refused = true;
+    this.tell("entry refused", error);
   }
 }

@@ -12,10 +12,18 @@ export class Share {
     this.#dialog = dialog;
     this.#spoken = spoken;
     this.#strings = strings;
-    // As people write it; what is copied is what every program understands.
-    for (const text of texts) text.textContent = decodeURI(this.#link);
+    for (const text of texts) text.textContent = this.words;
     for (const button of buttons) button.addEventListener("click", () => this.#copy(button));
     dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
+  }
+
+  get link() {
+    return this.#link;
+  }
+
+  // As people write it; what is copied is what every program understands.
+  get words() {
+    return decodeURI(this.#link);
   }
 
   // The clipboard exists only on https and localhost: elsewhere the link is shown, selected.
@@ -25,13 +33,16 @@ export class Share {
     } catch {
       return this.#show();
     }
-    const words = button.textContent;
+    const label = button.querySelector(".label") ?? button; // beside an icon, where there is one
+    const words = label.textContent;
     const copied = this.#strings.say("linkCopied");
     if (words === copied) return;
-    button.textContent = copied;
+    label.textContent = copied;
+    button.classList.add("copied");
     this.#spoken.textContent = copied;
     setTimeout(() => {
-      button.textContent = words;
+      label.textContent = words;
+      button.classList.remove("copied");
       this.#spoken.textContent = "";
     }, SAID_MS);
   }

@@ -1,4 +1,5 @@
-// Who is writing: told at most every few seconds, shown for a few.
+// Who is writing: told at most every few seconds, shown for a few; neither for who wants
+// neither.
 
 import { isolate } from "./strings.js";
 
@@ -10,24 +11,27 @@ export class Typing {
   #room;
   #line;
   #strings;
+  #settings;
+  #muted;
   #toldAt = -Infinity;
   #writers = new Map(); // member id → { nick, timer }
 
-  constructor({ room, line, strings }) {
+  constructor({ room, line, strings, settings, muted }) {
     this.#room = room;
     this.#line = line;
     this.#strings = strings;
+    this.#settings = settings;
+    this.#muted = muted;
     room.on("typing", ({ member }) => this.#started(member));
     room.on("left", ({ member }) => this.stopped(member));
     room.on("message", ({ member }) => this.stopped(member));
-    room.on("out", () => {
-      for (const id of [...this.#writers.keys()]) this.stopped({ id });
-    });
+    room.on("out", () => this.#stopAll());
+    settings.on("change", () => settings.get("typing") || this.#stopAll());
   }
 
   // This member wrote something.
   typed() {
-    if (performance.now() - this.#toldAt < TELL_MS) return;
+    if (!this.#settings.get("typing") || performance.now() - this.#toldAt < TELL_MS) return;
     if (this.#room.typing()) this.#toldAt = performance.now();
   }
 
@@ -36,8 +40,13 @@ export class Typing {
     if (this.#writers.delete(id)) this.#show();
   }
 
+  #stopAll() {
+    for (const id of [...this.#writers.keys()]) this.stopped({ id });
+  }
+
   #started(member) {
-    if (member.id === this.#room.member.id) return;
+    if (member.id === this.#room.member.id || this.#muted.has(member.id)) return;
+    if (!this.#settings.get("typing")) return;
     clearTimeout(this.#writers.get(member.id)?.timer);
     const timer = setTimeout(() => this.stopped(member), SHOWN_MS);
     this.#writers.set(member.id, { nick: isolate(member.nick), timer });

@@ -1,0 +1,48 @@
+// Notifications of the desktop, one a room: a newer one takes the place of the older.
+
+const LONGEST = 160; // characters of a message
+
+export class Desktop {
+  #room;
+  #strings;
+  #shown = null;
+
+  constructor(room, strings) {
+    this.#room = room;
+    this.#strings = strings;
+  }
+
+  // "granted", "denied" or "default" (not asked yet); "absent" where browsers have none, as on
+  // pages without https and on some phones.
+  get permission() {
+    return isSecureContext && "Notification" in window ? Notification.permission : "absent";
+  }
+
+  async ask() {
+    if (this.permission === "default") await Notification.requestPermission();
+    return this.permission;
+  }
+
+  show({ member, text }) {
+    if (this.permission !== "granted") return;
+    const title = this.#strings.say("notification", { nick: member.nick, room: this.#room });
+    try {
+      this.#shown = new Notification(title, {
+        body: Array.from(text).slice(0, LONGEST).join(""),
+        tag: `tchat:${this.#room}`,
+      });
+    } catch {
+      return; // Android has the permission, but not the constructor
+    }
+    this.#shown.onclick = ({ target }) => {
+      window.focus();
+      target.close();
+    };
+  }
+
+  // Somebody looks at the page: it has said what it had to say.
+  clear() {
+    this.#shown?.close();
+    this.#shown = null;
+  }
+}

@@ -1,0 +1,35 @@
+// Everybody muted, here or away, so that each can be heard again.
+
+export class MutedList {
+  #section;
+  #muted;
+  #strings;
+
+  constructor({ section, muted, strings }) {
+    this.#section = section;
+    this.#muted = muted;
+    this.#strings = strings;
+    muted.on("change", () => this.#draw());
+    this.#draw();
+  }
+
+  #draw() {
+    this.#section.hidden = this.#muted.isEmpty;
+    const items = this.#muted.all.map(([id, nick]) => this.#item(id, nick));
+    this.#section.querySelector("ul").replaceChildren(...items);
+  }
+
+  #item(id, nick) {
+    const item = document.createElement("li");
+    const name = document.createElement("bdi");
+    name.textContent = nick;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "quiet";
+    button.textContent = this.#strings.say("unmute");
+    button.setAttribute("aria-label", this.#strings.say("unmuteNick", { nick }));
+    button.addEventListener("click", () => this.#muted.unmute(id));
+    item.append(name, button);
+    return item;
+  }
+}

@@ -1,0 +1,24 @@
+// The rooms visited with this browser, the latest first.
+
+import { isRoom } from "./room-name.js";
+
+const NAME = "rooms";
+const MOST = 8;
+
+export class RecentRooms {
+  #store;
+
+  constructor(store) {
+    this.#store = store;
+  }
+
+  // Read anew each time: other tabs visit rooms too.
+  get all() {
+    const rooms = this.#store.read(NAME, Array.isArray) ?? [];
+    return rooms.filter((room) => typeof room === "string" && isRoom(room)).slice(0, MOST);
+  }
+
+  visit(room) {
+    this.#store.write(NAME, [room, ...this.all.filter((each) => each !== room)].slice(0, MOST));
+  }
+}

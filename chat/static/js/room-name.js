@@ -1,0 +1,23 @@
+// Rooms' names, checked as the server does (chat/identity.py): lower-case letters, digits, "-"
+// and "_", NFC, nothing invisible.
+
+export const HOME = "general";
+export const ROOM_LIMIT = 32; // code points
+
+const ALLOWED = new RegExp(`^[\\p{Ll}\\p{Lo}\\p{Lm}\\p{Mn}\\p{Mc}\\p{Nd}_-]{1,${ROOM_LIMIT}}$`, "u");
+const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\u2800]/gu; // the blank braille pattern too
+const MARK = /^\p{M}/u; // would combine with the slash before it
+
+// What somebody means who types « Salle 3 B ».
+export function roomForm(typed) {
+  const words = typed.trim().replace(/\s+/gu, "-");
+  return words.toLowerCase().normalize("NFC").replace(INVISIBLE, "");
+}
+
+export function isRoom(name) {
+  return ALLOWED.test(name) && name === roomForm(name) && !MARK.test(name);
+}
+
+export function roomPath(name) {
+  return name === HOME ? "/" : `/r/${encodeURIComponent(name)}`;
+}

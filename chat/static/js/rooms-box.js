@@ -1,0 +1,74 @@
+// The small menu under the room's name: its link, the rooms visited lately, and a new one.
+
+import { HOME, isRoom, roomForm, roomPath } from "./room-name.js";
+
+export class RoomsBox {
+  #dialog;
+  #input;
+  #error;
+  #recent;
+  #room;
+  #link;
+  #strings;
+  #go;
+
+  // `recent`: the rooms visited lately; `go(path)` leads to another room.
+  constructor({ dialog, button, room, link, recent, strings, go = (path) => location.assign(path) }) {
+    this.#dialog = dialog;
+    this.#input = dialog.querySelector("input");
+    this.#error = dialog.querySelector("[role=alert]");
+    this.#room = room;
+    this.#link = link;
+    this.#recent = recent;
+    this.#strings = strings;
+    this.#go = go;
+    button.addEventListener("click", () => this.#open());
+    dialog.addEventListener("click", (event) => {
+      if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
+    });
+    dialog.querySelector("form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submitted();
+    });
+  }
+
+  #open() {
+    this.#input.value = "";
+    this.#say("");
+    this.#dialog.querySelector(".link").textContent = this.#link;
+    this.#list();
+    this.#dialog.showModal();
+  }
+
+  #submitted() {
+    const name = roomForm(this.#input.value);
+    this.#say(isRoom(name) ? "" : this.#strings.say("roomInvalid"));
+    if (!isRoom(name)) this.#input.focus();
+    else if (name === this.#room) this.#dialog.close();
+    else this.#go(roomPath(name));
+  }
+
+  #say(reason) {
+    this.#error.textContent = reason;
+    if (reason) this.#input.setAttribute("aria-invalid", "true");
+    else this.#input.removeAttribute("aria-invalid");
+  }
+
+  // The room one is in is named above; the home room is always a way back.
+  #list() {
+    const others = [...new Set([...this.#recent.all, HOME])].filter((name) => name !== this.#room);
+    const section = this.#dialog.querySelector(".recent");
+    section.hidden = others.length === 0;
+    section.querySelector("ul").replaceChildren(...others.map(entry));
+  }
+}
+
+function entry(name) {
+  const item = document.createElement("li");
+  const link = document.createElement("a");
+  link.href = roomPath(name);
+  link.dir = "auto";
+  link.textContent = name;
+  item.append(link);
+  return item;
+}

@@ -1,0 +1,62 @@
+// The small dialog where a reader says what the page may do.
+
+export class SettingsBox {
+  #dialog;
+  #settings;
+  #desktop;
+  #chime;
+  #strings;
+  #hint;
+
+  constructor({ dialog, button, settings, desktop, chime, strings }) {
+    this.#dialog = dialog;
+    this.#settings = settings;
+    this.#desktop = desktop;
+    this.#chime = chime;
+    this.#strings = strings;
+    this.#hint = dialog.querySelector("#notify-hint");
+    button.addEventListener("click", () => this.#open());
+    dialog.addEventListener("click", (event) => {
+      if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
+    });
+    for (const field of this.#fields) {
+      field.addEventListener("change", () => this.#changed(field));
+    }
+  }
+
+  get #fields() {
+    return this.#dialog.querySelectorAll("select, input");
+  }
+
+  #open() {
+    this.#draw();
+    this.#dialog.showModal();
+  }
+
+  #draw() {
+    for (const field of this.#fields) {
+      const value = this.#settings.get(field.name);
+      if (field.type === "checkbox") field.checked = value;
+      else field.value = value;
+    }
+    this.#explain();
+  }
+
+  async #changed(field) {
+    const value = field.type === "checkbox" ? field.checked : field.value;
+    this.#settings.set(field.name, value);
+    if (field.name === "sound" && value !== "never") this.#chime.ring(); // so that one knows it
+    if (field.name === "notify" && value !== "never") {
+      if ((await this.#desktop.ask()) !== "granted") this.#settings.set("notify", "never");
+      this.#draw();
+    }
+  }
+
+  // Why there are no notifications, where there can be none.
+  #explain() {
+    const reasons = { absent: "notifyAbsent", denied: "notifyDenied" };
+    const reason = reasons[this.#desktop.permission];
+    this.#hint.textContent = reason ? this.#strings.say(reason) : "";
+    this.#dialog.querySelector("[name=notify]").disabled = Boolean(reason);
+  }
+}

@@ -1,0 +1,36 @@
+// Wires what a reader is told while they look elsewhere, and what they chose about it.
+
+import { Alerts } from "./alerts.js";
+import { Chime } from "./chime.js";
+import { Desktop } from "./desktop.js";
+import { Favicon } from "./favicon.js";
+import { LastRead } from "./last-read.js";
+import { SettingsBox } from "./settings-box.js";
+
+export function withAlerts(page) {
+  const { byId, name, everywhere, settings, room, messages, conversation, unread, strings } = page;
+  const chime = new Chime();
+  const desktop = new Desktop(name, strings);
+  const alerts = new Alerts({ settings, chime, desktop, nick: () => room.member.nick });
+  const favicon = new Favicon(document.querySelector("link[rel=icon]"));
+  const lastRead = new LastRead({ store: everywhere, room: name, messages });
+  const title = document.title;
+  new SettingsBox({
+    dialog: byId("settings"),
+    button: byId("settings-button"),
+    settings,
+    desktop,
+    chime,
+    strings,
+  });
+  conversation.on("news", (message) => alerts.arrived(message));
+  unread.on("change", (number) => {
+    document.title = number > 0 ? `(${number}) ${title}` : title;
+    favicon.show(number);
+  });
+  room.on("out", () => lastRead.keep());
+  room.on("welcome", ({ epoch, member }, { resumed }) => {
+    const seq = lastRead.enter(epoch);
+    if (!resumed && seq !== undefined) unread.returned(seq, member);
+  });
+}

@@ -1,0 +1,37 @@
+// Wires who is here, who came and went, who is writing, and whom one does not want to read.
+
+import { Comings } from "./comings.js";
+import { ComingsLine } from "./comings-line.js";
+import { Folds } from "./folds.js";
+import { MutedList } from "./muted-list.js";
+import { People } from "./people.js";
+import { Rename } from "./rename.js";
+
+export function withPeople({ byId, settings, room, messages, muted, typing, strings, language }) {
+  const people = new People({
+    panel: byId("people"),
+    column: byId("people-column"),
+    sheet: byId("people-sheet"),
+    button: byId("people-button"),
+    muted,
+    strings,
+    language,
+  });
+  new Rename({ dialog: byId("rename"), button: byId("rename-button"), room, strings });
+  new ComingsLine({
+    line: byId("comings"),
+    comings: new Comings(strings, language),
+    room,
+    messages,
+    wanted: () => settings.get("comings"),
+  });
+  new Folds({ messages, muted, strings });
+  new MutedList({ section: byId("muted"), muted, strings });
+  muted.on("change", () => {
+    for (const [id] of muted.all) typing.stopped({ id });
+  });
+  room.on("welcome", ({ members, member }) => people.reset(members, member));
+  room.on("joined", ({ member }) => people.put(member));
+  room.on("left", ({ member }) => people.remove(member));
+  room.on("renamed", ({ member }) => people.put(member));
+}

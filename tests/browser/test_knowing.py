@@ -1,0 +1,225 @@
+"""Knowing what goes on: unread messages, sounds, notifications, who comes and goes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.tab import Tab, Wire
+from tests.browser.test_page import fits
+
+Enter = Callable[..., Tab]
+
+# Playwright's pages are always looked at; and nobody hears or sees what they play and show.
+_SENSES = """
+  window.looked = true;
+  Object.defineProperty(document, "hidden", { get: () => !window.looked });
+  document.hasFocus = () => window.looked;
+  window.tones = 0;
+  const start = OscillatorNode.prototype.start;
+  OscillatorNode.prototype.start = function (...at) {
+    window.tones += 1;
+    return start.apply(this, at);
+  };
+  window.shown = [];
+  window.Notification = class {
+    static permission = "default";
+    static requestPermission = async () => (this.permission = window.answer ?? "granted");
+    constructor(title, { body }) { window.shown.push([title, body]); }
+    close() {}
+  };
+"""
+
+
+def look(page: Page, looked: bool) -> None:
+    page.evaluate(
+        "(looked) => { window.looked = looked; "
+        "document.dispatchEvent(new Event('visibilitychange')); }",
+        looked,
+    )
+
+
+def settings(tab: Tab) -> Locator:
+    tab.page.get_by_role("button", name="Settings").click()
+    return tab.page.get_by_role("dialog", name="Settings")
+
+
+def choose(tab: Tab, name: str, option: str) -> None:
+    settings(tab).get_by_role("combobox", name=name).select_option(option)
+    tab.page.keyboard.press("Escape")
+
+
+def with_senses(open_tab: Enter, nick: str, **options: object) -> Tab:
+    tab = open_tab(**options)
+    tab.page.add_init_script(_SENSES)
+    tab.open()
+    tab.enter(nick)
+    return tab
+
+
+def icon(tab: Tab) -> str:
+    return str(tab.page.evaluate("document.querySelector('link[rel=icon]').href"))
+
+
+def rang(tab: Tab, tones: int) -> None:
+    """Wait until so many tones were played; the page allows no eval, which would wait for them."""
+    for _ in range(100):
+        if tab.page.evaluate("tones") == tones:
+            return
+        tab.page.wait_for_timeout(50)
+    raise AssertionError(f"not {tones} tones, but {tab.page.evaluate('tones')}")
+
+
+def came(tab: Tab) -> Locator:
+    return tab.page.get_by_role("status").filter(has_text=re.compile("joined|left|salon"))
+
+
+def test_unread_messages_are_counted_in_title_and_icon(open_tab: Enter, enter: Enter) -> None:
+    alice, bob = with_senses(open_tab, "Alice"), enter("Bob")
+    bob.say("seen")
+    alice.shows("seen")
+    plain = icon(alice)
+    look(alice.page, False)
+    bob.say("one", "two")
+    expect(alice.page).to_have_title("(2) general · Tchat")
+    assert icon(alice).startswith("data:image/svg+xml")
+    assert "%3E2%3C" in icon(alice)
+    look(alice.page, True)
+    expect(alice.page).to_have_title("general · Tchat")
+    assert icon(alice) == plain
+    expect(alice.log.get_by_role("listitem").filter(has_text="one")).to_contain_text("New")
+
+
+def test_rule_stands_where_the_reader_left_for_the_night(open_tab: Enter, enter: Enter) -> None:
+    alice, bob = with_senses(open_tab, "Alice"), enter("Bob")
+    bob.say("read")
+    alice.shows("read")
+    context = alice.page.context
+    alice.page.goto("about:blank")
+    bob.say("missed", "missed too")
+    again = open_tab(context=context)
+    again.open()
+    again.enter("Alice")
+    again.shows("read", "missed", "missed too")
+    rule = again.log.get_by_text("New", exact=True).filter(visible=True)
+    expect(rule).to_have_count(1)
+    item = again.log.get_by_role("listitem").nth(1)
+    expect(item.get_by_text("New", exact=True)).to_be_visible()
+
+
+def test_sound_is_asked_for_and_only_for_mentions(open_tab: Enter, enter: Enter) -> None:
+    alice, bob = with_senses(open_tab, "Alice"), enter("Bob")
+    look(alice.page, False)
+    bob.say("@Alice before")
+    alice.shows("@Alice before")
+    assert alice.page.evaluate("tones") == 0
+    look(alice.page, True)
+    choose(alice, "Sound", "When I am named (@nick)")
+    rang(alice, 2)  # the sample
+    bob.say("@Alice seen")
+    alice.page.wait_for_timeout(1_600)  # the chime rests that long
+    look(alice.page, False)
+    bob.say("hello all")
+    expect(alice.page).to_have_title("(1) general · Tchat")
+    assert alice.page.evaluate("tones") == 2
+    bob.say("and @alice")
+    rang(alice, 4)
+    alice.page.reload()
+    expect(settings(alice).get_by_role("combobox", name="Sound")).to_have_value("mentions")
+
+
+def test_notification_tells_who_and_what(open_tab: Enter, enter: Enter) -> None:
+    alice, bob = with_senses(open_tab, "Alice"), enter("Bob")
+    choose(alice, "Notifications", "For every message")
+    bob.say("seen")
+    alice.shows("seen")
+    look(alice.page, False)
+    bob.say("<b>unseen</b>")
+    expect(alice.page).to_have_title("(1) general · Tchat")
+    assert alice.page.evaluate("shown") == [["Bob in general", "<b>unseen</b>"]]
+
+
+def test_refused_notifications_are_explained(open_tab: Enter) -> None:
+    alice = with_senses(open_tab, "Alice")
+    alice.page.evaluate("window.answer = 'denied'")
+    box = settings(alice)
+    field = box.get_by_role("combobox", name="Notifications")
+    field.select_option("For every message")
+    expect(field).to_have_value("never")
+    expect(field).to_be_disabled()
+    expect(field).to_have_accessible_description(re.compile("The browser blocks notifications"))
+
+
+def test_who_comes_and_goes_is_one_line(open_tab: Enter, enter: Enter) -> None:
+    alice = enter("Alice", locale="fr-FR")
+    tabs = [enter(nick) for nick in ("Bob", "Carl")]
+    line = came(alice)
+    expect(line).to_have_text("\u2068Bob\u2069 et \u2068Carl\u2069 ont rejoint le salon.")
+    tabs[0].say("Salut")
+    expect(line).to_be_hidden()
+    item = alice.log.get_by_role("listitem")
+    expect(item).to_contain_text("ont rejoint le salon.")
+    # A screen reader has heard it: it is not part of the message.
+    expect(item.get_by_role("paragraph").filter(has_text="rejoint")).to_have_count(0)
+    alice.shows("Salut")
+
+
+def test_two_tabs_of_somebody_are_one_person(enter: Enter, open_tab: Enter) -> None:
+    alice, bob = enter("Alice"), enter("Bob")
+    expect(came(alice)).to_contain_text("Bob")
+    alice.say("Hello")
+    second = open_tab(context=bob.page.context)
+    second.open()
+    second.enter("Bob")
+    second.say("From my other tab")
+    expect(alice.log.get_by_role("listitem")).to_have_count(2)
+    expect(alice.page.get_by_role("heading", name="2 people")).to_be_visible()
+    expect(came(alice)).to_have_count(0)
+    second.page.close()
+    bob.say("Still here")
+    expect(alice.log.get_by_role("listitem")).to_have_count(3)
+    expect(alice.page.get_by_role("heading", name="2 people")).to_be_visible()
+
+
+def test_comings_and_goings_can_be_switched_off(enter: Enter) -> None:
+    alice = enter("Alice")
+    settings(alice).get_by_role("checkbox", name="Say who comes and goes").uncheck()
+    alice.page.keyboard.press("Escape")
+    bob = enter("Bob")
+    bob.say("Hello")
+    alice.shows("Hello")
+    expect(alice.log).not_to_contain_text("joined")
+
+
+def test_who_hides_typing_neither_shows_nor_sees_it(open_tab: Enter, enter: Enter) -> None:
+    bob, carl = enter("Bob"), enter("Carl")
+    alice = open_tab()
+    wire = Wire(alice.page)
+    alice.open()
+    alice.enter("Alice")
+    settings(alice).get_by_role("checkbox", name=re.compile("See who is writing")).uncheck()
+    alice.page.keyboard.press("Escape")
+    alice.composer.press_sequentially("Hel")
+    bob.composer.press_sequentially("Hel")
+    expect(carl.page.get_by_text("Bob\u2069 is writing…")).to_be_visible()
+    expect(alice.page.get_by_text("is writing…")).to_be_hidden()
+    assert not any('"typing"' in command for command in wire.asked)
+
+
+def test_dialogs_fit_the_narrowest_phone_and_a_thumb(enter: Enter) -> None:
+    tab = enter(
+        "Zoé", path="/r/" + "m" * 32, viewport={"width": 320, "height": 568}, locale="fr-FR"
+    )
+    for opener in ("Réglages", "m" * 32):
+        tab.page.get_by_role("button", name=opener, exact=True).click()
+        dialog = tab.page.get_by_role("dialog")
+        assert fits(tab.page)
+        for role in ("button", "combobox", "link", "textbox"):
+            for target in dialog.get_by_role(role).all():  # type: ignore[arg-type]
+                box = target.bounding_box()
+                assert box is not None
+                assert min(box["width"], box["height"]) >= 44, target
+        tab.page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
