@@ -14,7 +14,7 @@ from tests.servers import ChatServer
 
 PAGES, ROOMS = 1000, 20
 _AT_ONCE = 50  # pages that enter together, the first time
-_STOPS_WITHIN_S = 4.0  # 1.1 s and less by itself; here other tests run beside it
+_STOPS_WITHIN_S = 2.0  # half of it is the usual figure, on two cores that do nothing else
 
 
 def stored(server: ChatServer) -> dict[str, int]:

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { Comings } from "../../chat/static/js/comings.js";
 import { drawn } from "../../chat/static/js/favicon.js";
-import { mentions } from "../../chat/static/js/mentions.js";
+import { callsMe } from "../../chat/static/js/mentions.js";
 import { Muted } from "../../chat/static/js/muted.js";
 import { calls, Settings } from "../../chat/static/js/settings.js";
 import { Store } from "../../chat/static/js/store.js";
@@ -61,6 +61,8 @@ test("who comes and goes at once is not worth a word", () => {
 });
 
 test("a mention is the whole nick behind an at sign, in any case", () => {
+  const mentions = (text, nick, ...others) =>
+    callsMe(text, { all: [nick, ...others], isMine: (one) => one === nick });
   for (const text of ["@Zoé", "oui @zoé, merci", "(@ZOÉ)", "@Zoe\u0301 !", "@Zoée @Zoé"]) {
     assert.ok(mentions(text, "Zoé"), text);
   }
@@ -68,6 +70,7 @@ test("a mention is the whole nick behind an at sign, in any case", () => {
   assert.ok(mentions("@Ann  Lee?", "Ann Lee"));
   assert.ok(mentions("@𝒳 hello", "𝒳"));
   assert.ok(mentions("a@b? @b.", "b"));
+  assert.ok(!mentions("@Ann Lee?", "Ann", "Ann Lee")); // who is somebody else
 });
 
 test("what calls is what was asked for", () => {

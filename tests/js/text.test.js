@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { Nicks } from "../../chat/static/js/nicks.js";
 import { Emoji, hasCodes } from "../../chat/static/js/on-demand/emoji.js";
 import { toHtml } from "../../chat/static/js/on-demand/markdown.js";
-import { Mentions, mentionsIn } from "../../chat/static/js/on-demand/mentions.js";
+import { mentionsIn } from "../../chat/static/js/mentions.js";
+import { NickCompletion } from "../../chat/static/js/on-demand/nick-completion.js";
 import { Source } from "../../chat/static/js/source.js";
 
 const VENDOR = new URL("../../chat/static/vendor/", import.meta.url);
@@ -96,7 +97,7 @@ test("nicks complete by any of their words, and not to oneself", () => {
   const room = new Source();
   room.member = { id: "1", nick: "Alice" };
   const nicks = new Nicks(room);
-  const mentions = new Mentions(nicks);
+  const mentions = new NickCompletion(nicks);
   const members = [room.member, { id: "2", nick: "Zoé Martin" }, { id: "3", nick: "Bob" }];
   room.tell("welcome", { member: room.member, members, messages: [{ member: { id: "4", nick: "Bob 2" } }] });
   const words = (text) => mentions.complete(text)?.options.map((option) => option.words) ?? null;

@@ -96,9 +96,9 @@ const stage = new Stage({
   greetings: { entry: byId("greeting"), joining: byId("joining"), inside: byId("empty") },
   isEmpty: () => messages.isEmpty && posts.all.length === 0,
 });
-withPeople({ byId, settings, room, messages, muted, typing, strings, language });
-withRooms({ byId, name, everywhere, room, messages, notice, strings });
-withAlerts({ byId, name, everywhere, settings, room, messages, conversation, unread, strings });
+const page = { byId, name, everywhere, settings, muted, language, strings, notice };
+const parts = { room, nicks, messages, conversation, unread, typing };
+for (const wire of [withPeople, withRooms, withAlerts]) wire({ ...page, ...parts });
 followKeyboard();
 
 function post(text) {

@@ -1,17 +1,26 @@
-// Whether a text calls somebody: "@" and the nick, not in the middle of a longer word.
+// Mentions: an at sign and a whole nick that is known here.
 
-const WORD = /[\p{L}\p{M}\p{N}_]/u;
+import { lower } from "./nicks.js";
 
-export function mentions(text, nick) {
-  const [said, called] = [fold(text), `@${fold(nick)}`];
-  for (let at = said.indexOf(called); at >= 0; at = said.indexOf(called, at + 1)) {
-    const before = Array.from(said.slice(0, at)).at(-1) ?? "";
-    const [after = ""] = said.slice(at + called.length);
-    if (!WORD.test(before) && !WORD.test(after)) return true;
+const LETTER = /[\p{L}\p{M}\p{N}_]/u;
+
+// Where `text` mentions one of `nicks`: [{ from, to, nick }], the longest nick that fits.
+export function mentionsIn(text, nicks) {
+  const found = [];
+  const longestFirst = [...nicks].sort((one, other) => other.length - one.length);
+  for (let at = text.indexOf("@"); at >= 0; at = text.indexOf("@", at + 1)) {
+    if (at > 0 && LETTER.test(text[at - 1])) continue;
+    const nick = longestFirst.find((each) => {
+      const end = at + 1 + each.length;
+      return lower(text.slice(at + 1, end)) === lower(each) && !LETTER.test(text.slice(end, end + 1));
+    });
+    if (nick) found.push({ from: at, to: at + 1 + nick.length, nick });
   }
-  return false;
+  return found;
 }
 
-function fold(text) {
-  return text.normalize("NFKC").replace(/\s+/gu, " ").toLowerCase();
+// Whether a text calls the reader, however its letters and spaces are made.
+export function callsMe(text, nicks) {
+  const said = text.normalize("NFC").replace(/\s+/gu, " ");
+  return mentionsIn(said, nicks.all).some(({ nick }) => nicks.isMine(nick));
 }

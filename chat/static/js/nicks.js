@@ -2,6 +2,8 @@
 
 export const lower = (text) => text.normalize("NFC").toLowerCase();
 
+const MOST = 2_000; // members; the longest known go first
+
 export class Nicks {
   #room;
   #nicks = new Map(); // member id → nick
@@ -29,6 +31,7 @@ export class Nicks {
   #note(members, isOld = false) {
     for (const { id, nick } of members) {
       if (!isOld || !this.#nicks.has(id)) this.#nicks.set(id, nick);
+      if (this.#nicks.size > MOST) this.#nicks.delete(this.#nicks.keys().next().value);
     }
   }
 }

@@ -8,10 +8,11 @@ import { LastRead } from "./last-read.js";
 import { SettingsBox } from "./settings-box.js";
 
 export function withAlerts(page) {
-  const { byId, name, everywhere, settings, room, messages, conversation, unread, strings } = page;
+  const { byId, name, everywhere, settings, room, nicks, messages, conversation, unread, strings } =
+    page;
   const chime = new Chime();
   const desktop = new Desktop(name, strings);
-  const alerts = new Alerts({ settings, chime, desktop, nick: () => room.member.nick });
+  const alerts = new Alerts({ settings, chime, desktop, nicks });
   const favicon = new Favicon(document.querySelector("link[rel=icon]"));
   const lastRead = new LastRead({ store: everywhere, room: name, messages });
   const title = document.title;

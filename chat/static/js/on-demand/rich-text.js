@@ -1,11 +1,11 @@
 // Fills an element with a message's text and its markup. A language's colours and the emoji's
 // names are fetched when the first text asks for them; then those that waited are drawn again.
 
+import { mentionsIn } from "../mentions.js";
 import { paragraph } from "../text.js";
 import { CodeBlock } from "./code-block.js";
 import { hasCodes } from "./emoji.js";
 import { render } from "./markup.js";
-import { mentionsIn } from "./mentions.js";
 
 const READ_MS = 300; // what has just come is read aloud before it is drawn again
 

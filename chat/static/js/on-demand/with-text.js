@@ -3,7 +3,7 @@
 import { Completion } from "./completion.js";
 import { Emoji } from "./emoji.js";
 import { EmojiButton } from "./emoji-button.js";
-import { Mentions } from "./mentions.js";
+import { NickCompletion } from "./nick-completion.js";
 import { RichText } from "./rich-text.js";
 
 export async function withText({ byId, everywhere, nicks, strings, notice, redraw }) {
@@ -11,7 +11,7 @@ export async function withText({ byId, everywhere, nicks, strings, notice, redra
   const emoji = new Emoji(byId("composer").dataset.emoji);
   const spoken = byId("spoken");
   const area = byId("text");
-  const sources = [new Mentions(nicks), emoji];
+  const sources = [new NickCompletion(nicks), emoji];
   new Completion({ area, list: byId("completions"), sources, spoken, strings });
   new EmojiButton({
     button: byId("emoji-button"),

@@ -1,15 +1,14 @@
-// Mentions: an at sign and the nick of somebody who is known here.
+// Completes a mention: an at sign, and the beginning of a nick that is known here.
 
 import { lower } from "../nicks.js";
 
-const LETTER = /[\p{L}\p{M}\p{N}_]/u;
 const ASKED = /(?:^|[\s([{«"'’])@([^@\n]{0,32})$/u; // before the caret
 const MOST = 6;
 
 // Without accents too: « @zoe » finds Zoé.
 const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 
-export class Mentions {
+export class NickCompletion {
   #nicks;
 
   constructor(nicks) {
@@ -32,19 +31,4 @@ export class Mentions {
       options: nicks.slice(0, MOST).map((nick) => ({ text: `@${nick} `, words: nick, sign: "@" })),
     };
   }
-}
-
-// Where `text` mentions one of `nicks`: [{ from, to, nick }], the longest nick that fits.
-export function mentionsIn(text, nicks) {
-  const found = [];
-  const longestFirst = [...nicks].sort((one, other) => other.length - one.length);
-  for (let at = text.indexOf("@"); at >= 0; at = text.indexOf("@", at + 1)) {
-    if (at > 0 && LETTER.test(text[at - 1])) continue;
-    const nick = longestFirst.find((each) => {
-      const end = at + 1 + each.length;
-      return lower(text.slice(at + 1, end)) === lower(each) && !LETTER.test(text.slice(end, end + 1));
-    });
-    if (nick) found.push({ from: at, to: at + 1 + nick.length, nick });
-  }
-  return found;
 }
