@@ -209,6 +209,7 @@ class Presence:
                 heappush(self._departures, (reserved_until, room, ""))
                 if entry.people:
                     self._tell(room, Left(person.member))
-            if entry.is_idle(now):
+            entry.forget_expired(now)
+            if entry.is_idle:
                 del self._rooms[room]
                 self._newsworthy.discard(room)

@@ -63,6 +63,15 @@ class Roster:
         self.writing.clear()
         return news
 
-    def is_idle(self, now: float) -> bool:
+    def forget_expired(self, now: float) -> None:
+        """Let go of the nicks that are no longer kept for anybody."""
+        while self.reserved:  # the first to be reserved is the first to be over
+            look, (_, until) = next(iter(self.reserved.items()))
+            if until > now:
+                return
+            del self.reserved[look]
+
+    @property
+    def is_idle(self) -> bool:
         """Tell whether nobody is here and no nick is kept for anybody."""
-        return not self.people and all(until <= now for _, until in self.reserved.values())
+        return not self.people and not self.reserved

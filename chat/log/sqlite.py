@@ -27,6 +27,8 @@ _logger = logging.getLogger(__name__)
 _QUEUE_LIMIT = 10_000  # drafts that may wait for a commit
 _COMMIT_LIMIT = 1000  # drafts in one commit
 _READERS = 4  # connections shared by all reading threads
+_READER_CACHE_KIB = 256  # of each: what is read is mostly a room's newest
+_WRITER_CACHE_KIB = 2048  # the pages that a hundred busy rooms write to, and more
 _READER_WAIT_S = 10.0  # for one of them to be free
 _POLL_S = 0.5  # how often an idle writer looks for what another process committed
 _PRUNE_EVERY = 1000  # messages: a deletion now and then, not with every post
@@ -134,7 +136,7 @@ class SQLiteLog:
             raise StorageUnavailable("too many wait to read the log") from None
         try:
             if database is None:
-                database = sql.connect(self._path)
+                database = sql.connect(self._path, cache_kib=_READER_CACHE_KIB)
             yield database
         except sqlite3.Error as error:
             raise StorageUnavailable(str(error)) from error
@@ -155,7 +157,7 @@ class SQLiteLog:
             batch, closing = self._take()
             try:
                 if database is None:
-                    database = sql.connect(self._path)
+                    database = sql.connect(self._path, cache_kib=_WRITER_CACHE_KIB)
                 if batch:
                     self._commit(database, batch, tail)
                 elif self._trouble is not None:

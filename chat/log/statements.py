@@ -13,8 +13,8 @@ _NICK_SEARCH = 1000  # newest messages of a room that recent_nicks looks at
 _MESSAGE = "SELECT seq, id, member, nick, text, at FROM messages "
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open an existing log, for one thread at a time."""
+def connect(path: Path, *, cache_kib: int) -> sqlite3.Connection:
+    """Open an existing log, for one thread at a time, with that much of it in memory."""
     database = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",
         uri=True,
@@ -24,6 +24,7 @@ def connect(path: Path) -> sqlite3.Connection:
     )
     try:
         database.execute("PRAGMA synchronous = FULL")
+        database.execute(f"PRAGMA cache_size = -{cache_kib}")
     except sqlite3.Error:
         database.close()
         raise
