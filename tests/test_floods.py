@@ -7,8 +7,9 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from threading import Event, Thread
+from threading import Event
 
 import pytest
 
@@ -24,26 +25,27 @@ _WITHIN_S = 20.0
 
 
 @contextmanager
-def bystander(server: ChatServer) -> Iterator[list[float]]:
-    """Talk on one connection all the while; give the seconds that each message took."""
-    done, took_s = Event(), list[float]()
+def bystander(server: ChatServer) -> Iterator[None]:
+    """Talk on one connection all the while, from before what happens until after it."""
+    served, done = Event(), Event()
 
     def talk() -> None:
         with Client(server.ws_url) as client:
             client.join(room=f"bystander-{new_id()}")
-            while not done.wait(0.05):
-                asked_at = time.monotonic()
+            last = False
+            while not last:
+                last = done.wait(0.05)
                 client.post("still here")
-                took_s.append(time.monotonic() - asked_at)
+                served.set()
 
-    thread = Thread(target=talk)
-    thread.start()
-    try:
-        yield took_s
-    finally:
-        done.set()
-        thread.join()
-    assert took_s, "the bystander was never served"
+    with ThreadPoolExecutor(1) as threads:
+        talking = threads.submit(talk)
+        try:
+            assert served.wait(_WITHIN_S), "the bystander was not served"
+            yield
+        finally:
+            done.set()
+            talking.result()
 
 
 def masked(payload: bytes, first: int = 0x80 | TEXT) -> bytes:
