@@ -14,6 +14,7 @@ from typing import Any
 from babel.support import Translations
 
 from chat.config import SettingError, Settings, read_settings, refuse_several_workers
+from chat.threads import ConnectionThreads
 
 _RESERVE = 24  # threads that WebSockets may not take: pages and /status always answer
 _IDLE = 1000  # sockets without a thread: kept alive, or with half a request
@@ -126,6 +127,7 @@ def prepare_worker(worker: Any) -> None:
     from chat.acceptor import Acceptor
 
     _tune_interpreter()
+    worker.tpool = ConnectionThreads(worker.cfg.threads)
     Acceptor(worker)
     chat = worker.wsgi.extensions["chat"]
     chat.admission.limit = min(chat.admission.limit, worker.cfg.threads - _RESERVE)
