@@ -33,6 +33,7 @@ JS_TESTS := $(wildcard tests/js/*test*.js tests/js/*test*.mjs)
 test: $(DEV) dist/chat-server  ## run every test (installs Chromium and Node where it may)
 	@tools/need.sh chromium
 	@tools/need.sh node
+	@tools/need.sh nginx
 	$(if $(JS_TESTS),node --test $(JS_TESTS))
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 

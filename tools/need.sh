@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make sure of one thing that pip cannot install.
 #
-#   tools/need.sh python | venv | chromium | node | npm | binutils | libpython
+#   tools/need.sh python | venv | chromium | node | npm | binutils | libpython | nginx
 #
 # It looks first; then installs Debian's package where apt-get may be used without asking
 # (root, or sudo that wants no password); else it says in one line what is missing, and
@@ -55,6 +55,22 @@ have_libpython() {
 import sys; sys.exit(path() is None)' 2>/dev/null
 }
 
+# Unpacked, not installed: as a Debian package it would start to serve this machine.
+nginx=build/nginx/usr/sbin/nginx
+
+have_nginx() { command -v nginx >/dev/null || { [ -x $nginx ] && $nginx -v 2>/dev/null; }; }
+
+unpack_nginx() {
+    mkdir -p build/nginx
+    (
+        cd build/nginx || exit 1
+        apt-get -qq download nginx </dev/null >/dev/null 2>&1 ||
+            { [ "$(id -u)" = 0 ] && apt-get -qq update </dev/null >/dev/null 2>&1 &&
+                apt-get -qq download nginx </dev/null >/dev/null 2>&1; } || exit 1
+        dpkg -x nginx_*.deb . && rm -f nginx_*.deb
+    )
+}
+
 python_series() { "$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])'; }
 
 case $1 in
@@ -86,6 +102,12 @@ binutils)
 libpython)
     have_libpython || { apt_install "lib$(python_series)" && have_libpython; } ||
         missing "Python's shared library, for the binary (Debian: apt-get install lib$(python_series))"
+    ;;
+nginx)
+    have_nginx || { unpack_nginx && have_nginx; } ||
+        missing "nginx, for tests/test_reverse_proxy.py (Debian: apt-get install nginx-light)"
+    command -v openssl >/dev/null || { apt_install openssl && command -v openssl >/dev/null; } ||
+        missing "the openssl command, for tests/test_reverse_proxy.py"
     ;;
 *)
     missing "a rule in tools/need.sh for '$1'"
