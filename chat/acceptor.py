@@ -1,13 +1,15 @@
 """What gunicorn's accepting thread does without waiting: gather heads, and see peers off.
 
 By itself its gthread worker gives each connection a thread, which waits for the request's
-head for as long as the peer likes: with as many half heads as threads nothing answers any
-more. And it closes each connection on the accepting thread, which waits up to two seconds
-for a peer that does not end its side: a peer every two seconds, and nobody else gets in.
+head, and for its answer to be read, for as long as the peer likes: with as many of those as
+threads nothing answers any more. And it closes each connection on the accepting thread, which
+waits up to two seconds for a peer that does not end its side: a peer every two seconds, and
+nobody else gets in.
 """
 
 from __future__ import annotations
 
+import errno
 import selectors
 import socket
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from gunicorn.http import get_parser
 
 _HEAD_WITHIN_S = 5.0  # from accepting, or from the first byte of a further request
 _LINGER_S = 2.0  # for a peer to read its answer and end its side
+_SEND_WITHIN_S = 10.0  # a piece of an answer; a file's are 8 KiB
 _STOP_LINGER_S = 0.5  # the same, and for a further request, when the worker stops
 _HEAD_END = b"\r\n\r\n"
 _LIMIT_BYTES = 65_536  # of a head; a browser's are a hundredth of it
@@ -46,6 +49,7 @@ class Acceptor:
     def take(self, conn: Any) -> None:
         """Give a connection a thread, now or once its next head is whole."""
         if conn.parser is None:
+            conn.sock = _Socket(fileno=conn.sock.detach())
             conn.parser = get_parser(self._worker.cfg, conn.sock, conn.client)
         # A further request may have come right behind the one before.
         received = bytearray(conn.parser.unreader.take_buffered())
@@ -120,6 +124,20 @@ class Acceptor:
     def _end(self, conn: Any) -> None:
         self._worker.nr_conns -= 1
         conn.close()
+
+
+class _Socket(socket.socket):
+    """Bound the wait for a peer that asks and does not read: it would keep its thread."""
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """Send everything; a peer that takes too long for it counts as gone."""
+        self.settimeout(_SEND_WITHIN_S)
+        try:
+            super().sendall(data, flags)
+        except TimeoutError:
+            raise BrokenPipeError(errno.EPIPE, "the peer does not read") from None
+        finally:
+            self.settimeout(None)
 
 
 def _has_head(received: bytearray) -> bool:

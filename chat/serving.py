@@ -55,6 +55,7 @@ def gunicorn_settings() -> dict[str, Any]:
         "worker_connections": accepted,
         "max_requests": 0,  # it would count WebSockets, and end them all
         "graceful_timeout": _GRACEFUL_S,
+        "sendfile": False,  # it would wait for its peer without end
         "control_socket_disable": True,
         "on_starting": lambda server: _check(server, settings),
         "when_ready": lambda server: server.log.info(start_sentence(server.address[0])),

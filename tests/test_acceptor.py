@@ -49,6 +49,15 @@ def seconds_to_end(sock: socket.socket, trickle: bytes = b"") -> float:
     return time.monotonic() - began_at
 
 
+def answers(server: ChatServer) -> bool:
+    """Tell whether /status comes in time."""
+    try:
+        server.status()
+    except TimeoutError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize(
     "half",
     [
@@ -77,6 +86,28 @@ def test_200_peers_that_never_go_on_leave_every_thread_to_others(
         # 5 s for a first byte or for a body, and 2 s for each peer that was answered.
         assert time.monotonic() - asked_at < 4.0
         assert server.stop() < 4.0  # gunicorn waits for its threads, up to graceful_timeout
+
+
+def test_peers_that_ask_and_never_read_leave_their_threads_to_others(
+    make_server: MakeServer,
+) -> None:
+    server = make_server(settings={"CHAT_MAX_CONNECTIONS": "20"})  # 44 threads
+    server.start()
+    file = b"GET /static/vendor/emoji/en.json HTTP/1.1\r\nHost: x\r\n\r\n"
+    with Client(server.ws_url) as ann, ExitStack() as stack:
+        ann.join("Ann")
+        peers = [stack.enter_context(RawPeer(server, receive_buffer=4096)) for _ in range(60)]
+        for peer in peers:
+            peer.sock.sendall(file * 100)
+        ann.post("hello")
+        while answers(server):
+            pass  # bounded by the test's timeout: until every thread waits for a peer
+        asked_at = time.monotonic()
+        while not answers(server):
+            assert time.monotonic() - asked_at < 15.0  # a piece of an answer has 10
+        ann.post("still here")
+        assert ann.texts() == ["hello", "still here"]
+    assert "Traceback" not in server.log()
 
 
 def test_half_request_is_ended_however_slowly_it_goes_on(chat_server: ChatServer) -> None:
