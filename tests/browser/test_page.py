@@ -17,24 +17,6 @@ Enter = Callable[..., Tab]
 PHONE = {"width": 360, "height": 740}
 LONGEST_NICK = "W" * 32
 
-# Post `count` messages over a WebSocket of its own, and wait for the last.
-_FILL = """([room, count, text]) => new Promise((done) => {
-  const socket = new WebSocket(`ws://${location.host}/ws`);
-  let left = count;
-  socket.onopen = () => socket.send(JSON.stringify({ type: "join", room, nick: "Filler" }));
-  socket.onmessage = ({ data }) => {
-    const event = JSON.parse(data);
-    if (event.type === "message") left -= 1;
-    if (event.type === "welcome") {
-      for (let i = 1; i <= count; i += 1) {
-        socket.send(JSON.stringify({ type: "post", id: `fill-${i}`, text: `${text} ${i}` }));
-      }
-    }
-    if (left === 0) socket.close();
-  };
-  socket.onclose = () => done(left);
-})"""
-
 # The contrast of a text with what it stands on, as WCAG 2 counts. OKLCH is drawn to be read.
 _CONTRAST = """(element) => {
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
@@ -170,85 +152,6 @@ def test_targets_are_large_enough_for_a_thumb(enter: Enter) -> None:
         assert box is not None
         assert box["width"] >= 44, button
         assert box["height"] >= 44, button
-
-
-def test_older_messages_come_without_a_jump(
-    make_server: Callable[..., ChatServer], open_tab: Enter
-) -> None:
-    server = make_server(settings={"CHAT_LIMITS": "off"})
-    server.start()
-    tab = open_tab(base_url=server.url)
-    tab.open()
-    assert tab.page.evaluate(_FILL, ["general", 130, "message"]) == 0
-    tab.enter("Alice")
-    items = tab.log.get_by_role("listitem")
-    expect(items.last).to_contain_text("message 130")
-    expect(items.last).to_be_in_viewport()
-    conversation = tab.page.get_by_role("region", name="Conversation")
-    conversation.hover()
-    while not tab.page.get_by_text("This is where the conversation begins.").is_visible():
-        seen = items.first.inner_text().splitlines()[-1]
-        items.first.scroll_into_view_if_needed()
-        expect(tab.log.get_by_text(seen, exact=True)).to_be_in_viewport()
-        if items.count() == 130:
-            break
-    expect(items).to_have_count(130)
-    assert tab.texts() == [f"message {number}" for number in range(1, 131)]
-
-
-# Go up in steps until the beginning, and tell how often what was in view moved by anything else.
-_CLIMB = """async () => {
-  const list = document.querySelector("[role=log] ol");
-  const scroller = list.closest("[role=region]");
-  const frame = () => new Promise(requestAnimationFrame);
-  const { top, height, left } = scroller.getBoundingClientRect();
-  let jumps = 0;
-  while (!scroller.textContent.includes("This is where the conversation begins.")) {
-    const item = document.elementFromPoint(left + 200, top + height / 2).closest("li");
-    const [before, from] = [item?.getBoundingClientRect().top, scroller.scrollTop];
-    scroller.scrollTop -= 300;
-    await frame();
-    await frame();
-    if (!item || from < 400) continue;
-    if (Math.abs(item.getBoundingClientRect().top - before - 300) > 2) jumps += 1;
-  }
-  return jumps;
-}"""
-
-
-def test_hundreds_of_messages_are_climbed_without_a_jump(
-    make_server: Callable[..., ChatServer], open_tab: Enter
-) -> None:
-    server = make_server(settings={"CHAT_LIMITS": "off"})
-    server.start()
-    tab = open_tab(base_url=server.url, viewport=PHONE)
-    tab.open()
-    assert tab.page.evaluate(_FILL, ["general", 500, "a message of several lines " * 4]) == 0
-    tab.enter("Alice")
-    expect(tab.log.get_by_role("listitem").last).to_contain_text("500")
-    assert tab.page.evaluate(_CLIMB) == 0
-    expect(tab.log.get_by_role("listitem")).to_have_count(500)
-
-
-def test_scrolled_up_reader_stays_and_is_told(
-    make_server: Callable[..., ChatServer], open_tab: Enter
-) -> None:
-    server = make_server(settings={"CHAT_LIMITS": "off"})
-    server.start()
-    tab, other = open_tab(base_url=server.url), open_tab(base_url=server.url)
-    for each, nick in ((tab, "Alice"), (other, "Bob")):
-        each.open()
-        each.enter(nick)
-    assert tab.page.evaluate(_FILL, ["general", 40, "message"]) == 0
-    first = tab.log.get_by_text("message 1", exact=True)
-    first.scroll_into_view_if_needed()
-    other.say("news")
-    button = tab.page.get_by_role("button", name="1 new message")
-    expect(button).to_be_visible()
-    expect(first).to_be_in_viewport()
-    button.click()
-    expect(tab.log.get_by_text("news")).to_be_in_viewport()
-    expect(button).to_be_hidden()
 
 
 def test_every_module_is_named_in_the_page(chat_server: ChatServer) -> None:

@@ -9,18 +9,18 @@ export class Conversation extends Source {
   #posts;
   #sender;
   #scroll;
-  #older;
+  #history;
   #unread;
   #muted;
 
-  constructor({ room, messages, posts, sender, scroll, older, unread, muted }) {
+  constructor({ room, messages, posts, sender, scroll, history, unread, muted }) {
     super();
     this.#room = room;
     this.#messages = messages;
     this.#posts = posts;
     this.#sender = sender;
     this.#scroll = scroll;
-    this.#older = older;
+    this.#history = history;
     this.#unread = unread;
     this.#muted = muted;
     room.on("welcome", (event, how) => this.#welcomed(event, how));
@@ -30,16 +30,17 @@ export class Conversation extends Source {
     posts.on("change", () => scroll.follow());
   }
 
-  #welcomed({ messages, more, key, member }, { first, resumed }) {
+  #welcomed({ seq, messages, more, key, member }, { first, resumed }) {
     if (!first && !resumed) this.#messages.clear();
     for (const message of messages) this.#posts.settle(message);
     if (resumed) {
       for (const message of messages) this.#show(message);
     } else {
       this.#messages.quietly(() => messages.forEach((message) => this.#append(message)));
-      this.#older.more = more;
+      this.#history.begin(seq, more);
       this.#scroll.toEnd();
     }
+    this.#history.check();
     this.#sender.joined(key, member.id);
   }
 
@@ -49,17 +50,18 @@ export class Conversation extends Source {
     if (this.#posts.settle(message)) this.#sender.settled(message.id);
   }
 
+  // Not in the list where the one before is not: the reader is far up.
   #show(message) {
     const mine = this.#isMine(message);
-    const view = this.#append(message, !mine);
-    if (!view) return;
+    if (!this.#history.isBehind && !this.#append(message, !mine)) return;
+    this.#history.moved(message.seq);
     if (this.#muted.has(message.member.id)) this.#scroll.follow();
     else if (!mine) {
-      this.#unread.arrived(view);
+      this.#unread.arrived(message, this.#room.member, this.#scroll.atEnd);
       this.#scroll.arrived();
       this.tell("news", message);
     }
-    if (this.#scroll.atEnd && this.#messages.trim()) this.#older.more = true;
+    this.#history.trim();
   }
 
   #append(message, arrived = false) {

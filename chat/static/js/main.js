@@ -2,31 +2,24 @@
 
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
-import { Conversation } from "./conversation.js";
 import { Dates } from "./dates.js";
-import { Far } from "./far.js";
 import { Identity } from "./identity.js";
-import { MessageList } from "./message-list.js";
 import { Muted } from "./muted.js";
 import { NickField } from "./nick-field.js";
-import { Nicks } from "./nicks.js";
 import { Notice } from "./notice.js";
-import { Older } from "./older.js";
 import { PendingView } from "./pending-view.js";
 import { Posts } from "./posts.js";
 import { Room } from "./room.js";
-import { Scroll } from "./scroll.js";
 import { Sender } from "./sender.js";
 import { Settings } from "./settings.js";
 import { Stage } from "./stage.js";
 import { StateLine } from "./state-line.js";
 import { Store } from "./store.js";
 import { Strings } from "./strings.js";
-import { Text } from "./text.js";
 import { Typing } from "./typing.js";
-import { Unread } from "./unread.js";
 import { followKeyboard } from "./viewport.js";
 import { withAlerts } from "./with-alerts.js";
+import { withConversation } from "./with-conversation.js";
 import { withPeople } from "./with-people.js";
 import { withRooms } from "./with-rooms.js";
 
@@ -49,17 +42,14 @@ const room = new Room(name, identity, connection);
 const posts = new Posts(tab, name);
 const sender = new Sender(posts, (id, text) => room.post(id, text));
 
-const [scroller, content] = [byId("scroller"), byId("content")];
 const notice = new Notice(byId("notice"));
-const redraw = (change) => messages.quietly(() => scroll.hold(change));
-const nicks = new Nicks(room);
-const text = new Text({ byId, everywhere, nicks, strings, notice, redraw });
-const messages = new MessageList(byId("messages"), dates, text);
-new Far(messages, byId("messages"));
-const scroll = new Scroll({ scroller, content, button: byId("to-end"), strings });
-const older = new Older({ room, messages, scroll, scroller, start: byId("start"), strings });
-const unread = new Unread(messages);
-const conversation = new Conversation({ room, messages, posts, sender, scroll, older, unread, muted });
+const page = { byId, name, everywhere, settings, muted, language, strings, dates, notice };
+const { nicks, text, messages, history, unread, conversation } = withConversation({
+  ...page,
+  room,
+  posts,
+  sender,
+});
 
 const author = () => room.member ?? { id: "", nick: identity.lastNick };
 const pending = new PendingView({
@@ -96,7 +86,6 @@ const stage = new Stage({
   greetings: { entry: byId("greeting"), joining: byId("joining"), inside: byId("empty") },
   isEmpty: () => messages.isEmpty && posts.all.length === 0,
 });
-const page = { byId, name, everywhere, settings, muted, language, strings, notice };
 const parts = { room, nicks, messages, conversation, unread, typing };
 for (const wire of [withPeople, withRooms, withAlerts]) wire({ ...page, ...parts });
 followKeyboard();
@@ -108,7 +97,7 @@ function post(text) {
   }
   posts.add(text);
   unread.answered();
-  scroll.toEnd();
+  history.toEnd();
   return true;
 }
 

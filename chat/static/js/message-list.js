@@ -4,10 +4,10 @@
 import { MessageView } from "./message-view.js";
 import { Source } from "./source.js";
 
-// Beyond, the oldest leave: a page left open for a week stays light. Scrolling up asks for
-// them again.
+// Beyond, those far from the reader leave: a page left open for a week, or taken back through
+// a year, stays light. history.js asks for them again.
 const MOST = 800;
-const KEPT = 400;
+const KEPT = 500;
 
 export class MessageList extends Source {
   #list;
@@ -41,6 +41,10 @@ export class MessageList extends Source {
     return this.#views.length === 0;
   }
 
+  get isLong() {
+    return this.#views.length > MOST;
+  }
+
   clear() {
     this.#views = [];
     this.#list.replaceChildren();
@@ -62,23 +66,40 @@ export class MessageList extends Source {
 
   // Older ones, from history. Not news: a screen reader keeps quiet about them.
   prepend(messages, memberId) {
-    const older = messages
-      .filter((message) => this.isEmpty || message.seq < this.first.seq)
-      .map((message) => this.#make(message, message.member.id === memberId));
+    const older = messages.filter(({ seq }) => seq < this.first.seq);
+    const views = older.map((message) => this.#make(message, message.member.id === memberId));
     this.quietly(() => {
-      this.#views.unshift(...older);
-      this.#list.prepend(...older.map((view) => view.element));
-      this.#follow(0, older.length + 1);
+      this.#views.unshift(...views);
+      this.#list.prepend(...views.map((view) => view.element));
+      this.#follow(0, views.length + 1);
     });
     this.tell("change");
   }
 
-  // Says whether any left.
-  trim() {
-    if (this.#views.length <= MOST) return false;
-    for (const view of this.#views.splice(0, this.#views.length - KEPT)) view.element.remove();
+  // Newer ones, from history.
+  extend(messages, memberId) {
+    const from = this.#views.length;
+    const newer = messages.filter(({ seq }) => this.isEmpty || seq > this.last.seq);
+    const views = newer.map((message) => this.#make(message, message.member.id === memberId));
+    this.quietly(() => {
+      this.#views.push(...views);
+      this.#list.append(...views.map((view) => view.element));
+      this.#follow(from, this.#views.length);
+    });
+    this.tell("change");
+  }
+
+  // Those far from the element `place`, or from the end, leave: "older" or "newer" ones, which
+  // it says, unless they are to be `spared`.
+  trim(place, spared) {
+    const index = this.#views.findIndex(({ element }) => element === place);
+    const far = index < 0 || index > this.#views.length / 2 ? "older" : "newer";
+    if (far === spared) return null;
+    const from = far === "older" ? 0 : KEPT;
+    for (const view of this.#views.splice(from, this.#views.length - KEPT)) view.element.remove();
     this.#follow(0, 1);
-    return true;
+    this.tell("change");
+    return far;
   }
 
   // « Today » does not stay today.

@@ -11,6 +11,7 @@ export class MessageView {
   #message;
   #at;
   #dates;
+  #shape = ""; // what stands above its text
   #find = (name) => this.element.querySelector(`.${name}`);
 
   // `message`: { member, text, at }, and seq once the log has it. `text` fills its text in.
@@ -51,14 +52,21 @@ export class MessageView {
     dressAs(this.element, member);
   }
 
-  // Show what depends on the message before: the day it opens, and whose it is. Its height may
-  // change: what far.js had remembered of it is forgotten.
+  // Show what depends on the message before: the day it opens, and whose it is.
   follow(previous) {
-    this.element.classList.remove("settled");
     const newDay = !previous || !sameDay(previous.#at, this.#at);
     this.#find("day").hidden = !newDay;
     if (newDay) this.#find("day-name").textContent = this.#dates.day(this.#at);
     this.element.classList.toggle("grouped", !this.isHeaded && this.#continues(previous));
+    this.#settleAgain();
+  }
+
+  // Where its height may have changed, what far.js remembers of it is forgotten.
+  #settleAgain() {
+    const heads = ["day", "came", "unread"].filter((name) => !this.#find(name).hidden);
+    const shape = [this.element.classList.contains("grouped"), ...heads].join();
+    if (shape !== this.#shape) this.element.classList.remove("settled");
+    this.#shape = shape;
   }
 
   #continues(previous) {

@@ -5,59 +5,66 @@ import { Source } from "./source.js";
 
 export class Unread extends Source {
   #messages;
+  #isAway = false; // something came that the reader has not seen
   #number = 0;
-  #marked = null;
-  #readSeq = null; // left there, and the rule is not drawn yet
+  #place = null; // { seq, member }: what others wrote after it is new to this member
+  #marked = null; // the view with the rule
 
-  constructor(messages) {
+  // `scroll` knows whether the reader is where new messages come.
+  constructor(messages, scroll) {
     super();
     this.#messages = messages;
-    document.addEventListener("visibilitychange", () => this.#looked());
+    const look = () => document.hidden || !scroll.atEnd || (this.#isAway = false);
+    document.addEventListener("visibilitychange", () => {
+      look();
+      if (!document.hidden) this.#count(0);
+    });
+    scroll.on("end", look);
     messages.on("rearranged", () => this.#seek());
   }
 
-  // A message of somebody else, as it was added to the list.
-  arrived(view) {
-    if (!document.hidden) return;
-    if (this.#number === 0) this.#mark(view);
-    this.#number += 1;
-    this.tell("change", this.#number);
+  // A message of somebody else, in the list or not; `isSeen` if the reader is at the end.
+  arrived({ seq }, member, isSeen) {
+    if (isSeen && !document.hidden) return;
+    if (!this.#isAway) this.returned(seq - 1, member);
+    this.#isAway = true;
+    if (document.hidden) this.#count(this.#number + 1);
   }
 
   // Back after a while: the reader had read up to `seq`, as this `member`.
   returned(seq, member) {
-    this.#readSeq = { seq, member };
+    this.#place = { seq, member };
+    this.#mark(null);
     this.#seek();
   }
 
   // Who answers has read.
   answered() {
-    this.#readSeq = null;
+    this.#place = null;
     this.#mark(null);
   }
 
-  #looked() {
-    if (document.hidden) return;
-    this.#number = 0;
-    this.tell("change", 0);
+  #count(number) {
+    this.#number = number;
+    this.tell("change", number);
   }
 
-  // The place may be among older messages that are not here yet.
+  // The place may be among messages that are not here yet, or have left.
   #seek() {
     const { first, last, views } = this.#messages;
-    if (!this.#readSeq || !first || first.seq > this.#readSeq.seq + 1) return;
-    const { seq, member } = this.#readSeq;
-    this.#readSeq = null;
-    if (last.seq <= seq) return;
+    if (!this.#place || !first || this.#marked?.element.isConnected) return;
+    const { seq, member } = this.#place;
+    if (first.seq > seq + 1 || last.seq <= seq) return;
     const view = views.find((each) => each.seq > seq && each.member.id !== member.id);
     if (view) this.#mark(view);
   }
 
   #mark(view) {
-    for (const [each, isMarked] of [[this.#marked, false], [view, true]]) {
-      each?.mark(isMarked);
+    const before = this.#marked;
+    this.#marked = view;
+    for (const each of [before, view]) {
+      each?.mark(each === view);
       if (each) this.#messages.refresh(each);
     }
-    this.#marked = view;
   }
 }

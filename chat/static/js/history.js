@@ -1,0 +1,125 @@
+// Loads what the list does not hold: older messages before the reader reaches the top, and
+// newer ones again, where those had left it for a reader far up.
+
+const PAGE = 50;
+const AHEAD_PX = 800;
+const RETRY_MS = 2_000;
+
+export class History {
+  #room;
+  #messages;
+  #scroll;
+  #scroller;
+  #start;
+  #strings;
+  #head = 0; // seq of the newest message there is
+  #more = false; // the log has messages before the first one shown
+  #toEnd = false; // the reader wants to see the newest
+  #loading = false;
+
+  constructor({ room, messages, scroll, scroller, start, strings }) {
+    this.#room = room;
+    this.#messages = messages;
+    this.#scroll = scroll;
+    this.#scroller = scroller;
+    this.#start = start;
+    this.#strings = strings;
+    scroller.addEventListener("scroll", () => this.check(), { passive: true });
+    scroll.on("wanted", () => this.toEnd());
+    room.on("history", (event) => this.#loaded(event));
+    room.on("out", () => (this.#loading = false));
+    room.on("refused", ({ retry_after }) => this.#later(retry_after));
+  }
+
+  // Whether the last message shown is not the newest.
+  get isBehind() {
+    return !this.#messages.isEmpty && this.#messages.last.seq < this.#head;
+  }
+
+  // Shown from the newest on: whether there are `more` before.
+  begin(head, more) {
+    this.#head = head;
+    this.#more = more;
+    this.#toEnd = false;
+    this.#draw();
+    this.check();
+  }
+
+  // A message came, whether it is shown or not.
+  moved(head) {
+    this.#head = Math.max(this.#head, head);
+    this.#scroll.isOpen = this.isBehind;
+  }
+
+  // Show the newest.
+  toEnd() {
+    this.#toEnd = this.isBehind;
+    if (this.#toEnd) this.check();
+    else this.#scroll.toEnd();
+  }
+
+  // Too many: those far from the reader leave, but what was just `loaded`. Scrolling there
+  // asks for them again.
+  trim(loaded) {
+    if (!this.#messages.isLong) return;
+    this.#scroll.hold((place) => {
+      const far = this.#scroll.atEnd ? null : place;
+      if (this.#messages.trim(far, loaded) === "older") this.#more = true;
+    });
+    this.#draw();
+  }
+
+  check() {
+    if (this.#loading || this.#messages.isEmpty) return;
+    const before = this.#wanted();
+    if (before !== null) this.#loading = this.#room.history(before, PAGE);
+  }
+
+  // The seq before which to ask, null if there is nothing to ask. Beyond the newest, a page
+  // ends with the newest.
+  #wanted() {
+    const { first, last } = this.#messages;
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    if (this.#toEnd) return this.#head + PAGE;
+    if (this.#more && scrollTop < AHEAD_PX) return first.seq;
+    const below = scrollHeight - scrollTop - clientHeight;
+    return this.isBehind && below < AHEAD_PX ? last.seq + 1 + PAGE : null;
+  }
+
+  #loaded({ messages, more }) {
+    this.#loading = false;
+    if (this.#messages.isEmpty) return;
+    const [from, to] = [messages[0]?.seq, messages.at(-1)?.seq];
+    const { first, last } = this.#messages;
+    const id = this.#room.member.id;
+    const areOlder = messages.length === 0 || to < first.seq;
+    const areApart = !areOlder && from > last.seq + 1;
+    if (areOlder || areApart) this.#more = more;
+    this.#scroll.hold(() => {
+      if (areApart) this.#messages.clear();
+      if (areOlder) this.#messages.prepend(messages, id);
+      else this.#messages.extend(messages, id);
+    });
+    this.trim(areOlder ? "older" : "newer");
+    this.#draw();
+    if (this.#toEnd) this.toEnd();
+    this.check();
+  }
+
+  #later(retry_after) {
+    if (!this.#loading) return;
+    const wait = retry_after === undefined ? RETRY_MS : retry_after * 1000;
+    setTimeout(() => {
+      this.#loading = false;
+      this.check();
+    }, wait);
+  }
+
+  #draw() {
+    this.#scroll.isOpen = this.isBehind;
+    const first = this.#messages.first?.seq;
+    this.#start.hidden = first === undefined;
+    if (this.#more) this.#start.textContent = this.#strings.say("loadingOlder");
+    else this.#start.textContent = this.#strings.say(first === 1 ? "beginning" : "olderGone");
+  }
+}
