@@ -15,7 +15,7 @@ DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test chaos soak overload lint format lock binary translations vendor bench \
+.PHONY: help run test chaos soak overload smooth lint format lock binary translations vendor bench \
 	autobahn fuzz clean
 
 help:  ## list these targets
@@ -46,6 +46,10 @@ soak: $(DEV)  ## live with 300 pages for 10 minutes, or HOURS=n: nothing grows, 
 
 overload: $(DEV)  ## measure what a client that never reads costs the others
 	$(BIN)/python -m tests.overload
+
+smooth: $(DEV)  ## measure what 10,000 messages cost a page, beside 50
+	@tools/need.sh chromium
+	$(BIN)/python -m tests.smooth
 
 lint: $(DEV)  ## check format, rules, types and layers
 	$(BIN)/ruff format --check .

@@ -42,7 +42,6 @@ export class History {
     this.#more = more;
     this.#toEnd = false;
     this.#draw();
-    this.check();
   }
 
   // A message came, whether it is shown or not.
