@@ -57,8 +57,8 @@ export class Conversation extends Source {
     this.#history.moved(message.seq);
     if (this.#muted.has(message.member.id)) this.#scroll.follow();
     else if (!mine) {
-      this.#unread.arrived(message, this.#room.member, this.#scroll.atEnd);
       this.#scroll.arrived();
+      this.#unread.arrived(message, this.#room.member, this.#scroll.atEnd);
       this.tell("news", message);
     }
     this.#history.trim();

@@ -43,8 +43,9 @@ export class Scroll extends Source {
     this.#scrolled();
   }
 
-  // Stay at the end, if there.
+  // Stay at the end, if there: the event that says otherwise may be on its way.
   follow() {
+    this.#scrolled();
     if (this.#atEnd) this.toEnd();
   }
 
@@ -55,14 +56,15 @@ export class Scroll extends Source {
 
   // A message of somebody else came.
   arrived() {
-    if (this.#atEnd) this.toEnd();
-    else this.#setMissed(this.#missed + 1);
+    this.follow();
+    if (!this.#atEnd) this.#setMissed(this.#missed + 1);
   }
 
   // Let `change(place)` alter what is not read at the moment, without moving what is: `place`
   // is the first element of the list that can be seen. It stays where it ends, because what
   // it begins with depends on the one before.
   hold(change) {
+    this.#scrolled();
     const place = this.#place();
     const before = place?.getBoundingClientRect().bottom;
     change(place);
@@ -89,7 +91,7 @@ export class Scroll extends Source {
     const moved = scrollTop - this.#top;
     this.#top = scrollTop;
     if (this.#isOpen) this.#leave();
-    else if (below <= (moved < 0 ? AT_PX : NEAR_PX)) this.#arrive();
+    else if (below <= (moved > 0 ? NEAR_PX : AT_PX)) this.#arrive();
     else if (moved !== 0) this.#leave();
   }
 
