@@ -15,8 +15,8 @@ DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test chaos soak overload smooth lint format lock binary translations vendor bench \
-	autobahn fuzz clean
+.PHONY: help run test chaos soak overload smooth lint format lock binary translations vendor \
+	icons bench autobahn fuzz clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*  ## /make \1  /p' Makefile | awk '{ $$2 = sprintf("%-13s", $$2) } 1'
@@ -92,6 +92,10 @@ vendor:  ## copy the page's libraries from npm into chat/static/vendor/
 	@tools/need.sh npm
 	cd tools/vendor && npm ci --silent --ignore-scripts
 	node tools/vendor/vendor.mjs
+
+icons: $(DEV)  ## draw the installed page's icons from chat/static/icon.svg
+	@tools/need.sh chromium
+	$(BIN)/python tools/icons.py
 
 bench: $(RUN) .venv-bench/.installed bench/peers/node_peer/node_modules/.installed  ## measure beside the peers (FULL=1: the full table)
 	.venv-bench/bin/python -m bench $(if $(FULL),--full)

@@ -17,10 +17,11 @@ from chat.config import Settings, read_settings
 from chat.hub import Hub
 from chat.log.sqlite import SQLiteLog
 from chat.registry import Registry
+from chat.shell import LANGUAGES, read_shell
 from chat.views import create_views
 from chat.ws import SOCK_SERVER_OPTIONS, Admission, create_ws
 
-LANGUAGES = ("fr", "en")
+_FOREVER_S = 365 * 24 * 3600  # for files whose address changes with them
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,11 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     Raises SettingError or LogError, one line each, for what would not work.
     """
     settings = read_settings(config)
-    app = Flask("chat")
+    shell = read_shell(Path(__file__).parent)
+    # The version is a folder in every file's address: a page has its modules from its own
+    # version or not at all, whatever browsers and proxies keep.
+    app = Flask("chat", static_url_path=f"/static/{shell.version}")
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = _FOREVER_S
     app.config["SOCK_SERVER_OPTIONS"] = SOCK_SERVER_OPTIONS
     app.config["BABEL_DEFAULT_LOCALE"] = LANGUAGES[0]
     app.logger.setLevel(logging.INFO)  # the parent of every logger here
@@ -48,11 +53,11 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         retention_messages=settings.chat_retention_messages,
     )
     registry = Registry()
-    hub = Hub(settings, log, registry)
+    hub = Hub(settings, log, registry, page=shell.version)
     admission = Admission(settings.chat_max_connections)
 
     Babel(app, locale_selector=_language)
-    app.register_blueprint(create_views(hub, log, registry, admission))
+    app.register_blueprint(create_views(hub, log, registry, admission, shell))
     app.register_blueprint(create_ws(settings, hub, admission))
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -50,7 +50,10 @@ _NEWEST = 2**53  # above every seq
 class Hub:
     """Turn commands into what happens, for all connections of this worker."""
 
-    def __init__(self, settings: Settings, log: MessageLog, registry: Registry) -> None:
+    def __init__(
+        self, settings: Settings, log: MessageLog, registry: Registry, *, page: str = ""
+    ) -> None:
+        """Prepare; `page` is the version of the page that this server gives."""
         self._log = log
         self._registry = registry
         self._tail = LogTail(log, registry)
@@ -62,6 +65,7 @@ class Hub:
         )
         self._limited = settings.limited
         self._limits = protocol.Limits(retention_messages=settings.chat_retention_messages)
+        self._page_version = page
         self.stopping = False
 
     @contextmanager
@@ -159,6 +163,7 @@ class Hub:
             more=more,
             resumed=resumed,
             limits=self._limits,
+            page=self._page_version,
         )
         connection.go_live(encode_event(welcome), position)
         self._registry.note_position(room, position)

@@ -207,6 +207,7 @@ class Welcome(Event, frozen=True, kw_only=True, tag="welcome"):
     more: bool
     resumed: bool
     limits: Limits
+    page: str = ""  # the version of the page that this server gives
 
 
 class Joined(Event, frozen=True, tag="joined"):

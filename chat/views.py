@@ -1,4 +1,7 @@
-"""The pages and what machines ask: `/`, `/r/<room>`, `/status`, `/healthz`, `/metrics`."""
+"""The pages, what browsers keep of them, and what machines ask.
+
+`/`, `/r/<room>`; `/sw.js`, `/shell/…`, `/manifest.webmanifest`; `/status`, `/healthz`, `/metrics`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import force_locale
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from chat import identity
@@ -14,6 +18,7 @@ from chat.hub import Hub
 from chat.log import MessageLog, StorageUnavailable
 from chat.protocol import Refused
 from chat.registry import Registry
+from chat.shell import LANGUAGES, PAPER, Shell
 from chat.ws import Admission
 
 _HOME = "general"
@@ -21,8 +26,9 @@ _HOME = "general"
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
-        "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types dompurify"
+        "connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+        "trusted-types dompurify tchat-worker"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -31,7 +37,13 @@ _HEADERS = {
 }
 
 
-def create_views(hub: Hub, log: MessageLog, registry: Registry, admission: Admission) -> Blueprint:
+# The service worker fetches from here, and does nothing else.
+_WORKER_POLICY = "default-src 'none'; connect-src 'self'; require-trusted-types-for 'script'"
+
+
+def create_views(
+    hub: Hub, log: MessageLog, registry: Registry, admission: Admission, shell: Shell
+) -> Blueprint:
     """Make the blueprint of everything but the WebSocket."""
     blueprint = Blueprint("chat", __name__)
     metrics = _metrics(registry, admission)
@@ -52,6 +64,37 @@ def create_views(hub: Hub, log: MessageLog, registry: Registry, admission: Admis
         if form != room:
             return redirect(url_for("chat.room", room=form), 308)
         return _page(room)
+
+    # The page of no room, which stands in for any when there is no server. Its version is in
+    # its address: a worker that keeps the page keeps the one that goes with its files.
+    @blueprint.get(f"/shell/{shell.version}/<any({', '.join(LANGUAGES)}):language>")
+    def empty_page(language: str) -> Response:
+        with force_locale(language):
+            return _page("")
+
+    @blueprint.get("/sw.js")
+    def worker() -> Response:
+        files = [url_for("static", filename=file) for file in shell.files]
+        pages = {each: url_for("chat.empty_page", language=each) for each in LANGUAGES}
+        kept = {
+            "version": shell.version,
+            "files": files,
+            "pages": pages,
+            "otherwise": LANGUAGES[0],
+        }
+        response = make_response(render_template("sw.js", kept=kept))
+        response.mimetype = "text/javascript"
+        response.cache_control.no_cache = True
+        response.headers["Content-Security-Policy"] = _WORKER_POLICY
+        return response
+
+    @blueprint.get("/manifest.webmanifest")
+    def manifest() -> Response:
+        response = make_response(render_template("manifest.jinja", paper=PAPER["light"]))
+        response.mimetype = "application/manifest+json"
+        response.vary.add("Accept-Language")
+        response.cache_control.no_cache = True
+        return response
 
     @blueprint.get("/status")
     def status() -> dict[str, object]:
@@ -87,7 +130,7 @@ def create_views(hub: Hub, log: MessageLog, registry: Registry, admission: Admis
 
 def _page(room: str) -> Response:
     """Give a room's page in the reader's language; fresh each time, so that an update shows."""
-    response = make_response(render_template("index.html", room=room))
+    response = make_response(render_template("index.html", room=room, paper=PAPER))
     response.vary.add("Accept-Language")
     response.cache_control.no_cache = True
     return response

@@ -310,6 +310,7 @@ def test_welcome_carries_every_field() -> None:
         more=False,
         resumed=False,
         limits=Limits(retention_messages=5000),
+        page="c0ffee",
     )
 
     assert wire(welcome) == {
@@ -325,6 +326,7 @@ def test_welcome_carries_every_field() -> None:
         "more": False,
         "resumed": False,
         "limits": {"retention_messages": 5000, "text": 2000, "frame": 16384},
+        "page": "c0ffee",
     }
 
 

@@ -157,7 +157,7 @@ def test_targets_are_large_enough_for_a_thumb(enter: Enter) -> None:
 def test_every_module_is_named_in_the_page(chat_server: ChatServer) -> None:
     page = chat_server.get("/")
     modules = {file.name for file in Path(ROOT, "chat/static/js").glob("*.js")}
-    assert set(re.findall(r"/static/js/([\w-]+\.js)", page)) == modules
+    assert set(re.findall(r"/static/\w+/js/([\w-]+\.js)", page)) == modules
 
 
 def test_user_text_never_meets_an_html_parser() -> None:

@@ -1,0 +1,95 @@
+// Keeps the page for when there is no server: one version of it, whole. Its files have their
+// version in their address, so that what two versions keep never mixes in one page.
+
+"use strict";
+
+const KEPT = {{ kept|tojson }}; // { version, files, pages: language → address, otherwise }
+
+const PREFIX = "tchat:";
+const CACHE = PREFIX + KEPT.version;
+const FILES = "/static/";
+const OWN_FILES = `${FILES}${KEPT.version}/`;
+const PATIENCE_MS = 3_000; // for the server's page, before the one kept is shown
+
+// All or nothing: where one file is missing, the browser tries again another time. What the
+// page has just loaded comes from the browser's own cache.
+async function keep() {
+  const cache = await caches.open(CACHE);
+  await cache.addAll([...KEPT.files, ...Object.values(KEPT.pages)]);
+}
+
+// The version before stays: a tab that was not reloaded has modules of it still to come.
+async function tidy() {
+  const others = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== CACHE);
+  await Promise.all(others.slice(0, -1).map((name) => caches.delete(name)));
+  await clients.claim();
+}
+
+// The server's own, of whichever version; without a server, or with one that has failed, the
+// one kept here, which takes the room's name from its address.
+async function page(request) {
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), PATIENCE_MS);
+  let answer = null;
+  try {
+    answer = await fetch(request, { signal: patience.signal });
+    if (answer.status < 500) return answer;
+  } catch {
+    // No server, or none in time.
+  } finally {
+    clearTimeout(timer);
+  }
+  return (await caches.match(KEPT.pages[language()])) ?? answer ?? Response.error();
+}
+
+// As the server chooses it.
+function language() {
+  const spoken = navigator.languages.map((tag) => tag.split("-")[0]);
+  return spoken.find((each) => each in KEPT.pages) ?? KEPT.otherwise;
+}
+
+async function file(event, path) {
+  const kept = await caches.match(path);
+  if (kept) return kept;
+  const answer = await fetch(event.request);
+  if (answer.ok && path.startsWith(OWN_FILES)) event.waitUntil(add(path, answer.clone()));
+  return answer;
+}
+
+// What was not kept beforehand, once it was asked for: no more than the version has files.
+async function add(path, answer) {
+  try {
+    await (await caches.open(CACHE)).put(path, answer);
+  } catch {
+    // The disk is full: the page has its file all the same.
+  }
+}
+
+async function show(path) {
+  const tabs = await clients.matchAll({ type: "window", includeUncontrolled: true });
+  const tab = tabs.find(({ url }) => new URL(url).pathname === path);
+  await (tab ? tab.focus() : clients.openWindow(path));
+}
+
+addEventListener("install", (event) => event.waitUntil(keep()));
+addEventListener("activate", (event) => event.waitUntil(tidy()));
+
+addEventListener("fetch", (event) => {
+  const { request } = event;
+  const { origin, pathname } = new URL(request.url);
+  if (request.method !== "GET" || origin !== location.origin) return;
+  const isPage = pathname === "/" || pathname.startsWith("/r/");
+  if (request.mode === "navigate" && isPage) event.respondWith(page(request));
+  else if (pathname.startsWith(FILES)) event.respondWith(file(event, pathname));
+});
+
+// From a page: take the place of the worker before, now. A page that came from the server asks
+// it of its own version only; a reader who wants the new one asks it of any.
+addEventListener("message", ({ data }) => {
+  if (data?.type === "take over" && [undefined, KEPT.version].includes(data.version)) skipWaiting();
+});
+
+addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(show(event.notification.data.path));
+});
