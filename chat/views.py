@@ -50,7 +50,7 @@ def create_views(
 
     @blueprint.get("/")
     def home() -> Response:
-        return _page(_HOME)
+        return _page(_HOME, shell.version)
 
     @blueprint.get("/r/<room>")
     def room(room: str) -> ResponseReturnValue:
@@ -63,14 +63,14 @@ def create_views(
             return redirect(url_for("chat.home"), 308)
         if form != room:
             return redirect(url_for("chat.room", room=form), 308)
-        return _page(room)
+        return _page(room, shell.version)
 
     # The page of no room, which stands in for any when there is no server. Its version is in
     # its address: a worker that keeps the page keeps the one that goes with its files.
     @blueprint.get(f"/shell/{shell.version}/<any({', '.join(LANGUAGES)}):language>")
     def empty_page(language: str) -> Response:
         with force_locale(language):
-            return _page("")
+            return _page("", shell.version)
 
     @blueprint.get("/sw.js")
     def worker() -> Response:
@@ -128,9 +128,9 @@ def create_views(
     return blueprint
 
 
-def _page(room: str) -> Response:
+def _page(room: str, version: str) -> Response:
     """Give a room's page in the reader's language; fresh each time, so that an update shows."""
-    response = make_response(render_template("index.html", room=room, paper=PAPER))
+    response = make_response(render_template("index.html", room=room, paper=PAPER, version=version))
     response.vary.add("Accept-Language")
     response.cache_control.no_cache = True
     return response

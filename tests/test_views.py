@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -130,6 +131,80 @@ def test_page_names_only_files_that_there_are(client: FlaskClient) -> None:
     for file in files:
         with client.get(file) as response:
             assert response.status_code == 200, file
+
+
+def version_of(client: FlaskClient) -> str:
+    """Tell which version of the page this server gives."""
+    found = re.search(r'data-version="(\w+)"', client.get("/").text)
+    assert found is not None
+    return found[1]
+
+
+def test_files_are_kept_for_good_under_their_version_alone(client: FlaskClient) -> None:
+    version = version_of(client)
+
+    with client.get(f"/static/{version}/js/main.js") as response:
+        assert response.status_code == 200
+        assert response.cache_control.max_age == 365 * 24 * 3600
+    assert client.get("/static/0123456789abcdef/js/main.js").status_code == 404
+
+
+# --- installed and offline --------------------------------------------------------
+
+
+def test_service_worker_is_asked_for_each_time_and_knows_the_page(client: FlaskClient) -> None:
+    response = client.get("/sw.js")
+
+    assert response.mimetype == "text/javascript"
+    assert response.cache_control.no_cache
+    assert "connect-src 'self'" in response.headers["Content-Security-Policy"]
+    found = re.search(r"^const KEPT = (\{.*?\});", response.text, re.MULTILINE)
+    assert found is not None
+    kept = json.loads(found[1])
+    assert kept["version"] == version_of(client)
+    assert kept["otherwise"] == "fr"
+    page = client.get("/").text
+    asked = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page))
+    icons = {file for file in asked if "/icons/" in file}
+    assert asked - icons <= set(kept["files"])
+    for file in [*kept["files"], *kept["pages"].values()]:
+        with client.get(file) as response:
+            assert response.status_code == 200, file
+
+
+@pytest.mark.parametrize(("language", "word"), [("fr", "Entrer"), ("en", "Enter")])
+def test_page_of_no_room_has_a_language_of_its_own(
+    client: FlaskClient, language: str, word: str
+) -> None:
+    path = f"/shell/{version_of(client)}/{language}"
+    response = client.get(path, headers={"Accept-Language": "en" if language == "fr" else "fr"})
+
+    assert f'<html lang="{language}"' in response.text
+    assert f">{word}</button>" in response.text
+    assert 'data-room=""' in response.text
+    assert "<title>Tchat</title>" in response.text
+
+
+@pytest.mark.parametrize("path", ["/shell/0123456789abcdef/fr", "/shell/{version}/de"])
+def test_no_other_version_or_language_of_it_is_given(client: FlaskClient, path: str) -> None:
+    assert client.get(path.format(version=version_of(client))).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("fr", "Ouvrez la page"), ("en", "Open the page, pick a nick")]
+)
+def test_manifest_speaks_the_readers_language_and_has_the_pages_colour(
+    client: FlaskClient, language: str, words: str
+) -> None:
+    response = client.get("/manifest.webmanifest", headers={"Accept-Language": language})
+
+    assert response.mimetype == "application/manifest+json"
+    assert "Accept-Language" in response.vary
+    manifest = json.loads(response.text)
+    assert manifest["lang"] == language
+    assert manifest["description"].startswith(words)
+    assert f'content="{manifest["theme_color"]}"' in client.get("/").text
+    assert {icon.get("purpose", "any") for icon in manifest["icons"]} == {"any", "maskable"}
 
 
 @pytest.mark.parametrize(
@@ -265,6 +340,7 @@ def test_metrics_are_what_prometheus_reads(machine: Machine) -> None:
         "/status",
         "/healthz",
         "/metrics",
+        "/manifest.webmanifest",
         "/ws",
         "/static/js/main.js",
         "/static/js/none.js",

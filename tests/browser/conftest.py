@@ -22,8 +22,13 @@ _QUIET = (
 )
 # Who reads, unless a test asks for somebody else.
 _READER = {"locale": "en-GB", "timezone_id": "Europe/Paris"}
-# What Chromium writes when a server is away; the page has no say in it.
-_UNREACHABLE = ("WebSocket connection to", "Failed to load resource: net::ERR_")
+# What Chromium writes when a server is away, and Playwright where a test wants no service
+# worker; the page has no say in it.
+_BESIDE = (
+    "WebSocket connection to",
+    "Failed to load resource: net::ERR_",
+    "Service Worker registration blocked",
+)
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +60,7 @@ class Watch:
         page.on("websocket", lambda socket: self._origin(socket.url))
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not message.text.startswith(_UNREACHABLE):
+        if message.type in ("error", "warning") and not message.text.startswith(_BESIDE):
             self.complaints.append(message.text)
 
     def _request(self, request: Request) -> None:
@@ -79,7 +84,11 @@ def watch() -> Iterator[Watch]:
 def open_tab(
     new_context: Callable[..., BrowserContext], chat_server: ChatServer, watch: Watch
 ) -> Callable[..., Tab]:
-    """Open a tab on the server: in a browser of its own, or in `context`."""
+    """Open a tab on the server: in a browser of its own, or in `context`.
+
+    A test that routes requests says `service_workers="block"`: what a worker answers or fetches
+    itself never meets a page's routes.
+    """
 
     def open_tab(path: str = "/", context: BrowserContext | None = None, **options: Any) -> Tab:
         context = context or new_context(**{**_READER, "base_url": chat_server.url, **options})

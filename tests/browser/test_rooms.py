@@ -80,7 +80,7 @@ def test_qr_code_is_there_when_people_talk_already(enter: Enter) -> None:
 
 def test_qr_code_that_cannot_be_loaded_is_said(enter: Enter, open_tab: Enter) -> None:
     enter("Alice").say("Hello")
-    tab = open_tab()
+    tab = open_tab(service_workers="block")
     tab.page.route("**/vendor/uqr/uqr.js", lambda route: route.abort())
     tab.open()
     tab.enter("Bob")

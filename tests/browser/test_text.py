@@ -312,7 +312,7 @@ def test_emoji_picker_on_a_phone(enter: Enter) -> None:
 
 
 def test_emoji_that_cannot_be_fetched_is_said(enter: Enter) -> None:
-    tab = enter("Alice")
+    tab = enter("Alice", service_workers="block")
     tab.page.route("**/vendor/emoji/*.json", lambda route: route.abort())
     button = tab.page.get_by_role("button", name="Insert an emoji")
     button.click()
@@ -340,7 +340,7 @@ def test_only_what_is_needed_is_fetched(open_tab: Enter) -> None:
 
 
 def test_text_without_its_renderer_is_shown_as_written(open_tab: Enter) -> None:
-    tab = open_tab()
+    tab = open_tab(service_workers="block")
     tab.page.route("**/on-demand/markup.js", lambda route: route.abort())
     tab.open()
     tab.enter("Alice")

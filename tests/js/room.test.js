@@ -129,3 +129,20 @@ test("one's own rename, from whichever tab, moves the key", () => {
   assert.deepEqual(renames.at(-1), ["Alice", "Alix"]);
   assert.equal(room.member.nick, "Alix");
 });
+
+test("what was kept another day is resumed from, and is still the first welcome", () => {
+  const recalled = (event) => {
+    const connection = new FakeConnection();
+    const room = new Room("general", identity, connection);
+    const told = [];
+    room.on("welcome", (_, how) => told.push(how));
+    room.recall({ epoch: "e", seq: 7 }, ALICE);
+    assert.equal(room.member, ALICE);
+    room.enter("Alice");
+    assert.deepEqual(connection.sent[0].after, { epoch: "e", seq: 7 });
+    connection.tell("event", event);
+    return told[0];
+  };
+  assert.deepEqual(recalled(welcome({ seq: 8, resumed: true, messages: [message(8)] })), { first: true, resumed: true, gap: null });
+  assert.deepEqual(recalled(welcome({ epoch: "f", seq: 0 })), { first: true, resumed: false, gap: "lost" });
+});

@@ -30,15 +30,22 @@ export class Conversation extends Source {
     posts.on("change", () => scroll.follow());
   }
 
+  // What is kept from another day, before there is a server.
+  recall(messages) {
+    this.#quietly(messages);
+    this.#scroll.toEnd();
+  }
+
   #welcomed({ seq, messages, more, key, member }, { first, resumed }) {
-    if (!first && !resumed) this.#messages.clear();
+    if (!resumed) this.#messages.clear();
     for (const message of messages) this.#posts.settle(message);
-    if (resumed) {
+    if (resumed && !first) {
       for (const message of messages) this.#show(message);
     } else {
-      this.#messages.quietly(() => messages.forEach((message) => this.#append(message)));
+      this.#quietly(messages);
       this.#history.begin(seq, more);
-      this.#scroll.toEnd();
+      if (resumed) this.#scroll.follow();
+      else this.#scroll.toEnd();
     }
     this.#history.check();
     this.#sender.joined(key, member.id);
@@ -64,11 +71,15 @@ export class Conversation extends Source {
     this.#history.trim();
   }
 
+  #quietly(messages) {
+    this.#messages.quietly(() => messages.forEach((message) => this.#append(message)));
+  }
+
   #append(message, arrived = false) {
     return this.#messages.append(message, { mine: this.#isMine(message), arrived });
   }
 
   #isMine({ member }) {
-    return member.id === this.#room.member.id;
+    return member.id === this.#room.member?.id;
   }
 }

@@ -10,6 +10,7 @@ import { Notice } from "./notice.js";
 import { PendingView } from "./pending-view.js";
 import { Posts } from "./posts.js";
 import { Room } from "./room.js";
+import { roomHere } from "./room-here.js";
 import { Sender } from "./sender.js";
 import { Settings } from "./settings.js";
 import { Stage } from "./stage.js";
@@ -20,6 +21,7 @@ import { Typing } from "./typing.js";
 import { followKeyboard } from "./viewport.js";
 import { withAlerts } from "./with-alerts.js";
 import { withConversation } from "./with-conversation.js";
+import { withOffline } from "./with-offline.js";
 import { withPeople } from "./with-people.js";
 import { withRooms } from "./with-rooms.js";
 
@@ -27,7 +29,7 @@ const TEXT_LIMIT = 2000; // characters, until the server says otherwise
 
 const byId = (id) => document.getElementById(id);
 const language = document.documentElement.lang;
-const name = document.body.dataset.room;
+const { name, isKept } = roomHere();
 const strings = new Strings(JSON.parse(byId("strings").textContent), language);
 const dates = new Dates(language);
 const everywhere = new Store(() => window.localStorage);
@@ -88,6 +90,7 @@ const stage = new Stage({
 });
 const parts = { room, nicks, messages, conversation, unread, typing };
 for (const wire of [withPeople, withRooms, withAlerts]) wire({ ...page, ...parts });
+const offline = withOffline({ ...page, ...parts, connection, identity, posts, tab, isKept });
 followKeyboard();
 
 function post(text) {
@@ -138,6 +141,7 @@ document.addEventListener("visibilitychange", () => {
   connection.wake();
 });
 
+if (isKept) await offline.ready;
 entry.offer(identity.lastNick);
 if (identity.nick) {
   stage.set("joining");

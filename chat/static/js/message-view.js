@@ -36,6 +36,10 @@ export class MessageView {
     return this.#message.member;
   }
 
+  get message() {
+    return this.#message;
+  }
+
   // Something stands between it and the message before.
   get isHeaded() {
     return ["day", "unread", "came"].some((name) => !this.#find(name).hidden);

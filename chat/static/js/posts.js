@@ -35,6 +35,14 @@ export class Posts extends Source {
     this.#changed();
   }
 
+  // From a tab that is no more. They go on under the key that they were written under.
+  adopt(posts, key) {
+    const others = posts.filter((post) => isPost(post) && !this.find(post.id));
+    this.#posts = [...others, ...this.#posts];
+    if (key === null) this.#changed();
+    else this.claim(key);
+  }
+
   find(id) {
     return this.#posts.find((post) => post.id === id);
   }

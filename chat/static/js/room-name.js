@@ -21,3 +21,15 @@ export function isRoom(name) {
 export function roomPath(name) {
   return name === HOME ? "/" : `/r/${encodeURIComponent(name)}`;
 }
+
+// The room at an address, however it was typed; null where there can be none.
+export function roomAt(path) {
+  if (path === "/") return HOME;
+  const [, typed = ""] = /^\/r\/([^/]+)$/.exec(path) ?? [];
+  try {
+    const name = roomForm(decodeURIComponent(typed));
+    return isRoom(name) ? name : null;
+  } catch {
+    return null; // %FF, which is no text
+  }
+}

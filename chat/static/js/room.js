@@ -15,6 +15,7 @@ export class Room extends Source {
   #identity;
   #connection;
   #last = null; // { epoch, seq }: everything up to it was seen
+  #welcomes = 0;
   #member = null;
   #joined = false;
   #renaming = false;
@@ -36,6 +37,17 @@ export class Room extends Source {
 
   get member() {
     return this.#member;
+  }
+
+  get last() {
+    return this.#last;
+  }
+
+  // What was seen another day, by `member`, or by null who this reader may not be: the first
+  // join resumes from there.
+  recall({ epoch, seq }, member) {
+    this.#last = { epoch, seq };
+    this.#member = member;
   }
 
   enter(nick) {
@@ -108,11 +120,12 @@ export class Room extends Source {
     this.#last = { epoch: event.epoch, seq: event.seq };
     this.#member = event.member;
     this.#joined = true;
+    this.#welcomes += 1;
     this.#connection.joined();
     this.#identity.confirm(event.member.nick, event.key);
     const resumed = event.resumed && before !== null;
     const gap = before === null || resumed ? null : gapBetween(before, event);
-    this.tell("welcome", event, { first: before === null, resumed, gap });
+    this.tell("welcome", event, { first: this.#welcomes === 1, resumed, gap });
   }
 
   // Only what comes from the log has a seq, whether this page knows its type or not.

@@ -30,8 +30,8 @@ export function withAlerts(page) {
     favicon.show(number);
   });
   room.on("out", () => lastRead.keep());
-  room.on("welcome", ({ epoch, member }, { resumed }) => {
+  room.on("welcome", ({ epoch, member }, { first, resumed }) => {
     const seq = lastRead.enter(epoch);
-    if (!resumed && seq !== undefined) unread.returned(seq, member);
+    if ((first || !resumed) && seq !== undefined) unread.returned(seq, member);
   });
 }

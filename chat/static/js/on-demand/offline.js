@@ -1,0 +1,70 @@
+// What the page does about there being no server one day: it keeps itself (worker.js), the last
+// messages (last-messages.js) and what waits (left-posts.js), and says when the server has a
+// newer page.
+
+import { LastMessages } from "./last-messages.js";
+import { LeftPosts } from "./left-posts.js";
+import { UpdateOffer } from "./update-offer.js";
+import { Worker } from "./worker.js";
+
+const SPREAD_MS = 8_000; // a new server is not asked for its page by everybody at once
+
+export class Offline {
+  #version = document.body.dataset.version;
+  #page;
+  #last;
+  #left;
+  #isStarted = false;
+  #worker;
+  #offer;
+  #asked = null; // the server's version that was last asked for
+
+  constructor(page) {
+    const { byId, name, room, messages, posts, identity, tab, strings } = page;
+    this.#page = page;
+    this.#last = new LastMessages({ name, room, messages });
+    this.#left = new LeftPosts({ name, posts, identity, store: tab });
+    this.#worker = new Worker(this.#version);
+    this.#offer = new UpdateOffer({ box: byId("update"), strings, reload: () => this.#reload() });
+  }
+
+  // The server let this page in, and said which version of the page it has.
+  async entered(version) {
+    this.#last.follow();
+    this.#takePosts();
+    await this.#worker.register();
+    if (!version || version === this.#asked) return;
+    this.#asked = version;
+    if (version === this.#version) return this.#offer.withdraw();
+    setTimeout(() => this.#fetch(version), Math.random() * SPREAD_MS);
+  }
+
+  // Show the last messages, and be who was here last: there is nobody to ask, and nobody to
+  // take another's place.
+  async recall() {
+    const { identity, room, conversation, isKept } = this.#page;
+    const kept = await this.#last.read();
+    if (kept && !room.last) {
+      const isMine = kept.member.nick === identity.lastNick;
+      room.recall(kept, isMine ? kept.member : null);
+      conversation.recall(kept.messages);
+      if (isKept && !identity.nick && identity.lastNick) identity.choose(identity.lastNick);
+    }
+    this.#takePosts();
+  }
+
+  #takePosts() {
+    if (!this.#isStarted) void this.#left.start();
+    this.#isStarted = true;
+  }
+
+  async #fetch(version) {
+    await this.#worker.update();
+    if (version === this.#asked) this.#offer.make();
+  }
+
+  async #reload() {
+    await this.#worker.takeOver();
+    location.reload();
+  }
+}

@@ -1,0 +1,15 @@
+// Which room this page is of. The server's page says so. The page kept for when there is no
+// server is that of no room: it takes the name from its address.
+
+import { HOME, roomAt, roomPath } from "./room-name.js";
+
+// Gives { name, isKept }.
+export function roomHere() {
+  const { room } = document.body.dataset;
+  if (room) return { name: room, isKept: false };
+  const name = roomAt(location.pathname) ?? HOME;
+  if (location.pathname !== roomPath(name)) history.replaceState(null, "", roomPath(name));
+  document.title = `${name} · ${document.title}`;
+  for (const place of document.querySelectorAll(".room-name")) place.textContent = name;
+  return { name, isKept: true };
+}
