@@ -26,13 +26,18 @@ export class Desktop {
   show({ member, text }) {
     if (this.permission !== "granted") return;
     const title = this.#strings.say("notification", { nick: member.nick, room: this.#room });
+    const options = {
+      body: Array.from(text).slice(0, LONGEST).join(""),
+      tag: `tchat:${this.#room}`,
+      data: { path: location.pathname },
+    };
     try {
-      this.#shown = new Notification(title, {
-        body: Array.from(text).slice(0, LONGEST).join(""),
-        tag: `tchat:${this.#room}`,
-      });
+      this.#shown = new Notification(title, options);
     } catch {
-      return; // Android has the permission, but not the constructor
+      // Android has the permission, but not the constructor: the service worker shows it, and
+      // brings this tab back when it is touched.
+      void this.#registration().then((worker) => worker?.showNotification(title, options));
+      return;
     }
     this.#shown.onclick = ({ target }) => {
       window.focus();
@@ -41,8 +46,19 @@ export class Desktop {
   }
 
   // Somebody looks at the page: it has said what it had to say.
-  clear() {
+  async clear() {
     this.#shown?.close();
     this.#shown = null;
+    const worker = this.permission === "granted" && (await this.#registration());
+    const shown = worker ? await worker.getNotifications({ tag: `tchat:${this.#room}` }) : [];
+    for (const each of shown) each.close();
+  }
+
+  async #registration() {
+    try {
+      return await navigator.serviceWorker?.getRegistration();
+    } catch {
+      return undefined; // a browser that keeps nothing
+    }
   }
 }
