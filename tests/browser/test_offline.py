@@ -576,3 +576,96 @@ def test_page_can_be_installed(chat_server: ChatServer, open_tab: Enter) -> None
     assert seen["url"] == address
     errors = session.send("Page.getInstallabilityErrors")["installabilityErrors"]
     assert [error["errorId"] for error in errors] == ["in-incognito"]  # as every test's browser
+
+
+# --- the conversation as text -----------------------------------------------------
+
+
+@pytest.fixture
+def talked(enter: Enter) -> tuple[Tab, Tab]:
+    """Give two who have talked."""
+    alice = enter("Alice", permissions=["clipboard-read", "clipboard-write"])
+    bob = enter("Bob")
+    alice.say("*one*")
+    bob.say("two\nlines")
+    expect(alice.log.get_by_role("listitem")).to_have_count(2)
+    return alice, bob
+
+
+def copied(tab: Tab) -> str:
+    """Copy the conversation, and give it without its times."""
+    dialog = open_rooms(tab)
+    dialog.get_by_role("button", name="Copy the conversation").click()
+    expect(dialog.get_by_role("button", name="Conversation copied")).to_be_visible()
+    expect(dialog.get_by_role("status")).to_have_text("Conversation copied")
+    tab.page.keyboard.press("Escape")
+    text = str(tab.page.evaluate("navigator.clipboard.readText()"))
+    return re.sub(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d\]", "[]", text, flags=re.MULTILINE)
+
+
+def test_conversation_is_copied_as_text(chat_server: ChatServer, talked: tuple[Tab, Tab]) -> None:
+    alice, _ = talked
+    assert copied(alice) == f"{chat_server.url}/\n\n[] Alice: *one*\n[] Bob: two\n    lines"
+
+
+def test_copy_leaves_out_who_is_muted_and_says_so(talked: tuple[Tab, Tab]) -> None:
+    alice, _ = talked
+    alice.page.get_by_role("button", name="Mute Bob").click()
+    text = copied(alice)
+    assert "Bob" not in text
+    assert "Messages of people that I muted are not in this copy." in text
+
+
+def test_conversation_is_copied_without_a_clipboard(talked: tuple[Tab, Tab]) -> None:
+    alice, _ = talked
+    alice.page.evaluate(
+        "() => { navigator.clipboard.writeText = () => Promise.reject(new Error()); }"
+    )
+    text = copied(alice)
+    assert text.endswith("[] Alice: *one*\n[] Bob: two\n    lines")
+
+
+def test_nothing_to_copy_is_not_offered(enter: Enter) -> None:
+    dialog = open_rooms(enter("Alice"))
+    expect(dialog.get_by_role("button", name="Copy link")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Copy the conversation")).to_be_hidden()
+
+
+# --- Android ----------------------------------------------------------------------
+
+
+def test_notification_goes_through_the_service_worker_where_it_must(
+    enter: Enter, open_tab: Enter, chat_server: ChatServer
+) -> None:
+    bob = enter("Bob", path="/r/garden")
+    alice = open_tab(path="/r/garden", permissions=["notifications"])
+    alice.page.add_init_script(
+        """
+        const { requestPermission } = Notification;
+        window.Notification = class {
+          static permission = "granted";
+          constructor() { throw new TypeError("Illegal constructor"); }
+        };
+        document.hasFocus = () => false;
+        localStorage.setItem("tchat:settings", JSON.stringify({ notify: "all" }));
+        """
+    )
+    alice.open()
+    alice.enter("Alice")
+    bob.say("one")
+    keeps(alice, "one", room="garden")
+    bob.say("two")
+    titles = """navigator.serviceWorker.ready
+      .then((worker) => worker.getNotifications())
+      .then((shown) => shown.map(({ title, body }) => `${title}: ${body}`).join())"""
+    for _ in range(_WAITS):
+        if alice.page.evaluate(titles):
+            break
+        alice.page.wait_for_timeout(_WAIT_MS)
+    assert alice.page.evaluate(titles) == "Bob in garden: two"
+    alice.page.evaluate("dispatchEvent(new Event('focus'))")
+    for _ in range(_WAITS):
+        if not alice.page.evaluate(titles):
+            return
+        alice.page.wait_for_timeout(_WAIT_MS)
+    raise AssertionError("it stays")

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { conversationText } from "../../chat/static/js/on-demand/conversation-text.js";
 import { joined } from "../../chat/static/js/on-demand/last-messages.js";
 import { Posts } from "../../chat/static/js/posts.js";
 import { roomAt } from "../../chat/static/js/room-name.js";
 import { Store } from "../../chat/static/js/store.js";
+import { Strings } from "../../chat/static/js/strings.js";
 import { Area } from "./fakes.js";
 
 const log = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => ({ seq: from + i }));
@@ -60,4 +62,24 @@ test("posts of a closed tab keep their place, their ids and their writer's key",
     ["mine", "waiting"],
   ]);
   assert.equal(mine.all[1].reason, "other_nick");
+});
+
+test("the conversation as text: a line a message, the reader's time, and what is left out", () => {
+  process.env.TZ = "Europe/Paris";
+  const strings = new Strings(
+    { textLine: "[{when}] {nick} : {text}", textBegins: "Begins.", textMuted: "Muted." },
+    "fr",
+  );
+  const message = (seq, id, text) => ({
+    seq, member: { id, nick: id }, text, at: "2026-11-24T15:05:59.000Z",
+  });
+  const messages = [message(1, "Ann", "one\n[2026-11-24 16:06] Bob : forged"), message(2, "Bob", "{nick}")];
+  const text = (given, muted) =>
+    conversationText({ link: "http://chat/", messages: given, isHidden: ({ id }) => id === muted, strings });
+  assert.equal(
+    text(messages),
+    "http://chat/\n\n[2026-11-24 16:05] Ann : one\n    [2026-11-24 16:06] Bob : forged\n[2026-11-24 16:05] Bob : {nick}",
+  );
+  assert.equal(text(messages.slice(1)), "http://chat/\nBegins.\n\n[2026-11-24 16:05] Bob : {nick}");
+  assert.match(text(messages, "Bob"), /^http:\/\/chat\/\nMuted\.\n\n\[.*\] Ann/);
 });

@@ -5,7 +5,7 @@ import { RecentRooms } from "./recent-rooms.js";
 import { RoomsBox } from "./rooms-box.js";
 import { Share } from "./share.js";
 
-export function withRooms({ byId, name, everywhere, room, messages, notice, strings }) {
+export function withRooms({ byId, name, everywhere, room, messages, muted, notice, strings }) {
   const share = new Share({
     buttons: [byId("share"), byId("empty-share"), byId("rooms-share")],
     texts: [byId("empty-link")],
@@ -26,6 +26,16 @@ export function withRooms({ byId, name, everywhere, room, messages, notice, stri
       byId("rooms").close();
       notice.show(strings.say("qrMissing"));
     },
+  });
+  const [button, said] = [byId("rooms-copy"), byId("rooms-said")];
+  let copying = null;
+  const loadCopying = async () => {
+    const { ConversationCopy } = await import("./on-demand/conversation-copy.js");
+    return new ConversationCopy({ button, said, link, messages, muted, strings });
+  };
+  byId("rooms-button").addEventListener("click", async () => {
+    copying ??= loadCopying().catch(() => (copying = null)); // the button stays away; next time
+    (await copying)?.offer();
   });
   room.on("welcome", () => {
     recent.visit(name);

@@ -1,0 +1,25 @@
+// The conversation as plain text: what the page has of it, a line a message, and a word about
+// what is not in it.
+
+const two = (number) => String(number).padStart(2, "0");
+
+// The reader's own time, in a form that means the same in every language.
+function moment(date) {
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+// A message of several lines is indented: no line of it passes for another message.
+function line({ member, text, at }, strings) {
+  const when = moment(new Date(at));
+  return strings.say("textLine", { when, nick: member.nick, text: text.replace(/\n/g, "\n    ") });
+}
+
+// `messages`: gapless, oldest first; `isHidden(member)`: whom the reader does not want to read.
+export function conversationText({ link, messages, isHidden, strings }) {
+  const shown = messages.filter(({ member }) => !isHidden(member));
+  const head = [link];
+  if (messages[0]?.seq > 1) head.push(strings.say("textBegins"));
+  if (shown.length < messages.length) head.push(strings.say("textMuted"));
+  return [...head, "", ...shown.map((message) => line(message, strings))].join("\n");
+}
