@@ -52,6 +52,25 @@ def keeps(tab: Tab, *texts: str, room: str = "general") -> None:
     raise AssertionError(f"not kept: {texts}, but {tab.page.evaluate(_KEPT, room)}")
 
 
+# The texts that wait in the database for whichever tab comes next.
+_LEFT = """() => new Promise((done) => {
+  indexedDB.open("tchat").onsuccess = ({ target }) => {
+    const asked = target.result.transaction("posts").objectStore("posts").getAll();
+    asked.onsuccess = () =>
+      done(asked.result.flatMap(({ posts }) => posts.map(({ text }) => text)));
+  };
+})"""
+
+
+def leaves(tab: Tab, *texts: str) -> None:
+    """Wait until these posts, once each, would outlive their tab."""
+    for _ in range(_WAITS):
+        if tab.page.evaluate(_LEFT) == list(texts):
+            return
+        tab.page.wait_for_timeout(_WAIT_MS)
+    raise AssertionError(f"not left: {texts}, but {tab.page.evaluate(_LEFT)}")
+
+
 def until(page: Page, condition: str) -> None:
     """Wait for a condition; the page allows no eval, which would wait for it."""
     for _ in range(_WAITS):
@@ -142,8 +161,13 @@ def test_page_opens_without_a_server_and_everything_resumes(
     expect(bob.waiting).to_have_count(0)
     alice.wake()
     expect(alice.waiting).to_have_count(0)
-    alice.shows("one", "two", "three", "four", "meanwhile", "five", "six")
-    bob.shows("one", "two", "three", "four", "meanwhile", "five", "six")
+    for tab in (alice, bob):
+        expect(tab.log.get_by_role("listitem")).to_have_count(7)
+        expect(tab.log.get_by_role("emphasis")).to_have_text("two")
+    said = alice.texts()  # who of the two was back first is not said
+    assert said[:4] == ["one", "two", "three", "four"]
+    assert [text for text in said[4:] if text != "meanwhile"] == ["five", "six"]
+    assert bob.texts() == said
     expect(alice.composer).to_have_value("half a sen")
 
 
@@ -176,12 +200,12 @@ def test_posts_outlive_the_app_that_was_closed(
     keeps(alice, "one")
     chat_server.kill()
     alice.say("two", "three")
-    expect(alice.waiting).to_have_count(2)
-    alice.page.wait_for_timeout(_WAIT_MS)
+    leaves(alice, "two", "three")
     alice.page.close()
     again = open_tab(context=alice.page.context)
     again.open()
     expect(again.waiting).to_have_count(2)
+    leaves(again, "two", "three")
     again.page.close()
     again.page.context.new_page()  # a context may end with its last page
     third = open_tab(context=alice.page.context)
@@ -209,7 +233,7 @@ def test_posts_left_by_another_nick_are_its_writers_to_send(
     bob.enter("Bob")
     chat_server.kill()
     alice.say("two")
-    alice.page.wait_for_timeout(_WAIT_MS)
+    leaves(alice, "two")
     alice.page.close()
     bob.page.reload()
     expect(bob.waiting).to_contain_text("Written under another nick")
