@@ -13,6 +13,7 @@ from flask import Flask, request
 from flask_babel import Babel
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from chat.compression import compress
 from chat.config import Settings, read_settings
 from chat.hub import Hub
 from chat.log.sqlite import SQLiteLog
@@ -59,6 +60,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     Babel(app, locale_selector=_language)
     app.register_blueprint(create_views(hub, log, registry, admission, shell))
     app.register_blueprint(create_ws(settings, hub, admission))
+    app.after_request(lambda response: compress(response, request.accept_encodings))
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -31,6 +32,9 @@ UPGRADE = {
     "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
+
+
+GZIP = {"Accept-Encoding": "gzip, deflate, br"}
 
 
 @pytest.fixture
@@ -138,6 +142,11 @@ def version_of(client: FlaskClient) -> str:
     found = re.search(r'data-version="(\w+)"', client.get("/").text)
     assert found is not None
     return found[1]
+
+
+def file(client: FlaskClient, name: str) -> str:
+    """Give the address of a file of the page."""
+    return f"/static/{version_of(client)}/{name}"
 
 
 def test_files_are_kept_for_good_under_their_version_alone(client: FlaskClient) -> None:
@@ -342,7 +351,6 @@ def test_metrics_are_what_prometheus_reads(machine: Machine) -> None:
         "/metrics",
         "/manifest.webmanifest",
         "/ws",
-        "/static/js/main.js",
         "/static/js/none.js",
     ],
 )
@@ -362,6 +370,59 @@ def test_every_response_is_hardened(client: FlaskClient, path: str) -> None:
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["X-Frame-Options"] == "DENY"
     assert "Set-Cookie" not in headers
+
+
+@pytest.mark.parametrize("name", ["js/main.js", "css/page.css"])
+def test_parts_of_the_page_say_what_they_are_and_no_more(client: FlaskClient, name: str) -> None:
+    with client.get(file(client, name)) as response:
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert "Content-Security-Policy" not in response.headers
+        assert "Set-Cookie" not in response.headers
+    with client.get(file(client, "icon.svg")) as response:  # which can be a document
+        assert "Content-Security-Policy" in response.headers
+
+
+# --- compression ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["js/main.js", "css/page.css", "vendor/emoji/fr.json", None])
+def test_texts_leave_compressed_for_whoever_accepts_it(
+    client: FlaskClient, name: str | None
+) -> None:
+    path = file(client, name) if name else "/"
+    with client.get(path) as plain, client.get(path, headers=GZIP) as packed:
+        assert gzip.decompress(packed.data) == plain.data
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert "Content-Encoding" not in plain.headers
+        assert len(packed.data) == packed.content_length
+        for response in (plain, packed):
+            assert "Accept-Encoding" in response.vary  # or a cache would give one for the other
+
+
+@pytest.mark.parametrize("accepted", ["gzip;q=0", "br", "identity", ""])
+def test_nobody_gets_what_they_cannot_unpack(client: FlaskClient, accepted: str) -> None:
+    path = file(client, "js/main.js")
+    with client.get(path, headers={"Accept-Encoding": accepted}) as response:
+        assert "Content-Encoding" not in response.headers
+
+
+@pytest.mark.parametrize("path", ["/status", "/healthz", "/metrics", "/static/js/none.js"])
+def test_short_answers_and_those_of_machines_stay_as_they_are(
+    client: FlaskClient, path: str
+) -> None:
+    assert "Content-Encoding" not in client.get(path, headers=GZIP).headers
+
+
+def test_compressed_file_is_recognised_when_it_has_not_changed(client: FlaskClient) -> None:
+    path = file(client, "js/main.js")
+    with client.get(path, headers=GZIP) as response:
+        etag = response.headers["ETag"]
+    with client.get(path, headers={**GZIP, "If-None-Match": etag}) as again:
+        assert again.status_code == 304
+        assert again.data == b""
+    with client.get(path, headers={**GZIP, "Range": "bytes=0-9"}) as part:
+        assert part.status_code == 206
+        assert len(part.data) == 10
 
 
 def test_plain_http_on_the_websocket_address_is_refused(client: FlaskClient) -> None:
