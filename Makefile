@@ -16,7 +16,7 @@ DEV := .venv/.installed-dev
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test chaos soak overload smooth lint format lock binary translations vendor \
-	icons bench autobahn fuzz clean
+	icons lighthouse bench autobahn fuzz clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*  ## /make \1  /p' Makefile | awk '{ $$2 = sprintf("%-13s", $$2) } 1'
@@ -97,6 +97,15 @@ icons: $(DEV)  ## draw the installed page's icons from chat/static/icon.svg
 	@tools/need.sh chromium
 	$(BIN)/python tools/icons.py
 
+lighthouse: $(DEV) tools/lighthouse/node_modules/.installed  ## score the page with Lighthouse (RUNS=n: median of n)
+	@tools/need.sh chromium
+	node tools/lighthouse/lighthouse.mjs $(RUNS)
+
+tools/lighthouse/node_modules/.installed: tools/lighthouse/package-lock.json
+	@tools/need.sh npm
+	cd tools/lighthouse && npm ci --silent --ignore-scripts
+	@touch $@
+
 bench: $(RUN) .venv-bench/.installed bench/peers/node_peer/node_modules/.installed  ## measure beside the peers (FULL=1: the full table)
 	.venv-bench/bin/python -m bench $(if $(FULL),--full)
 
@@ -135,7 +144,8 @@ fuzz: .venv-fuzz/.installed  ## throw made-up input at what parses a stranger's 
 
 clean:  ## remove what make made; instance/, the conversations, stays
 	rm -rf .venv .venv-autobahn .venv-bench .venv-fuzz build dist test-results .hypothesis \
-		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache tools/vendor/node_modules
+		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
+		tools/vendor/node_modules tools/lighthouse/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # bin/pip is the last thing venv makes: an environment without it is half made.

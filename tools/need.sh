@@ -93,7 +93,7 @@ node)
     ;;
 npm)
     have_npm || { apt_install npm && have_npm; } ||
-        missing "Node.js 18 or newer with npm, to renew chat/static/vendor (Debian: apt-get install npm)"
+        missing "Node.js 18 or newer with npm (Debian: apt-get install npm)"
     ;;
 binutils)
     have_binutils || { apt_install binutils && have_binutils; } ||

@@ -160,6 +160,28 @@ def test_every_module_is_named_in_the_page(chat_server: ChatServer) -> None:
     assert set(re.findall(r"/static/\w+/js/([\w-]+\.js)", page)) == modules
 
 
+def test_every_module_that_shows_text_is_named() -> None:
+    scripts = Path(ROOT, "chat/static/js")
+    named = re.search(r"TOGETHER = \[(.*?)\];", (scripts / "text.js").read_text("utf-8"), re.DOTALL)
+    assert named
+    together = {
+        (scripts / "on-demand" / f"{name}.js").resolve()
+        for name in re.findall(r'"([^"]+)"', named[1])
+    }
+    needed: set[Path] = set()
+    todo = [scripts / "on-demand" / "with-text.js"]
+    while todo:
+        file = todo.pop().resolve()
+        if file in needed or file.parent == scripts:  # the first view has it
+            continue
+        needed.add(file)
+        imports = re.findall(
+            r'^import (?:.* from )?"(\..*)";', file.read_text("utf-8"), re.MULTILINE
+        )
+        todo.extend(file.parent / name for name in imports)
+    assert together == needed
+
+
 def test_user_text_never_meets_an_html_parser() -> None:
     for file in Path(ROOT, "chat/static/js").rglob("*.js"):
         for parser in (
