@@ -24,6 +24,7 @@ import { withConversation } from "./with-conversation.js";
 import { withOffline } from "./with-offline.js";
 import { withPeople } from "./with-people.js";
 import { withRooms } from "./with-rooms.js";
+import { withShortcuts } from "./with-shortcuts.js";
 
 const TEXT_LIMIT = 2000; // characters, until the server says otherwise
 
@@ -88,8 +89,8 @@ const stage = new Stage({
   greetings: { entry: byId("greeting"), joining: byId("joining"), inside: byId("empty") },
   isEmpty: () => messages.isEmpty && posts.all.length === 0,
 });
-const parts = { room, nicks, messages, conversation, unread, typing };
-for (const wire of [withPeople, withRooms, withAlerts]) wire({ ...page, ...parts });
+const parts = { room, nicks, messages, conversation, unread, typing, history, composer };
+for (const wire of [withPeople, withRooms, withAlerts, withShortcuts]) wire({ ...page, ...parts });
 const offline = withOffline({ ...page, ...parts, connection, identity, posts, tab, isKept });
 followKeyboard();
 

@@ -15,8 +15,12 @@ export class MutedList {
 
   #draw() {
     this.#section.hidden = this.#muted.isEmpty;
+    const held = this.#section.contains(document.activeElement);
     const items = this.#muted.all.map(([id, nick]) => this.#item(id, nick));
     this.#section.querySelector("ul").replaceChildren(...items);
+    if (!held) return; // or the button that went away leaves the focus to the next
+    const close = this.#section.closest("dialog").querySelector("[data-close]");
+    (this.#section.querySelector("button") ?? close).focus();
   }
 
   #item(id, nick) {
