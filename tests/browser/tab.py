@@ -117,3 +117,7 @@ class Wire:
     def close(self, code: int) -> None:
         """End the last connection with a close code."""
         self._routes[-1].close(code=code)
+
+    def tell(self, **event: object) -> None:
+        """Tell the page something as if the server had."""
+        self._routes[-1].send(json.dumps(event))

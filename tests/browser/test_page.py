@@ -19,7 +19,8 @@ LONGEST_NICK = "W" * 32
 
 # The contrast of a text with what it stands on, as WCAG 2 counts. OKLCH is drawn to be read.
 _CONTRAST = """(element) => {
-  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const canvas = (globalThis.canvasOfContrast ??=
+    new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true }));
   const luminance = (colours) => {
     canvas.clearRect(0, 0, 1, 1);
     for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }

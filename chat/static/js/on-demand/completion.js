@@ -24,8 +24,6 @@ export class Completion {
     this.#spoken = spoken;
     this.#strings = strings;
     area.setAttribute("aria-autocomplete", "list");
-    area.setAttribute("aria-haspopup", "listbox");
-    area.setAttribute("aria-controls", list.id);
     area.addEventListener("input", () => this.#ask());
     area.addEventListener("blur", () => this.close());
     area.addEventListener("click", () => this.close());
@@ -45,7 +43,7 @@ export class Completion {
     this.#spoken.textContent = "";
     this.#list.hidden = true;
     this.#list.replaceChildren();
-    this.#area.removeAttribute("aria-activedescendant");
+    for (const name of ["aria-activedescendant", "aria-controls"]) this.#area.removeAttribute(name);
   }
 
   async #ask() {
@@ -70,6 +68,7 @@ export class Completion {
     this.#options = options;
     this.#list.replaceChildren(...options.map((option, i) => this.#make(option, i)));
     this.#list.hidden = false;
+    this.#area.setAttribute("aria-controls", this.#list.id);
     this.#choose(isSure ? 0 : -1);
     if (isNews) this.#spoken.textContent = this.#strings.count("suggestions", options.length);
   }

@@ -67,6 +67,8 @@ export class EmojiPicker {
     const filled = groups.filter(([, each]) => each.length > 0);
     this.#list.replaceChildren(...filled.map(([name, each]) => this.#group(name, each)));
     this.#tabs.hidden = query !== "";
+    this.#list.hidden = filled.length === 0;
+    this.#search.setAttribute("aria-expanded", filled.length > 0);
     this.#none.textContent = filled.length === 0 ? this.#strings.say("emojiNone") : "";
     this.#choose(query ? this.#list.querySelector("[role=option]") : null);
   }

@@ -1,0 +1,287 @@
+"""Every state that the page has, one after the other, in one tab."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from playwright.sync_api import Locator, expect
+
+from tests.browser.tab import Tab, Wire
+from tests.client import Client
+from tests.servers import ChatServer
+
+LONGEST_NICK = "W" * 32
+LONGEST_ROOM = "/r/" + "m" * 32
+WIDE = {"width": 1280, "height": 800}
+PHONE = {"width": 360, "height": 740}
+
+_RICH = """**bold**, *slanted*, ~~gone~~, `code`, https://example.org/a/page, [named](http://x.org)
+
+> a quote
+> > of a quote
+
+- one
+- two
+  1. deep
+
+@Zoé and @Bob :tada:"""
+_CODE = "```python\ndef greet(name: str) -> int:\n    # says hello\n    return len('x' * 42)  " + (
+    "and a line that is far too long for any phone, whatever way it is held\n```"
+)
+_RTL = "שלום לכולם, מה שלומכם? **חזק** 123"
+_SAID = [_CODE, "x" * 2000, "word " * 399, _RTL, "> " + _RTL + "\n\n- " + _RTL, "🎉", _RICH]
+
+State = tuple[str, tuple[dict[str, int], ...]]
+_BOTH = (WIDE, PHONE)
+_NARROW = (PHONE,)
+
+
+def either(*names: str) -> re.Pattern[str]:
+    """Match a name in any of the languages."""
+    return re.compile("^(" + "|".join(names) + ")$")
+
+
+class Tour:
+    """Take a tab through all states. Rooms are made on the way; `open_tab` is the fixture."""
+
+    def __init__(self, server: ChatServer, tab: Tab, tag: str) -> None:
+        self.server = server
+        self.tab = tab
+        self.page = tab.page
+        self.wire = Wire(tab.page)
+        self.room = f"talk-{tag}"
+        self.alone = f"/r/alone-{tag}"
+
+    def button(self, *names: str) -> Locator:
+        """Find a button, by its English and its French name."""
+        return self.page.get_by_role("button", name=either(*names)).filter(visible=True)
+
+    def dialog(self) -> Locator:
+        """Find the dialog that is open."""
+        return self.page.get_by_role("dialog").filter(visible=True).last
+
+    def states(self) -> Iterator[State]:
+        """Give the name of each state, and where it differs, when the tab is in it."""
+        with Client(self.server.ws_url) as bob, Client(self.server.ws_url) as longest:
+            bob.join("Bob", self.room)
+            longest.join(LONGEST_NICK, self.room)
+            for number in range(60):
+                (bob if number % 3 else longest).post(f"message {number}")
+            for text in _SAID:
+                bob.post(text)
+            yield from self._entering()
+            yield from self._alone()
+            yield from self._talking(bob)
+            yield from self._dialogs()
+            yield from self._posts()
+            yield from self._connection()
+            yield from self._crowd()
+
+    def _entering(self) -> Iterator[State]:
+        tab = self.tab
+        tab.path = f"/r/{self.room}"
+        tab.open()
+        expect(tab.nick).to_be_visible()
+        yield "first visit", _BOTH
+        tab.nick.press("Enter")
+        expect(self.page.get_by_role("alert").filter(visible=True)).to_be_visible()
+        yield "invalid nick", _BOTH
+        tab.nick.fill(LONGEST_NICK)
+        tab.nick.press("Enter")
+        expect(self.button("Take “.*”", "Prendre «.*»")).to_be_visible()
+        yield "taken nick", _BOTH
+        self.wire.deaf = True
+        tab.nick.fill("Zoé")
+        tab.nick.press("Enter")
+        expect(self.button("Enter", "Entrer")).to_be_disabled()
+        yield "entering", _NARROW
+        self.wire.deaf = False
+        self.page.reload()  # the nick was chosen: straight back in
+        expect(tab.log.get_by_role("listitem").last).to_be_visible()
+        self.wire.deaf = True
+        tab.path = self.alone
+        tab.open()
+        expect(self.page.get_by_text(re.compile("Entering the room|Entrée dans"))).to_be_visible()
+        yield "joining", _BOTH
+        self.wire.deaf = False
+
+    def _alone(self) -> Iterator[State]:
+        self.tab.open()
+        expect(self.button("Enlarge the QR code", "Agrandir le code QR")).to_be_visible()
+        yield "empty room of one", _BOTH
+        self.tab.path = LONGEST_ROOM
+        self.tab.open()
+        expect(self.button("Enlarge the QR code", "Agrandir le code QR")).to_be_visible()
+        yield "empty room with the longest name", _NARROW
+
+    def _talking(self, bob: Client) -> Iterator[State]:
+        tab, page = self.tab, self.page
+        tab.path = f"/r/{self.room}"
+        tab.open()
+        items = tab.log.get_by_role("listitem")
+        expect(items.get_by_role("emphasis").first).to_have_count(1)
+        expect(tab.log.get_by_text("def", exact=True)).to_be_attached()  # coloured
+        expect(tab.log.get_by_text("🎉").last).to_be_attached()
+        yield "busy", _BOTH
+        self.wire.tell(type="typing", member={"id": "carl", "nick": LONGEST_NICK[:-1] + "V"})
+        for nick in ("Carl", "Dora", "שלמה"):
+            self.wire.tell(type="joined", member={"id": nick, "nick": nick})
+        expect(page.get_by_text(re.compile("V\u2069 (is writing|écrit)"))).to_be_visible()
+        expect(page.get_by_role("status").filter(has_text="Carl")).to_be_visible()
+        tab.composer.fill("x" * 1900)
+        yield "writing, comings, characters left", _BOTH
+        tab.composer.fill("one\n" * 12 + "x" * 2001)
+        yield "too long a text", _NARROW
+        tab.composer.fill("")
+        tab.composer.press_sequentially("@")
+        expect(page.get_by_role("listbox")).to_be_visible()
+        tab.composer.press("ArrowDown")
+        yield "nicks suggested", _BOTH
+        tab.composer.press("Escape")
+        tab.composer.fill("")
+        tab.composer.press_sequentially(":tad")
+        expect(page.get_by_role("listbox")).to_be_visible()
+        yield "emoji suggested", _NARROW
+        tab.composer.press("Escape")
+        tab.composer.fill("")
+        tab.composer.press("PageUp")
+        tab.composer.press("PageUp")
+        to_end = self.button("Latest messages", "Derniers messages")
+        expect(to_end).to_be_visible()
+        bob.post("news")
+        to_end = self.button("1 new message", "1 nouveau message")
+        expect(to_end).to_be_visible()
+        yield "scrolled up, new messages", _BOTH
+        page.get_by_role("region", name="Conversation").evaluate("(it) => { it.scrollTop = 0 }")
+        expect(page.get_by_text(re.compile("This is where|commence ici"))).to_be_visible()
+        yield "the beginning", _NARROW
+        to_end.click()
+
+    def _dialogs(self) -> Iterator[State]:
+        tab, page = self.tab, self.page
+        self.button("Mute Bob", "Masquer Bob").press("Enter")
+        expect(tab.log.get_by_text(re.compile("You muted|masqu")).first).to_be_attached()
+        yield "somebody muted", _BOTH
+        self.button("Change my nick", "Changer de pseudo").click()
+        yield "rename", _BOTH
+        self.dialog().get_by_role("textbox").fill(LONGEST_NICK)
+        page.keyboard.press("Enter")
+        expect(self.dialog().get_by_role("alert")).to_have_text(re.compile("."))
+        yield "rename refused", _NARROW
+        page.keyboard.press("Escape")
+        self.button(self.room).click()
+        yield "rooms", _BOTH
+        self.dialog().get_by_role("textbox").fill("a/b")
+        page.keyboard.press("Enter")
+        yield "room refused", _NARROW
+        self.button("Show QR code", "Afficher le code QR").click()
+        expect(page.get_by_role("img")).to_be_visible()
+        yield "QR code", _BOTH
+        page.keyboard.press("Escape")
+        page.keyboard.press("Escape")
+        self.button("Settings", "Réglages").click()
+        yield "settings", _BOTH
+        page.keyboard.press("Escape")
+        page.evaluate(
+            "() => void Object.defineProperty(Notification, 'permission', { value: 'denied' })"
+        )
+        self.button("Settings", "Réglages").click()
+        expect(self.dialog().get_by_role("combobox", name="Notifications")).to_be_disabled()
+        yield "settings without notifications", _NARROW
+        self.button("Keyboard shortcuts", "Raccourcis clavier").click()
+        yield "shortcuts", _BOTH
+        page.keyboard.press("Escape")
+        self.dialog().get_by_role("button", name=either("Unmute Bob", "Réafficher Bob")).click()
+        page.keyboard.press("Escape")
+        page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+        self.button("Copy link", "Copier le lien").click()
+        yield "link", _BOTH
+        page.keyboard.press("Escape")
+        self.button("Insert an emoji", "Insérer un émoji").click()
+        search = self.dialog().get_by_role("combobox")
+        expect(search).to_be_focused()
+        yield "emoji", _BOTH
+        search.fill("a")
+        search.press("ArrowDown")
+        yield "emoji searched", _NARROW
+        search.fill("nothing at all")
+        yield "no emoji found", _NARROW
+        search.press("Escape")
+        page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        page.get_by_role("button", name=either(r"\d+ (people|personnes)")).click()
+        yield "people", _NARROW
+        page.keyboard.press("Escape")
+        page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+
+    def _posts(self) -> Iterator[State]:
+        tab = self.tab
+        self.wire.refuses = "muted"
+        tab.say("refused")
+        expect(tab.waiting).to_have_count(1)
+        self.wire.refuses = "text_too_long"
+        tab.say("too long")
+        expect(tab.waiting).to_have_count(2)
+        expect(self.button("Try again", "Réessayer").last).to_be_visible()
+        self.wire.refuses = None
+        yield "failed", _BOTH
+        self.wire.deaf = True
+        tab.say("waits")
+        words = re.compile("Waiting to be sent|En attente d’envoi")
+        expect(tab.waiting.last.get_by_text(words)).to_be_visible()
+        yield "pending", _BOTH
+        self.wire.deaf = False
+        for _ in range(2):
+            self.button("Delete", "Supprimer").first.click()
+
+    def _connection(self) -> Iterator[State]:
+        page, now = self.page, self.button("Now", "Maintenant")
+        back = either("Connected again.", "Connexion rétablie.")
+        codes: dict[str, Any] = {"restarting": 1012, "full": 1013, "too many": 1008}
+        for name, code in codes.items():
+            self.wire.cut = True
+            self.wire.close(code)
+            expect(now).to_be_visible()
+            yield name, _BOTH if name == "too many" else _NARROW
+            self.wire.cut = False
+            if code == 1008:  # the longest wait, which nothing else ends
+                now.click()
+            self.tab.wake()
+            expect(self.tab.state).to_have_text(back)
+        yield "resumed", _BOTH
+        self.wire.cut = True
+        page.context.set_offline(True)
+        self.wire.close(1012)
+        expect(self.tab.state).to_have_text(re.compile("You are offline|Hors connexion"))
+        yield "offline", _BOTH
+        page.context.set_offline(False)
+        self.wire.cut = False
+        self.tab.wake()
+        expect(self.tab.state).to_have_text(back)
+        expect(self.tab.waiting).to_have_count(0)
+
+    def _crowd(self) -> Iterator[State]:
+        page = self.page
+        for number in range(300):
+            nick = LONGEST_NICK[3:] + str(number) if number % 50 == 0 else f"Guest {number}"
+            self.wire.tell(type="joined", member={"id": f"g{number}", "nick": nick})
+        heading = page.get_by_role("heading", name=re.compile("30[0-9] (people|personnes)"))
+        expect(heading).to_be_visible()
+        yield "a room of 300", (WIDE,)
+        member = {"id": "m1", "nick": "Zoé"}
+        said = [
+            {"seq": 1, "id": "a", "member": {"id": "b", "nick": "Bob"}, "text": "after", "at": at}
+            for at in ("2025-10-17T14:23:45.000Z",)
+        ]
+        self.wire.tell(
+            type="welcome", protocol=1, room=self.room, epoch="other", seq=1, member=member,
+            key="k" * 24, members=[member], messages=said, more=False, resumed=False,
+            limits={"text": 2000, "frame": 16384, "retention_messages": 1},
+        )  # fmt: skip
+        expect(page.get_by_role("alert").filter(visible=True)).to_be_visible()
+        yield "reset", _BOTH
+        self.wire.cut = True
+        self.wire.close(4003)
+        expect(self.tab.state).to_have_text(re.compile("moderator|modérat"))
+        yield "removed", _BOTH

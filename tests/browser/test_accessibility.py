@@ -1,0 +1,124 @@
+"""Every state of the page, in both languages: axe-core finds nothing in either scheme, nothing
+is lost on the narrowest screens or in twice the size, and every target suits a thumb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Page
+
+from tests.browser.states import WIDE, Tour
+from tests.browser.tab import Tab
+from tests.browser.test_page import _CONTRAST
+from tests.servers import ChatServer
+
+Enter = Callable[..., Tab]
+
+# What axe leaves out unless asked.
+_RULES = ("css-orientation-lock", "focus-order-semantics", "p-as-heading", "target-size")
+
+_AXE = """async ([rules, only]) => {
+  const options = { resultTypes: ["violations", "incomplete"] };
+  if (only) options.runOnly = { type: "rule", values: rules };
+  else options.rules = Object.fromEntries(rules.map((rule) => [rule, { enabled: true }]));
+  // Of two thousand emoji, the first group.
+  const context = { exclude: [["#emoji-list > :nth-child(n + 2)"]] };
+  const { violations, incomplete } = await axe.run(context, options);
+  const told = (results) => results.flatMap(({ id, nodes }) => nodes.map((node) =>
+    ({ id, target: node.target.join(" "), why: node.failureSummary, html: node.html })));
+  return [told(violations), told(incomplete)];
+}"""
+
+_CONTRASTS = f"""(targets) =>
+  targets.map((target) => ({_CONTRAST})(document.querySelector(target)))"""
+
+# What cannot be read or reached: beyond the window, where nothing scrolls, or cut off by a box.
+# A room's name and who is writing are cut with an ellipsis; the first is whole in the menu.
+_LOST = """(targets) => {
+  const told = (element, what) => [
+    `${what}:`, element.outerHTML.replace(/>.*/s, ">"), ...[...element.textContent].slice(0, 40),
+  ].join(" ");
+  const scrolls = (box, axis) => /auto|scroll/.test(getComputedStyle(box)[`overflow${axis}`]);
+  const lost = (element) => {
+    if (!element.checkVisibility({ visibilityProperty: true })) return null;
+    const at = element.getBoundingClientRect();
+    if (at.width <= 1 || at.height <= 1 || element.closest(".spoken")) return null;
+    let [freeX, freeY] = [false, false];
+    for (let box = element.parentElement; box && box !== document.body; box = box.parentElement) {
+      const style = getComputedStyle(box);
+      const to = box.getBoundingClientRect();
+      if (to.width <= 1 || to.height <= 1) return null; // for screen readers alone
+      freeX ||= scrolls(box, "X");
+      freeY ||= scrolls(box, "Y");
+      if (/hidden|clip/.test(style.overflowX) && !freeX && style.textOverflow !== "ellipsis"
+        && (at.left < to.left - 1 || at.right > to.right + 1)) return told(element, "cut off");
+      if (/hidden|clip/.test(style.overflowY) && !freeY
+        && (at.top < to.top - 1 || at.bottom > to.bottom + 1)) return told(element, "cut off");
+      if (style.position === "fixed" || box.matches("dialog")) break;
+    }
+    const [tooWide, tooHigh] = [at.left < -0.5 || at.right > innerWidth + 0.5,
+      at.top < -0.5 || at.bottom > innerHeight + 0.5];
+    if (tooWide && !freeX) return told(element, "too wide");
+    if (tooHigh && !freeY) return told(element, "too high");
+    if (!targets || !element.matches("button, input, select, textarea, a[href]")) return null;
+    const hit = element.closest("label")?.getBoundingClientRect() ?? at;
+    const inText = element.matches(".text a"); // as high as its line
+    return Math.min(hit.width, hit.height) < 44 && !inText ? told(element, "too small") : null;
+  };
+  const shown = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+  return [...shown.querySelectorAll("*:not(svg *)")].map(lost).filter(Boolean);
+}"""
+
+# 320 px; twice the size of 1280 × 800.
+_SMALL = ({"width": 320, "height": 568}, {"width": 640, "height": 400})
+
+
+def axe(page: Page, *, colours: bool = False) -> list[str]:
+    """Tell what axe finds; with `colours`, among these alone. What it cannot tell is told here."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    rules = ["color-contrast", "link-in-text-block"] if colours else list(_RULES)
+    violations, unsure = page.evaluate(_AXE, [rules, colours])
+    # Something lies over it, or next to it: it is measured on what it belongs to.
+    measured = [each for each in unsure if each["id"] == "color-contrast"]
+    contrasts = page.evaluate(_CONTRASTS, [each["target"] for each in measured])
+    violations += [each for each in unsure if each not in measured]
+    violations += [each for each, by in zip(measured, contrasts, strict=True) if by < 4.5]
+    return [
+        f"{each['id']} {each['target']} {each['html'][:120]} {each['why']}" for each in violations
+    ]
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
+def test_every_state_is_for_everybody(
+    make_server: Callable[..., ChatServer], open_tab: Enter, locale: str
+) -> None:
+    server = make_server(settings={"CHAT_LIMITS": "off"})
+    server.start()
+    tab = open_tab(base_url=server.url, viewport=WIDE, reduced_motion="reduce", locale=locale)
+    page = tab.page
+    found: dict[str, list[str]] = {}
+    for name, layouts in Tour(server, tab, locale[:2]).states():
+        # English on a wide screen, where there is one for it; French, which is longer, on a phone.
+        layout = layouts[0] if locale == "en-GB" else layouts[-1]
+        page.set_viewport_size(layout)  # type: ignore[arg-type]
+        found[name] = axe(page)
+        page.emulate_media(color_scheme="dark")
+        found[f"{name}, dark"] = axe(page, colours=True)
+        page.emulate_media(color_scheme="light")
+        for size in _SMALL:
+            page.set_viewport_size(size)
+            found[f"{name}, {size['width']} px"] = page.evaluate(_LOST, True)
+        page.set_viewport_size(layout)
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        # A phone whose letters are twice as large is too low for everything at once.
+        lost = page.evaluate(_LOST, False)
+        found[f"{name}, letters of twice the size"] = [
+            each for each in lost if layout == WIDE or not each.startswith("too high")
+        ]
+        page.evaluate("document.documentElement.style.fontSize = ''")
+        page.set_viewport_size(WIDE)
+    problems = {where: what for where, what in found.items() if what}
+    assert problems == {}
