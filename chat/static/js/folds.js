@@ -19,7 +19,7 @@ export class Folds {
     messages.on("rearranged", () => {
       if (!muted.isEmpty) this.#all();
     });
-    muted.on("change", () => this.#all());
+    muted.on("change", () => messages.quietly(() => this.#all()));
   }
 
   #all() {
@@ -61,7 +61,7 @@ export class Folds {
     button.setAttribute("aria-expanded", run.isOpen);
     button.onclick = () => {
       run.isOpen = !run.isOpen;
-      this.#all();
+      this.#messages.quietly(() => this.#all()); // old ones, to be read at one's own pace
     };
   }
 }

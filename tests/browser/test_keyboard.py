@@ -1,0 +1,228 @@
+"""The keyboard alone does everything, and one always sees where one is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.tab import Tab, Wire
+from tests.browser.test_page import _CONTRAST, _FILL
+from tests.servers import ChatServer
+
+Enter = Callable[..., Tab]
+
+_TABS = 60  # more than there are stops on any page here
+
+
+def focused(page: Page) -> Locator:
+    """Find what has the focus."""
+    return page.locator(":focus")
+
+
+def tab_to(page: Page, wanted: Locator, key: str = "Tab") -> None:
+    """Press Tab until `wanted` has the focus."""
+    expect(wanted).to_be_visible()
+    for _ in range(_TABS):
+        if wanted.evaluate("(element) => element === document.activeElement"):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"Tab does not lead to {wanted}")
+
+
+def press(page: Page, wanted: Locator, key: str = "Tab") -> None:
+    """Press a button by the keyboard alone."""
+    tab_to(page, wanted, key)
+    page.keyboard.press("Enter")
+
+
+def test_keyboard_alone_does_everything(
+    make_server: Callable[..., ChatServer], open_tab: Enter
+) -> None:
+    server = make_server(settings={"CHAT_LIMITS": "off"})
+    server.start()
+    bob = open_tab(base_url=server.url)
+    bob.open()
+    assert bob.page.evaluate(_FILL, ["general", 120, "message"]) == 0
+    bob.enter("Bob")
+    alice = open_tab(base_url=server.url, permissions=["clipboard-read", "clipboard-write"])
+    page, keyboard = alice.page, alice.page.keyboard
+    wire = Wire(page)
+    dialog = page.get_by_role("dialog").filter(visible=True)
+
+    def button(name: str) -> Locator:
+        return page.get_by_role("button", name=name, exact=True).filter(visible=True)
+
+    # Enter the room, and write.
+    alice.open()
+    expect(alice.nick).to_be_focused()
+    keyboard.type("Alice")
+    keyboard.press("Enter")
+    expect(alice.composer).to_be_focused()
+    keyboard.type("Hello ")
+    expect(button("Insert an emoji")).to_be_visible()
+    press(page, button("Insert an emoji"))
+    expect(dialog.get_by_role("combobox")).to_be_focused()
+    keyboard.type("party popper")
+    keyboard.press("Enter")
+    expect(alice.composer).to_be_focused()
+    keyboard.press("Enter")
+    expect(bob.log).to_contain_text("Hello 🎉")
+
+    # Read what came before, to the beginning, and come back.
+    items = alice.log.get_by_role("listitem")
+    last = items.last
+    for _ in range(_TABS):
+        if items.count() == 121 and items.first.is_visible():
+            break
+        keyboard.press("PageUp")
+    expect(items).to_have_count(121)
+    expect(last).not_to_be_in_viewport()
+    expect(alice.composer).to_be_focused()
+    keyboard.press("Escape")
+    expect(last).to_be_in_viewport()
+    keyboard.press("PageUp")
+    press(page, button("Latest messages"), "Shift+Tab")
+    expect(last).to_be_in_viewport()
+    expect(alice.composer).to_be_focused()
+
+    # Mute somebody, and unmute them in the settings.
+    press(page, button("Mute Bob"))
+    expect(button("Unmute Bob")).to_be_focused()
+    keyboard.press("Escape")
+    expect(alice.composer).to_be_focused()
+    press(page, button("Settings"), "Shift+Tab")
+    box = page.get_by_role("dialog", name="Settings")
+    press(page, box.get_by_role("button", name="Unmute Bob"))
+    expect(box.get_by_role("button", name="Close")).to_be_focused()
+    press(page, box.get_by_role("button", name="Keyboard shortcuts"), "Shift+Tab")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    keyboard.press("Escape")
+    expect(box.get_by_role("button", name="Keyboard shortcuts")).to_be_focused()
+    keyboard.press("Escape")
+    expect(button("Settings")).to_be_focused()
+
+    # Change the nick, and copy the link.
+    press(page, button("Change my nick"))
+    keyboard.type("Alix")  # over the old one, which is selected
+    keyboard.press("Enter")
+    expect(dialog).to_have_count(0)
+    expect(bob.people.filter(has_text="Alix")).to_be_visible()
+    expect(button("Change my nick")).to_be_focused()
+    press(page, button("Copy link"), "Shift+Tab")
+    expect(button("Link copied")).to_be_visible()
+
+    # What could not be sent is tried again, or deleted.
+    keyboard.press("Escape")
+    wire.refuses = "muted"
+    keyboard.type("first")
+    keyboard.press("Enter")
+    keyboard.type("second")
+    keyboard.press("Enter")
+    expect(button("Delete")).to_have_count(2)
+    press(page, button("Delete").last, "Shift+Tab")
+    expect(alice.waiting).to_have_count(1)
+    expect(alice.composer).to_be_focused()
+    wire.refuses = None
+    press(page, button("Try again"), "Shift+Tab")
+    expect(bob.log).to_contain_text("first")
+    expect(alice.composer).to_be_focused()
+
+    # Make a room, and go there.
+    press(page, button("general"), "Shift+Tab")
+    keyboard.press("Escape")
+    expect(button("general")).to_be_focused()
+    keyboard.press("Enter")
+    press(page, button("Show QR code"))
+    expect(page.get_by_role("img")).to_be_visible()
+    keyboard.press("Escape")
+    expect(button("Show QR code")).to_be_focused()
+    tab_to(page, page.get_by_role("textbox", name="Make or enter a room"))
+    keyboard.type("garden")
+    keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/r/garden$"))
+    expect(alice.composer).to_be_focused()
+    keyboard.type("Here")
+    keyboard.press("Enter")
+    alice.shows("Here")
+
+
+@pytest.mark.parametrize("keys", ["Control+/", "Meta+/", "Control+Shift+/"])
+def test_shortcuts_are_listed_from_anywhere(open_tab: Enter, keys: str) -> None:
+    tab = open_tab(locale="fr-FR")
+    tab.open()
+    tab.nick.press(keys)
+    box = tab.page.get_by_role("dialog", name="Raccourcis clavier")
+    expect(box).to_contain_text("Échap")
+    box.press("Escape")
+    expect(box).to_be_hidden()
+    expect(tab.nick).to_be_focused()
+
+
+def test_keys_that_are_for_writing_stay_there(enter: Enter) -> None:
+    tab = enter("Alice")
+    keyboard = tab.page.keyboard
+    keyboard.type("?/ ?")
+    tab.page.get_by_role("region", name="Conversation").focus()
+    keyboard.type("?/nmcr")  # no letter alone does anything
+    expect(tab.composer).to_have_value("?/ ?")
+    expect(tab.page.get_by_role("dialog").filter(visible=True)).to_have_count(0)
+    tab.composer.fill("line\n" * 20)
+    tab.composer.press("PageUp")  # a long text scrolls by itself
+    tab.composer.press("PageUp")
+    expect(tab.composer).to_be_focused()
+    assert tab.composer.evaluate("(area) => area.selectionStart") < 100
+
+
+@pytest.mark.parametrize(
+    ("scheme", "colours"), [("light", "none"), ("dark", "none"), ("light", "active")]
+)
+def test_focus_is_always_visible(enter: Enter, scheme: str, colours: str) -> None:
+    tab = enter("Alice", color_scheme=scheme, forced_colors=colours)
+    enter("Bob").say("https://example.org\n```\ncode\n```")
+    expect(tab.log.get_by_role("link")).to_be_visible()
+    expect(tab.page.get_by_role("button", name="Mute Bob")).to_be_visible()
+    walk_in_sight(tab.page)
+    for opener in ("Settings", "general", "Change my nick"):
+        tab.page.get_by_role("button", name=opener, exact=True).press("Enter")
+        walk_in_sight(tab.page)
+        tab.page.keyboard.press("Escape")
+
+
+# The outline of what has the focus: its width, its colour's contrast with what lies around, and
+# whether it can be seen: within the window, on top, and not made transparent.
+_OUTLINE = """(element) => {
+  const style = getComputedStyle(element);
+  const at = element.getBoundingClientRect();
+  const ring = document.createElement("span");
+  ring.style.color = style.outlineColor;
+  element.parentElement.append(ring);
+  const contrast = (CONTRAST)(ring);
+  ring.remove();
+  return {
+    wide: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
+    contrast,
+    seen: element.checkVisibility({ opacityProperty: true }) && at.right > 0 && at.bottom > 0
+      && at.left < innerWidth && at.top < innerHeight,
+    name: element.outerHTML.slice(0, 80),
+  };
+}""".replace("CONTRAST", _CONTRAST)
+
+
+def walk_in_sight(page: Page) -> None:
+    """Go through all stops by Tab, and see each."""
+    stops: list[str] = []
+    for _ in range(_TABS):
+        page.keyboard.press("Tab")
+        if focused(page).count() == 0:  # the browser's own
+            continue
+        seen = focused(page).evaluate(_OUTLINE)
+        if seen["name"] in stops:
+            break
+        stops.append(seen["name"])
+        assert seen["wide"], seen
+        assert seen["seen"], seen
+        assert seen["contrast"] >= 3, seen
+    assert len(stops) > 2, stops

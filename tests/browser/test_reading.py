@@ -1,0 +1,210 @@
+"""Read by ear, from right to left, without motion, above an on-screen keyboard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.states import PHONE
+from tests.browser.tab import Tab, Wire
+from tests.browser.test_page import _FILL
+from tests.servers import ChatServer
+
+Enter = Callable[..., Tab]
+
+# Note what a screen reader would be told of the log: what is added to it while it is live. What
+# was in it before and is added again would be read twice.
+_LISTEN = """
+  window.heard = [];
+  window.again = [];
+  const known = new WeakSet();
+  const words = (node) => [...(node.querySelectorAll?.(".text") ?? [])].map((text) =>
+    text.innerText.trim()).join() || node.textContent.trim();
+  const listen = () => {
+    const log = document.querySelector("[role=log]");
+    new MutationObserver((records) => {
+      const isLive = log.getAttribute("aria-live") !== "off";
+      for (const { addedNodes } of records) {
+        for (const node of addedNodes) {
+          if (node.nodeType !== Node.ELEMENT_NODE) continue;
+          if (known.has(node)) window.again.push(words(node));
+          known.add(node);
+          if (isLive) window.heard.push(words(node));
+        }
+      }
+    }).observe(log, { childList: true, subtree: true });
+  };
+  document.addEventListener("DOMContentLoaded", listen);
+"""
+
+
+def heard(page: Page) -> list[str]:
+    """Tell what was read aloud so far; nothing may have been put in twice."""
+    assert page.evaluate("again") == []
+    return list(page.evaluate("heard"))
+
+
+def test_each_message_is_read_aloud_once(
+    make_server: Callable[..., ChatServer], open_tab: Enter
+) -> None:
+    server = make_server(settings={"CHAT_LIMITS": "off"})
+    server.start()
+    bob, alice = open_tab(base_url=server.url), open_tab(base_url=server.url)
+    bob.open()
+    assert bob.page.evaluate(_FILL, ["general", 120, "old"]) == 0
+    bob.enter("Bob")
+    alice.page.add_init_script(_LISTEN)
+    wire = Wire(alice.page)
+    alice.open()
+    alice.enter("Alice")
+    items = alice.log.get_by_role("listitem")
+    expect(items.last).to_contain_text("old 120")
+    expect(alice.log).to_have_attribute("aria-live", "polite")
+    assert heard(alice.page) == []  # what was said before is there to be read, and not aloud
+
+    bob.say("hello", "*marked*")
+    expect(items.last.get_by_role("emphasis")).to_be_visible()
+    alice.say("mine")
+    expect(items.last).to_contain_text("mine")
+    expect(alice.waiting).to_have_count(0)
+    assert heard(alice.page) == ["hello", "marked", "mine"]
+
+    # Cut off and back: what was missed, once; what was sent meanwhile, once.
+    wire.cut = True
+    wire.close(1012)
+    bob.say("missed")
+    alice.say("waited")
+    wire.cut = False
+    alice.wake()
+    expect(items.last).to_contain_text("waited")
+    expect(alice.waiting).to_have_count(0)
+    assert heard(alice.page) == ["hello", "marked", "mine", "missed", "waited"]
+
+    # Older ones are put before, and not read aloud; nor are colours, when they come.
+    bob.say("```python\nx = 1\n```")
+    expect(items.last.get_by_text("1", exact=True)).to_be_visible()
+    page = alice.page
+    page.get_by_role("region", name="Conversation").evaluate("(it) => { it.scrollTop = 0 }")
+    expect(page.get_by_text("old 1", exact=True)).to_be_attached()
+    expect(alice.log).to_have_attribute("aria-live", "polite")
+    now = heard(page)
+    assert now[:5] == ["hello", "marked", "mine", "missed", "waited"]
+    assert re.match(r"x = 1\b", now[5])
+    assert len(now) == 6
+
+    # Somebody muted and heard again, and a day that ends, say nothing.
+    for name in ("Mute Bob", "Unmute Bob"):
+        page.get_by_role("button", name=name).press("Enter")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(alice.log).to_have_attribute("aria-live", "polite")
+    bob.say("last")
+    expect(items.last).to_contain_text("last")
+    assert heard(page)[6:] == ["last"]
+
+
+# What is animated at the moment a message comes, and whatever moves by itself.
+_MOVES = """() => new Promise((done) => {
+  const log = document.querySelector("[role=log]");
+  new MutationObserver(() => requestAnimationFrame(() =>
+    done(document.getAnimations().map((each) => each.effect.getTiming().duration)))
+  ).observe(log, { childList: true, subtree: true });
+})"""
+
+
+@pytest.mark.parametrize(("motion", "moves"), [("reduce", []), ("no-preference", [120])])
+def test_nothing_moves_for_whoever_wants_it_so(enter: Enter, motion: str, moves: list[int]) -> None:
+    alice, bob = enter("Alice", reduced_motion=motion), enter("Bob")
+    expect(alice.people).to_have_count(2)
+    alice.page.evaluate("window.moves = null")
+    alice.page.evaluate(f"() => void ({_MOVES})().then((moves) => {{ window.moves = moves }})")
+    bob.say("Hello")
+    alice.shows("Hello")
+    assert alice.page.evaluate("moves") == moves
+    if motion == "reduce":
+        alice.page.get_by_role("button", name="Settings").click()
+        assert alice.page.evaluate("document.getAnimations().length") == 0
+
+
+def test_every_text_runs_its_own_way(enter: Enter, open_tab: Enter) -> None:
+    alice = enter("שלמה", path="/r/שלום")
+    bob = open_tab(path="/r/שלום")
+    bob.open()
+    bob.enter("Bob")
+    alice.say("שלום לכולם", "> ציטוט\n\n- אחת", "plain")
+
+    def runs(locator: Any, way: str) -> None:
+        expect(locator).to_be_visible()
+        assert locator.evaluate("(element) => getComputedStyle(element).direction") == way
+
+    page = bob.page
+    runs(bob.log.get_by_text("שלום לכולם"), "rtl")
+    runs(bob.log.get_by_role("blockquote"), "rtl")
+    runs(bob.log.get_by_role("list").get_by_role("list"), "rtl")
+    runs(bob.log.get_by_text("plain"), "ltr")
+    runs(bob.log.get_by_text("שלמה").first, "rtl")
+    runs(bob.people.get_by_text("שלמה"), "rtl")
+    runs(page.get_by_role("heading", name="שלום").locator("bdi"), "rtl")
+    bob.composer.fill("שלום")
+    runs(bob.composer, "rtl")
+    bob.composer.fill("")
+    bob.composer.press_sequentially("@")
+    runs(page.get_by_role("option").get_by_text("שלמה"), "rtl")
+    bob.composer.press("Escape")
+    page.get_by_role("button", name="Change my nick").click()
+    page.get_by_role("dialog").get_by_role("textbox").fill("שלום")
+    runs(page.get_by_role("dialog").get_by_role("textbox"), "rtl")
+
+
+def test_onscreen_keyboard_hides_neither_composer_nor_last_message(enter: Enter) -> None:
+    tab = enter("Alice", viewport=PHONE, has_touch=True, is_mobile=True)
+    tab.say(*(f"message {number}" for number in range(8)))
+    items = tab.log.get_by_role("listitem")
+    expect(items).to_have_count(8)
+    for height in (330, 740, 280):
+        tab.page.set_viewport_size({"width": 360, "height": height})
+        expect(tab.composer).to_be_in_viewport(ratio=1)
+        expect(tab.page.get_by_role("button", name="Send")).to_be_in_viewport(ratio=1)
+        expect(items.last).to_be_in_viewport(ratio=1)
+    tab.page.set_viewport_size({"width": 360, "height": 330})
+    tab.composer.fill("line\n" * 12)
+    expect(tab.composer).to_be_in_viewport(ratio=1)
+    expect(items.last).to_be_in_viewport(ratio=1)
+
+
+# Safari does not make the page smaller: it only tells how much of it can be seen.
+_COVER = """(height) => {
+  Object.defineProperty(visualViewport, "height", { configurable: true, get: () => height });
+  visualViewport.dispatchEvent(new Event("resize"));
+}"""
+
+
+def test_keyboard_that_only_covers_the_page_hides_nothing_either(enter: Enter) -> None:
+    tab = enter("Alice", viewport=PHONE)
+    tab.say(*(f"message {number}" for number in range(8)))
+    items = tab.log.get_by_role("listitem")
+    expect(items).to_have_count(8)
+    tab.page.evaluate(_COVER, 420)
+    for part in (tab.composer, items.last):
+        expect(part).to_be_in_viewport(ratio=1)
+        box = part.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 420
+
+
+def test_composer_stays_out_of_the_safe_areas(enter: Enter) -> None:
+    tab = enter("Alice", viewport=PHONE)
+    before = tab.composer.bounding_box()
+    session = tab.page.context.new_cdp_session(tab.page)
+    insets = {"top": 47, "topMax": 47, "bottom": 34, "bottomMax": 34}
+    session.send("Emulation.setSafeAreaInsetsOverride", {"insets": insets})
+    heading = tab.page.get_by_role("heading", name="general").bounding_box()
+    after = tab.composer.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert heading is not None
+    assert heading["y"] >= 47
+    assert after["y"] + after["height"] <= 740 - 34 < before["y"] + before["height"]
