@@ -109,13 +109,14 @@ def test_older_messages_come_without_a_jump(server: ChatServer, open_tab: Enter)
 def test_a_long_past_is_travelled_without_a_jump_and_held_in_part(
     server: ChatServer, open_tab: Enter, options: dict[str, Any]
 ) -> None:
-    count = 1_200
-    fill(server.database, "general", past(count))
+    count = MOST + 100
+    fill(server.database, "general", past(count, "so"))
     server.start()
     tab = entered(open_tab, server, **options)
-    expect(items(tab).last).to_contain_text(f"{count} message")
-    up = travel(tab, -700, 1)
-    down = travel(tab, 700, count)
+    expect(items(tab).last).to_contain_text(f"{count} so")
+    # By less than half of what is in view: what is in the middle before a step is seen after it.
+    up = travel(tab, -250, 1)
+    down = travel(tab, 250, count)
     for way in (up, down):
         assert way["jumps"] == 0
         assert way["most"] <= MOST

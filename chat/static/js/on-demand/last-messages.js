@@ -43,6 +43,8 @@ export class LastMessages {
     this.#timer = undefined;
     const { epoch, seq } = this.#room.last;
     const messages = this.#messages.views.slice(-MOST).map(({ message }) => message);
+    // Of a reader far up, the list does not hold the newest: what is kept would have a hole.
+    if ((messages.at(-1)?.seq ?? 0) !== seq) return;
     const now = { epoch, seq, member: this.#room.member, messages };
     const whole = joined(await this.read(), now);
     await writeKept({ ...whole, room: this.#name, at: Date.now() });
