@@ -1,4 +1,8 @@
-"""Answers that are texts leave compressed."""
+"""Answers that are texts leave compressed: each file once, for all visitors.
+
+Flask-Compress 1.25 would do it anew for each of them, and leaves the files that it was given
+open until they are collected.
+"""
 
 from __future__ import annotations
 
