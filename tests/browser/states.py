@@ -62,6 +62,12 @@ class Tour:
         """Find the dialog that is open."""
         return self.page.get_by_role("dialog").filter(visible=True).last
 
+    def open(self, *names: str) -> None:
+        """Press the button that opens a dialog, and wait for another than before."""
+        before = self.page.get_by_role("dialog").filter(visible=True).count()
+        self.button(*names).click()
+        expect(self.page.get_by_role("dialog").filter(visible=True)).to_have_count(before + 1)
+
     def states(self) -> Iterator[State]:
         """Give the name of each state, and where it differs, when the tab is in it."""
         with Client(self.server.ws_url) as bob, Client(self.server.ws_url) as longest:
@@ -164,14 +170,14 @@ class Tour:
         self.button("Mute Bob", "Masquer Bob").press("Enter")
         expect(tab.log.get_by_text(re.compile("You muted|masqu")).first).to_be_attached()
         yield "somebody muted", _BOTH
-        self.button("Change my nick", "Changer de pseudo").click()
+        self.open("Change my nick", "Changer de pseudo")
         yield "rename", _BOTH
         self.dialog().get_by_role("textbox").fill(LONGEST_NICK)
         page.keyboard.press("Enter")
         expect(self.dialog().get_by_role("alert")).to_have_text(re.compile("."))
         yield "rename refused", _NARROW
         page.keyboard.press("Escape")
-        self.button(self.room).click()
+        self.open(self.room)
         yield "rooms", _BOTH
         self.dialog().get_by_role("textbox").fill("a/b")
         page.keyboard.press("Enter")
@@ -181,25 +187,25 @@ class Tour:
         yield "QR code", _BOTH
         page.keyboard.press("Escape")
         page.keyboard.press("Escape")
-        self.button("Settings", "Réglages").click()
+        self.open("Settings", "Réglages")
         yield "settings", _BOTH
         page.keyboard.press("Escape")
         page.evaluate(
             "() => void Object.defineProperty(Notification, 'permission', { value: 'denied' })"
         )
-        self.button("Settings", "Réglages").click()
+        self.open("Settings", "Réglages")
         expect(self.dialog().get_by_role("combobox", name="Notifications")).to_be_disabled()
         yield "settings without notifications", _NARROW
-        self.button("Keyboard shortcuts", "Raccourcis clavier").click()
+        self.open("Keyboard shortcuts", "Raccourcis clavier")
         yield "shortcuts", _BOTH
         page.keyboard.press("Escape")
         self.dialog().get_by_role("button", name=either("Unmute Bob", "Réafficher Bob")).click()
         page.keyboard.press("Escape")
         page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
-        self.button("Copy link", "Copier le lien").click()
+        self.open("Copy link", "Copier le lien")
         yield "link", _BOTH
         page.keyboard.press("Escape")
-        self.button("Insert an emoji", "Insérer un émoji").click()
+        self.open("Insert an emoji", "Insérer un émoji")
         search = self.dialog().get_by_role("combobox")
         expect(search).to_be_focused()
         yield "emoji", _BOTH

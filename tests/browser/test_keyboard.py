@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.tab import Tab, Wire
-from tests.browser.test_page import _CONTRAST, _FILL
+from tests.browser.test_page import _CONTRAST
+from tests.logs import Past, fill
 from tests.servers import ChatServer
 
 Enter = Callable[..., Tab]
@@ -42,10 +43,10 @@ def test_keyboard_alone_does_everything(
     make_server: Callable[..., ChatServer], open_tab: Enter
 ) -> None:
     server = make_server(settings={"CHAT_LIMITS": "off"})
+    fill(server.database, "general", [Past("Old", f"old {n}", n) for n in range(1, 121)])
     server.start()
     bob = open_tab(base_url=server.url)
     bob.open()
-    assert bob.page.evaluate(_FILL, ["general", 120, "message"]) == 0
     bob.enter("Bob")
     alice = open_tab(base_url=server.url, permissions=["clipboard-read", "clipboard-write"])
     page, keyboard = alice.page, alice.page.keyboard
@@ -132,6 +133,7 @@ def test_keyboard_alone_does_everything(
 
     # Make a room, and go there.
     press(page, button("general"), "Shift+Tab")
+    expect(dialog).to_be_visible()
     keyboard.press("Escape")
     expect(button("general")).to_be_focused()
     keyboard.press("Enter")
@@ -187,6 +189,7 @@ def test_focus_is_always_visible(enter: Enter, scheme: str, colours: str) -> Non
     walk_in_sight(tab.page)
     for opener in ("Settings", "general", "Change my nick"):
         tab.page.get_by_role("button", name=opener, exact=True).press("Enter")
+        expect(tab.page.get_by_role("dialog").filter(visible=True)).to_be_visible()
         walk_in_sight(tab.page)
         tab.page.keyboard.press("Escape")
 

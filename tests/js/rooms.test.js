@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { outline } from "../../chat/static/js/qr.js";
+import { outline } from "../../chat/static/js/on-demand/qr.js";
 import { RecentRooms } from "../../chat/static/js/recent-rooms.js";
 import { isRoom, roomForm, roomPath } from "../../chat/static/js/room-name.js";
 import { Store } from "../../chat/static/js/store.js";

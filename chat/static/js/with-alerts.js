@@ -5,25 +5,26 @@ import { Chime } from "./chime.js";
 import { Desktop } from "./desktop.js";
 import { Favicon } from "./favicon.js";
 import { LastRead } from "./last-read.js";
-import { SettingsBox } from "./settings-box.js";
+import { openOnDemand } from "./opener.js";
 
 export function withAlerts(page) {
-  const { byId, name, everywhere, settings, room, nicks, messages, conversation, unread, strings } =
-    page;
+  const { byId, name, everywhere, settings, muted, notice, strings } = page;
+  const { room, nicks, messages, conversation, unread } = page;
   const chime = new Chime();
   const desktop = new Desktop(name, strings);
   const alerts = new Alerts({ settings, chime, desktop, nicks });
   const favicon = new Favicon(document.querySelector("link[rel=icon]"));
   const lastRead = new LastRead({ store: everywhere, room: name, messages });
   const title = document.title;
-  new SettingsBox({
-    dialog: byId("settings"),
-    button: byId("settings-button"),
-    settings,
-    desktop,
-    chime,
-    strings,
-  });
+  const load = async () => {
+    const [{ SettingsBox }, { MutedList }] = await Promise.all([
+      import("./on-demand/settings-box.js"),
+      import("./on-demand/muted-list.js"),
+    ]);
+    new MutedList({ section: byId("muted"), muted, strings });
+    return new SettingsBox({ dialog: byId("settings"), settings, desktop, chime, strings });
+  };
+  openOnDemand([byId("settings-button")], load, () => notice.show(strings.say("unavailable")));
   conversation.on("news", (message) => alerts.arrived(message));
   unread.on("change", (number) => {
     document.title = number > 0 ? `(${number}) ${title}` : title;

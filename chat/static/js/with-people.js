@@ -3,7 +3,6 @@
 import { Comings } from "./comings.js";
 import { ComingsLine } from "./comings-line.js";
 import { Folds } from "./folds.js";
-import { MutedList } from "./muted-list.js";
 import { People } from "./people.js";
 import { Rename } from "./rename.js";
 
@@ -26,7 +25,6 @@ export function withPeople({ byId, settings, room, messages, muted, typing, stri
     wanted: () => settings.get("comings"),
   });
   new Folds({ messages, muted, strings });
-  new MutedList({ section: byId("muted"), muted, strings });
   muted.on("change", () => {
     for (const [id] of muted.all) typing.stopped({ id });
   });

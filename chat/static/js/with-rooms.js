@@ -1,8 +1,7 @@
 // Wires what concerns the room itself: its link, its QR code, and other rooms.
 
-import { Projection } from "./projection.js";
+import { openOnDemand } from "./opener.js";
 import { RecentRooms } from "./recent-rooms.js";
-import { RoomsBox } from "./rooms-box.js";
 import { Share } from "./share.js";
 
 export function withRooms({ byId, name, everywhere, room, messages, muted, notice, strings }) {
@@ -15,30 +14,34 @@ export function withRooms({ byId, name, everywhere, room, messages, muted, notic
   });
   const recent = new RecentRooms(everywhere);
   const link = share.words;
-  new RoomsBox({ dialog: byId("rooms"), button: byId("rooms-button"), room: name, link, recent, strings });
-  const projection = new Projection({
-    dialog: byId("qr"),
-    buttons: [byId("rooms-qr")],
-    preview: byId("empty-qr"),
-    text: share.link,
-    words: link,
-    missing: () => {
-      byId("rooms").close();
-      notice.show(strings.say("qrMissing"));
-    },
-  });
-  const [button, said] = [byId("rooms-copy"), byId("rooms-said")];
-  let copying = null;
-  const loadCopying = async () => {
-    const { ConversationCopy } = await import("./on-demand/conversation-copy.js");
-    return new ConversationCopy({ button, said, link, messages, muted, strings });
+  const missing = (words) => {
+    byId("rooms").close();
+    notice.show(strings.say(words));
   };
-  byId("rooms-button").addEventListener("click", async () => {
-    copying ??= loadCopying().catch(() => (copying = null)); // the button stays away; next time
-    (await copying)?.offer();
-  });
-  room.on("welcome", () => {
+  const loadRooms = async () => {
+    const [{ RoomsBox }, { ConversationCopy }] = await Promise.all([
+      import("./on-demand/rooms-box.js"),
+      import("./on-demand/conversation-copy.js"),
+    ]);
+    const [button, said] = [byId("rooms-copy"), byId("rooms-said")];
+    const copy = new ConversationCopy({ button, said, link, messages, muted, strings });
+    return new RoomsBox({ dialog: byId("rooms"), room: name, link, recent, copy, strings });
+  };
+  const loadQr = async () => {
+    const { Projection } = await import("./on-demand/projection.js");
+    return new Projection({
+      dialog: byId("qr"),
+      preview: byId("empty-qr"),
+      text: share.link,
+      words: link,
+      missing: () => missing("qrMissing"),
+    });
+  };
+  openOnDemand([byId("rooms-button")], loadRooms, () => missing("unavailable"));
+  const qrButtons = [byId("rooms-qr"), byId("empty-qr")];
+  const projection = openOnDemand(qrButtons, loadQr, () => missing("qrMissing"));
+  room.on("welcome", async () => {
     recent.visit(name);
-    if (messages.isEmpty) projection.preview();
+    if (messages.isEmpty) (await projection())?.preview();
   });
 }

@@ -5,23 +5,26 @@ import { drawQr } from "./qr.js";
 export class Projection {
   #dialog;
   #text;
+  #words;
   #preview;
+  #missing;
   #drawn = null;
 
-  // `buttons` open it; `preview` is the one that shows the code itself, small.
-  // The code says `text`; people read `words` under it.
-  constructor({ dialog, buttons, preview, text, words, missing }) {
+  // `preview` is a button that shows the code itself, small. The code says `text`; people read
+  // `words` under it.
+  constructor({ dialog, preview, text, words, missing }) {
     this.#dialog = dialog;
     this.#text = text;
+    this.#words = words;
     this.#preview = preview;
-    for (const button of [...buttons, preview]) {
-      button.addEventListener("click", async () => {
-        if (!(await this.#draw())) return missing();
-        dialog.querySelector(".link").textContent = words;
-        dialog.showModal();
-      });
-    }
+    this.#missing = missing;
     dialog.addEventListener("click", ({ target }) => target.closest(".link") || dialog.close());
+  }
+
+  async open() {
+    if (!(await this.#draw())) return this.#missing();
+    this.#dialog.querySelector(".link").textContent = this.#words;
+    this.#dialog.showModal();
   }
 
   async preview() {

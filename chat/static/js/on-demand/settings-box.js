@@ -8,14 +8,13 @@ export class SettingsBox {
   #strings;
   #hint;
 
-  constructor({ dialog, button, settings, desktop, chime, strings }) {
+  constructor({ dialog, settings, desktop, chime, strings }) {
     this.#dialog = dialog;
     this.#settings = settings;
     this.#desktop = desktop;
     this.#chime = chime;
     this.#strings = strings;
     this.#hint = dialog.querySelector("#notify-hint");
-    button.addEventListener("click", () => this.#open());
     dialog.addEventListener("click", (event) => {
       if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
     });
@@ -28,7 +27,7 @@ export class SettingsBox {
     return this.#dialog.querySelectorAll("select, input");
   }
 
-  #open() {
+  open() {
     this.#draw();
     this.#dialog.showModal();
   }

@@ -7,7 +7,7 @@ const QUIET_ZONE = 4; // modules of white around, which readers need
 export async function drawQr(svg, text) {
   let library;
   try {
-    library = await import("../vendor/uqr/uqr.js");
+    library = await import("../../vendor/uqr/uqr.js");
   } catch {
     return false;
   }

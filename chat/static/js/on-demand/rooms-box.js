@@ -1,6 +1,6 @@
 // The small menu under the room's name: its link, the rooms visited lately, and a new one.
 
-import { HOME, isRoom, roomForm, roomPath } from "./room-name.js";
+import { HOME, isRoom, roomForm, roomPath } from "../room-name.js";
 
 export class RoomsBox {
   #dialog;
@@ -9,20 +9,22 @@ export class RoomsBox {
   #recent;
   #room;
   #link;
+  #copy;
   #strings;
   #go;
 
-  // `recent`: the rooms visited lately; `go(path)` leads to another room.
-  constructor({ dialog, button, room, link, recent, strings, go = (path) => location.assign(path) }) {
+  // `recent`: the rooms visited lately; `copy`: the button that copies the conversation;
+  // `go(path)` leads to another room.
+  constructor({ dialog, room, link, recent, copy, strings, go = (path) => location.assign(path) }) {
     this.#dialog = dialog;
     this.#input = dialog.querySelector("input");
     this.#error = dialog.querySelector("[role=alert]");
     this.#room = room;
     this.#link = link;
     this.#recent = recent;
+    this.#copy = copy;
     this.#strings = strings;
     this.#go = go;
-    button.addEventListener("click", () => this.#open());
     dialog.addEventListener("click", (event) => {
       if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
     });
@@ -32,11 +34,12 @@ export class RoomsBox {
     });
   }
 
-  #open() {
+  open() {
     this.#input.value = "";
     this.#say("");
     this.#dialog.querySelector(".link").textContent = this.#link;
     this.#list();
+    this.#copy.offer();
     this.#dialog.showModal();
   }
 
