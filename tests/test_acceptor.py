@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -93,7 +94,9 @@ def test_peers_that_ask_and_never_read_leave_their_threads_to_others(
 ) -> None:
     server = make_server(settings={"CHAT_MAX_CONNECTIONS": "20"})  # 44 threads
     server.start()
-    file = b"GET /static/vendor/emoji/en.json HTTP/1.1\r\nHost: x\r\n\r\n"
+    path = re.findall(r'data-emoji="(.*?)"', server.get("/"))[0]  # the largest file
+    assert len(server.get(path)) > 100_000
+    file = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     with Client(server.ws_url) as ann, ExitStack() as stack:
         ann.join("Ann")
         peers = [stack.enter_context(RawPeer(server, receive_buffer=4096)) for _ in range(60)]

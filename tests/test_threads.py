@@ -60,8 +60,8 @@ def test_server_has_no_more_threads_after_a_crowd_than_before(chat_server: ChatS
         ann.join()
         before = figures(pid).threads
         with ExitStack() as crowd:
-            for _ in range(50):
-                crowd.enter_context(Client(chat_server.ws_url)).join()
+            for number in range(50):  # a room each: nobody is told of anybody
+                crowd.enter_context(Client(chat_server.ws_url)).join(room=f"room-{number}")
             assert figures(pid).threads >= before + 50
         while figures(pid).threads > before:
-            ann.post("still here")  # bounded by the test's timeout
+            chat_server.status()  # bounded by the test's timeout
