@@ -31,12 +31,18 @@ _CHUNK_BYTES = 8192
 class Acceptor:
     """Stand between a gthread worker's accepting thread and its pool; all on that thread."""
 
-    def __init__(self, worker: Any) -> None:
-        """Take the place of the worker's own steps; before it runs."""
+    def __init__(self, worker: Any, *, closed: Callable[[], None]) -> None:
+        """Take the place of the worker's own steps; before it runs.
+
+        `closed` is called once, when the worker stops and nobody gets in any more.
+        """
         self._worker = worker
+        self._closed = closed
+        self._set_accepting = worker.set_accept_enabled
         self._give_thread = worker.enqueue_req
         self._keep_alive = worker.finish_request
         self._sweep_pending = worker.murder_pending
+        worker.set_accept_enabled = self.set_accepting
         worker.enqueue_req = self.take
         worker.finish_request = self.finish
         worker.murder_pending = self.sweep
@@ -45,6 +51,13 @@ class Acceptor:
         self._arriving: dict[Any, float] = {}
         self._leaving: dict[Any, float] = {}
         self._stopping_since: float | None = None  # monotonic seconds
+
+    def set_accepting(self, accepting: bool) -> None:
+        """Begin or cease to let peers in; the worker's last call of this begins its stop."""
+        self._set_accepting(accepting)
+        if not (accepting or self._worker.alive or self._stopping_since):
+            self._stopping_since = monotonic()
+            self._closed()
 
     def take(self, conn: Any) -> None:
         """Give a connection a thread, now or once its next head is whole."""
@@ -82,8 +95,7 @@ class Acceptor:
         self._sweep_pending()
         now = monotonic()
         stops_at = float("inf")
-        if not self._worker.alive:
-            self._stopping_since = self._stopping_since or now
+        if self._stopping_since is not None:
             stops_at = self._stopping_since + _STOP_LINGER_S
             for conn in self._worker.keepalived_conns:
                 conn.timeout = min(conn.timeout, stops_at)

@@ -8,7 +8,6 @@ import signal
 import sys
 from pathlib import Path
 from threading import Thread
-from types import FrameType
 from typing import Any
 
 from babel.support import Translations
@@ -129,18 +128,14 @@ def prepare_worker(worker: Any) -> None:
 
     _tune_interpreter()
     worker.tpool = ConnectionThreads(worker.cfg.threads)
-    Acceptor(worker)
     chat = worker.wsgi.extensions["chat"]
     chat.admission.limit = min(chat.admission.limit, worker.cfg.threads - _RESERVE)
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        # Not in the signal handler itself: it may have interrupted who holds a lock.
-        Thread(target=chat.hub.stop, name="stop").start()
-        worker.handle_exit(signum, frame)
-
-    # Only here is early enough: a worker that has begun to stop waits for its sockets.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, stop)
+    # Only when nobody gets in any more: who is told to come back finds the next worker, if
+    # there is one, and not this. The accepting thread has others to see off meanwhile.
+    Acceptor(worker, closed=Thread(target=chat.hub.stop, name="stop").start)
+    # SIGINT and SIGQUIT would end it at once, its WebSockets untold.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, worker.handle_exit)
 
 
 def _in_url(host: str) -> str:
