@@ -197,6 +197,29 @@ def test_keyboard_that_only_covers_the_page_hides_nothing_either(enter: Enter) -
         assert box["y"] + box["height"] <= 420
 
 
+# The keyboard gives room back and the composer takes more, before the page is drawn again.
+_COVER_AND_WRITE = f"""([height, text]) => {{
+  const area = document.querySelector("textarea");
+  ({_COVER})(height);
+  area.getBoundingClientRect();
+  area.value = text;
+  area.dispatchEvent(new Event("input"));
+  area.getBoundingClientRect();
+}}"""
+
+
+def test_reader_at_the_end_stays_there_when_more_and_then_less_can_be_seen(enter: Enter) -> None:
+    tab = enter("Alice", viewport=PHONE)
+    tab.say(*(f"message {number}" for number in range(12)))
+    items = tab.log.get_by_role("listitem")
+    expect(items).to_have_count(12)
+    tab.page.evaluate(_COVER, 420)
+    expect(items.last).to_be_in_viewport(ratio=1)
+    tab.page.evaluate(_COVER_AND_WRITE, [470, "line\n" * 8])
+    expect(items.last).to_be_in_viewport(ratio=1)
+    expect(tab.page.get_by_role("button", name="Latest messages")).to_be_hidden()
+
+
 def test_composer_stays_out_of_the_safe_areas(enter: Enter) -> None:
     tab = enter("Alice", viewport=PHONE)
     before = tab.composer.bounding_box()

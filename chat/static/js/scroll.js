@@ -15,6 +15,7 @@ export class Scroll extends Source {
   #atEnd = true;
   #isOpen = false;
   #top = 0; // where it was
+  #height = 0; // of what can be seen, then
   #missed = 0;
 
   constructor({ scroller, content, list, button, strings }) {
@@ -84,15 +85,18 @@ export class Scroll extends Source {
   }
 
   // Whoever turns away from the end leaves it at once; whoever comes back is there a little
-  // before. Else the next message would pull back a reader who has only begun to scroll.
+  // before. Else the next message would pull back a reader who has only begun to scroll. Where
+  // more or less can be seen than before, the browser has moved, and nobody turned away.
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     const below = scrollHeight - scrollTop - clientHeight;
     const moved = scrollTop - this.#top;
+    const isResized = clientHeight !== this.#height;
     this.#top = scrollTop;
+    this.#height = clientHeight;
     if (this.#isOpen) this.#leave();
     else if (below <= (moved > 0 ? NEAR_PX : AT_PX)) this.#arrive();
-    else if (moved !== 0) this.#leave();
+    else if (moved !== 0 && !isResized) this.#leave();
   }
 
   #arrive() {
