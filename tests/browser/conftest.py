@@ -22,11 +22,12 @@ _QUIET = (
 )
 # Who reads, unless a test asks for somebody else.
 _READER = {"locale": "en-GB", "timezone_id": "Europe/Paris"}
-# What Chromium writes when a server is away, and Playwright where a test wants no service
-# worker; the page has no say in it.
+# What Chromium writes when a server is away, for a service worker's script in words of its own,
+# and Playwright where a test wants no service worker; the page has no say in it.
 _BESIDE = (
     "WebSocket connection to",
     "Failed to load resource: net::ERR_",
+    "An unknown error occurred when fetching the script.",
     "Service Worker registration blocked",
 )
 

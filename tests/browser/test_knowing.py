@@ -215,6 +215,7 @@ def test_dialogs_fit_the_narrowest_phone_and_a_thumb(enter: Enter) -> None:
     for opener in ("Réglages", "m" * 32):
         tab.page.get_by_role("button", name=opener, exact=True).click()
         dialog = tab.page.get_by_role("dialog")
+        expect(dialog).to_be_visible()
         assert fits(tab.page)
         for role in ("button", "combobox", "link", "textbox"):
             for target in dialog.get_by_role(role).all():  # type: ignore[arg-type]
