@@ -9,18 +9,20 @@ import { Source } from "./source.js";
 const MOST = 800;
 const KEPT = 500;
 
+// How long a screen reader is given to notice what has just come, before it is drawn again.
+export const READ_MS = 300;
+
 export class MessageList extends Source {
   #list;
-  #log;
   #dates;
   #text;
   #views = [];
-  #silence; // the timer that ends it
+  #isQuiet = false;
+  #news = []; // { element, at }: what came last, and is to be read aloud
 
   constructor(list, dates, text) {
     super();
     this.#list = list;
-    this.#log = list.closest("[role=log]");
     this.#dates = dates;
     this.#text = text;
   }
@@ -67,8 +69,8 @@ export class MessageList extends Source {
   // Older ones, from history. Not news: a screen reader keeps quiet about them.
   prepend(messages, memberId) {
     const older = messages.filter(({ seq }) => seq < this.first.seq);
-    const views = older.map((message) => this.#make(message, message.member.id === memberId));
     this.quietly(() => {
+      const views = older.map((message) => this.#make(message, message.member.id === memberId));
       this.#views.unshift(...views);
       this.#list.prepend(...views.map((view) => view.element));
       this.#follow(0, views.length + 1);
@@ -80,8 +82,8 @@ export class MessageList extends Source {
   extend(messages, memberId) {
     const from = this.#views.length;
     const newer = messages.filter(({ seq }) => this.isEmpty || seq > this.last.seq);
-    const views = newer.map((message) => this.#make(message, message.member.id === memberId));
     this.quietly(() => {
+      const views = newer.map((message) => this.#make(message, message.member.id === memberId));
       this.#views.push(...views);
       this.#list.append(...views.map((view) => view.element));
       this.#follow(from, this.#views.length);
@@ -112,16 +114,27 @@ export class MessageList extends Source {
     if (index >= 0) this.#follow(index, index + 1);
   }
 
+  // A screen reader says nothing of what `change` does, and all the same misses nothing that
+  // comes meanwhile: each message is quiet by itself, the log never.
   quietly(change) {
-    this.#log.setAttribute("aria-live", "off");
+    this.#hush();
+    this.#isQuiet = true;
     change();
-    // The tree is read after the frame; not before may it speak again.
-    clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.#log.setAttribute("aria-live", "polite"), 100);
+    this.#isQuiet = false;
   }
 
   #make(message, mine) {
-    return new MessageView(message, this.#dates, { mine, text: this.#text });
+    const view = new MessageView(message, this.#dates, { mine, text: this.#text });
+    this.#hush();
+    if (this.#isQuiet) hush(view.element);
+    else this.#news.push({ element: view.element, at: Date.now() });
+    return view;
+  }
+
+  // What was read aloud is not read again, whatever becomes of it.
+  #hush() {
+    const before = Date.now() - READ_MS;
+    while (this.#news[0]?.at <= before) hush(this.#news.shift().element);
   }
 
   #follow(from, to) {
@@ -130,4 +143,8 @@ export class MessageList extends Source {
     }
     this.tell("rearranged");
   }
+}
+
+function hush(element) {
+  element.setAttribute("aria-live", "off");
 }

@@ -2,12 +2,11 @@
 // names are fetched when the first text asks for them; then those that waited are drawn again.
 
 import { mentionsIn } from "../mentions.js";
+import { READ_MS } from "../message-list.js";
 import { paragraph } from "../text.js";
 import { CodeBlock } from "./code-block.js";
 import { hasCodes } from "./emoji.js";
 import { render } from "./markup.js";
-
-const READ_MS = 300; // what has just come is read aloud before it is drawn again
 
 const MARKUP = /[*_~`>[\\]|https?:\/\/|^\s*(?:[-+]|\d{1,9}[.)])(?:\s|$)/im;
 
