@@ -35,7 +35,7 @@ test: $(DEV) dist/chat-server  ## run every test (installs Chromium and Node whe
 	@tools/need.sh node
 	@tools/need.sh nginx
 	$(if $(JS_TESTS),node --test $(JS_TESTS))
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 # `make test` has a short one. The seed says what is broken and when; no two runs are alike.
 chaos: $(DEV)  ## cut 200 connections and kill the server 50 times, lose nothing (SEED=n: again)

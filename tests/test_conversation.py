@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Callable
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -11,7 +11,6 @@ from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
     consumes,
-    initialize,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -20,7 +19,7 @@ from hypothesis.stateful import (
 from tests.client import Client, new_id
 from tests.servers import ChatServer
 
-ROOMS = ("general", "équipe")
+ROOMS = ("talk", "équipe")
 VISIBLE = st.characters(codec="utf-8", exclude_categories=("C", "Z"))
 TEXTS = st.text(VISIBLE, min_size=1, max_size=20)
 
@@ -32,24 +31,20 @@ class Conversation(RuleBasedStateMachine):
     posted = Bundle("posted")  # (client, post id, text) that has been acknowledged
     unsure = Bundle("unsure")  # (client, post id, text) that nobody has answered
 
-    def __init__(self) -> None:
+    def __init__(self, server: ChatServer) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.server = ChatServer(Path(self.folder.name), settings={"CHAT_LIMITS": "off"})
-        self.logs: dict[str, list[tuple[str, str, str]]] = {room: [] for room in ROOMS}
+        self.server = server
+        self.tag = new_id()  # of this conversation's rooms: others were on this server before
+        self.logs: defaultdict[str, list[tuple[str, str, str]]] = defaultdict(list)
         self.everybody: list[Client] = []
         self.connected: set[Client] = set()
         self.nicks: dict[Client, str] = {}
-
-    @initialize()
-    def start(self) -> None:
-        self.server.start()
 
     @rule(target=clients, room=st.sampled_from(ROOMS))
     def join(self, room: str) -> Client:
         client = Client(self.server.ws_url)
         nick = f"nick {new_id()}"
-        welcome = client.join(nick, room)
+        welcome = client.join(nick, f"{room}-{self.tag}")
         assert welcome["resumed"] is False
         self.everybody.append(client)
         self.connected.add(client)
@@ -126,8 +121,6 @@ class Conversation(RuleBasedStateMachine):
         finally:
             for client in self.everybody:
                 client.ws.close()
-            self.server.end()
-            self.folder.cleanup()
 
     # --- the model ---------------------------------------------------------------------
 
@@ -170,9 +163,11 @@ class Conversation(RuleBasedStateMachine):
         assert client.seq == len(self.logs[client.room])
 
 
-def test_any_conversation_agrees_with_the_model() -> None:
+def test_any_conversation_agrees_with_the_model(make_server: Callable[..., ChatServer]) -> None:
+    server = make_server(settings={"CHAT_LIMITS": "off"})
+    server.start()
     run_state_machine_as_test(
-        Conversation,
+        lambda: Conversation(server),
         settings=settings(
             max_examples=15,
             stateful_step_count=25,

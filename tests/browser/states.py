@@ -73,7 +73,7 @@ class Tour:
         with Client(self.server.ws_url) as bob, Client(self.server.ws_url) as longest:
             bob.join("Bob", self.room)
             longest.join(LONGEST_NICK, self.room)
-            for number in range(60):
+            for number in range(24):
                 (bob if number % 3 else longest).post(f"message {number}")
             for text in _SAID:
                 bob.post(text)
