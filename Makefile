@@ -15,7 +15,7 @@ DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test chaos soak overload smooth lint format lock binary translations vendor \
+.PHONY: help run test chaos soak overload smooth pictures lint format lock binary translations vendor \
 	icons lighthouse bench autobahn fuzz clean
 
 help:  ## list these targets
@@ -50,6 +50,10 @@ overload: $(DEV)  ## measure what a client that never reads costs the others
 smooth: $(DEV)  ## measure what 10,000 messages cost a page, beside 50
 	@tools/need.sh chromium
 	$(BIN)/python -m tests.smooth
+
+pictures: $(DEV)  ## take pictures of the page in build/pictures/, and renew those in docs/
+	@tools/need.sh chromium
+	$(BIN)/python -m tests.pictures
 
 lint: $(DEV)  ## check format, rules, types and layers
 	$(BIN)/ruff format --check .
