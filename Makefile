@@ -53,6 +53,7 @@ smooth: $(DEV)  ## measure what 10,000 messages cost a page, beside 50
 
 pictures: $(DEV)  ## take pictures of the page in build/pictures/, and renew those in docs/
 	@tools/need.sh chromium
+	@tools/need.sh emoji
 	$(BIN)/python -m tests.pictures
 
 lint: $(DEV)  ## check format, rules, types and layers

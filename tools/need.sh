@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make sure of one thing that pip cannot install.
 #
-#   tools/need.sh python | venv | chromium | node | npm | binutils | libpython | nginx
+#   tools/need.sh python | venv | chromium | emoji | node | npm | binutils | libpython | nginx
 #
 # It looks first; then installs Debian's package where apt-get may be used without asking
 # (root, or sudo that wants no password); else it says in one line what is missing, and
@@ -41,6 +41,8 @@ have_chromium() {
     # The names that tests/browser/conftest.py looks for: it must find what this finds.
     command -v chromium || command -v chromium-browser
 } >/dev/null
+
+have_emoji() { [ "$(uname)" != Linux ] || fc-list :lang=und-zsye | grep -q .; } 2>/dev/null
 
 have_node() {
     node -e 'process.exit(Number(parseInt(process.versions.node) < 18))' 2>/dev/null
@@ -86,6 +88,10 @@ chromium)
         echo "Installing Playwright's Chromium."
         .venv/bin/python -m playwright install chromium </dev/null >/dev/null 2>&1
     } || missing "Chromium, for the browser tests (Debian: apt-get install chromium)"
+    ;;
+emoji)
+    have_emoji || { apt_install fonts-noto-color-emoji && have_emoji; } ||
+        missing "a font with emoji, for the pictures (Debian: apt-get install fonts-noto-color-emoji)"
     ;;
 node)
     have_node || { apt_install nodejs && have_node; } ||

@@ -122,6 +122,19 @@ def test_banner_moves_nothing(open_tab: Enter) -> None:
     assert [tab.log.bounding_box(), tab.composer.bounding_box()] == before
 
 
+def test_what_is_said_of_the_connection_cuts_no_ordinary_name(open_tab: Enter) -> None:
+    tab = open_tab(path="/r/bibliothèque", locale="fr-FR")
+    tab.open()
+    tab.enter("Zoé")
+    tab.page.context.set_offline(True)
+    expect(tab.state).to_have_text(re.compile("Hors connexion"))
+    name = tab.page.get_by_role("heading", name="bibliothèque").locator("bdi")
+    for width in (768, 1024, 1440):
+        tab.page.set_viewport_size({"width": width, "height": 740})
+        assert name.evaluate("(it) => it.scrollWidth <= it.clientWidth"), width
+        assert fits(tab.page), width
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_texts_have_contrast_in_both_schemes(open_tab: Enter, scheme: str) -> None:
     tab = open_tab(color_scheme=scheme)
