@@ -33,7 +33,10 @@ _TALKS = {
             ("Jan", "Train's at **8:12**, platform 3. Who needs a lift to the station?"),
             ("Léa", "Me, please, if there's room 🙌"),
             ("Zoé", "@Jan I'll walk. Tickets: https://example.org/group/4711"),
-            ("Jan", "What to bring:\n\n- rain jacket\n- `student card`\n- something for the picnic"),
+            (
+                "Jan",
+                "What to bring:\n\n- rain jacket\n- `student card`\n- something for the picnic",
+            ),
             ("Léa", "> rain jacket\n\nReally? The forecast says sun ☀️"),
         ],
         "I'm in the tunnel, see you at the stop.",
