@@ -131,6 +131,7 @@ def test_nothing_moves_for_whoever_wants_it_so(enter: Enter, motion: str, moves:
     assert alice.page.evaluate("moves") == moves
     if motion == "reduce":
         alice.page.get_by_role("button", name="Settings").click()
+        expect(alice.page.get_by_role("dialog", name="Settings")).to_be_visible()
         assert alice.page.evaluate("document.getAnimations().length") == 0
 
 
