@@ -140,11 +140,15 @@ def test_memory_of_a_peer_that_never_reads_is_given_back(make_server: MakeServer
         before = resident_bytes(pid)
         overflow_a_peer(server, ann)
         assert peak_bytes(pid) - before > 12 * MIB, "nothing was kept for it"
-        # The allocator keeps some of it for the next ones: the third costs nothing more.
-        overflow_a_peer(server, ann)
-        before = resident_bytes(pid)
-        overflow_a_peer(server, ann)
-        assert resident_bytes(pid) - before < 5 * MIB
+        # The allocator keeps some of it for the next ones: soon one more costs nothing.
+        costs: list[int] = []
+        for _ in range(4):
+            before = resident_bytes(pid)
+            overflow_a_peer(server, ann)
+            costs.append(resident_bytes(pid) - before)
+            if costs[-1] < 5 * MIB:
+                break
+        assert costs[-1] < 5 * MIB, costs
 
 
 def test_peer_that_takes_no_byte_is_closed_within_ten_seconds_also_in_a_quiet_room(
