@@ -28,8 +28,8 @@ run: $(RUN)  ## serve the chat on http://127.0.0.1:8080 (HOST and PORT change th
 JS_TESTS := $(wildcard tests/js/*test*.js tests/js/*test*.mjs)
 
 # pytest comes last: its summary is the last line. Two workers, because the browsers and
-# servers that tests start want the other half of a small machine; a file stays in one
-# worker, and so do its servers.
+# servers that tests start want the other half of a small machine. Who has nothing left to do
+# takes tests from the other: the long ones are not at the end of one alone.
 test: $(DEV) dist/chat-server  ## run every test (installs Chromium and Node where it may)
 	@tools/need.sh chromium
 	@tools/need.sh node

@@ -118,22 +118,26 @@ export class MessageList extends Source {
   // comes meanwhile: each message is quiet by itself, the log never.
   quietly(change) {
     this.#hush();
+    const was = this.#isQuiet;
     this.#isQuiet = true;
-    change();
-    this.#isQuiet = false;
+    try {
+      change();
+    } finally {
+      this.#isQuiet = was;
+    }
   }
 
   #make(message, mine) {
     const view = new MessageView(message, this.#dates, { mine, text: this.#text });
     this.#hush();
     if (this.#isQuiet) hush(view.element);
-    else this.#news.push({ element: view.element, at: Date.now() });
+    else this.#news.push({ element: view.element, at: performance.now() });
     return view;
   }
 
   // What was read aloud is not read again, whatever becomes of it.
   #hush() {
-    const before = Date.now() - READ_MS;
+    const before = performance.now() - READ_MS;
     while (this.#news[0]?.at <= before) hush(this.#news.shift().element);
   }
 
