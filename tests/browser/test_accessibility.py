@@ -33,7 +33,8 @@ _AXE = """async ([rules, only, whole]) => {
   return [told(violations), told(incomplete)];
 }"""
 
-_WHOLE = ("busy", "the beginning")  # states whose messages are all looked at
+# States whose messages are all looked at: in the others they are as they were.
+_WHOLE = ("busy", "scrolled up, new messages", "the beginning", "somebody muted")
 
 _CONTRASTS = f"""(targets) =>
   targets.map((target) => ({_CONTRAST})(document.querySelector(target)))"""

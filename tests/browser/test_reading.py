@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.states import PHONE
 from tests.browser.tab import Tab, Wire
@@ -165,11 +165,17 @@ def test_every_text_runs_its_own_way(enter: Enter, open_tab: Enter) -> None:
     runs(page.get_by_role("dialog").get_by_role("textbox"), "rtl")
 
 
-def test_onscreen_keyboard_hides_neither_composer_nor_last_message(enter: Enter) -> None:
-    tab = enter("Alice", viewport=PHONE, has_touch=True, is_mobile=True)
-    tab.say(*(f"message {number}" for number in range(8)))
+def talking_on_a_phone(enter: Enter, count: int, **options: Any) -> tuple[Tab, Locator]:
+    """Enter, and write so many messages; give the tab and what its log shows."""
+    tab = enter("Alice", viewport=PHONE, **options)
+    tab.say(*(f"message {number}" for number in range(count)))
     items = tab.log.get_by_role("listitem")
-    expect(items).to_have_count(8)
+    expect(items).to_have_count(count)
+    return tab, items
+
+
+def test_onscreen_keyboard_hides_neither_composer_nor_last_message(enter: Enter) -> None:
+    tab, items = talking_on_a_phone(enter, 8, has_touch=True, is_mobile=True)
     for height in (330, 740, 280):
         tab.page.set_viewport_size({"width": 360, "height": height})
         expect(tab.composer).to_be_in_viewport(ratio=1)
@@ -189,10 +195,7 @@ _COVER = """(height) => {
 
 
 def test_keyboard_that_only_covers_the_page_hides_nothing_either(enter: Enter) -> None:
-    tab = enter("Alice", viewport=PHONE)
-    tab.say(*(f"message {number}" for number in range(8)))
-    items = tab.log.get_by_role("listitem")
-    expect(items).to_have_count(8)
+    tab, items = talking_on_a_phone(enter, 8)
     tab.page.evaluate(_COVER, 420)
     for part in (tab.composer, items.last):
         expect(part).to_be_in_viewport(ratio=1)
@@ -213,10 +216,7 @@ _COVER_AND_WRITE = f"""([height, text]) => {{
 
 
 def test_reader_at_the_end_stays_there_when_more_and_then_less_can_be_seen(enter: Enter) -> None:
-    tab = enter("Alice", viewport=PHONE)
-    tab.say(*(f"message {number}" for number in range(12)))
-    items = tab.log.get_by_role("listitem")
-    expect(items).to_have_count(12)
+    tab, items = talking_on_a_phone(enter, 12)
     tab.page.evaluate(_COVER, 420)
     expect(items.last).to_be_in_viewport(ratio=1)
     tab.page.evaluate(_COVER_AND_WRITE, [470, "line\n" * 8])
