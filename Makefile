@@ -39,22 +39,22 @@ test: $(DEV) dist/chat-server  ## run every test (installs Chromium and Node whe
 
 # `make test` has a short one. The seed says what is broken and when; no two runs are alike.
 chaos: $(DEV)  ## cut 200 connections and kill the server 50 times, lose nothing (SEED=n: again)
-	$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.long.chaos $(if $(SEED),--seed $(SEED))
 
 soak: $(DEV)  ## live with 300 pages for 10 minutes, or HOURS=n: nothing grows, nothing is lost
-	$(BIN)/python -m tests.soak $(if $(HOURS),--minutes $$(( $(HOURS) * 60 )))
+	$(BIN)/python -m tests.long.soak $(if $(HOURS),--minutes $$(( $(HOURS) * 60 )))
 
 overload: $(DEV)  ## measure what a client that never reads costs the others
-	$(BIN)/python -m tests.overload
+	$(BIN)/python -m tests.long.overload
 
 smooth: $(DEV)  ## measure what 10,000 messages cost a page, beside 50
 	@tools/need.sh chromium
-	$(BIN)/python -m tests.smooth
+	$(BIN)/python -m tests.long.smooth
 
 pictures: $(DEV)  ## take pictures of the page in build/pictures/, and renew those in docs/
 	@tools/need.sh chromium
 	@tools/need.sh emoji
-	$(BIN)/python -m tests.pictures
+	$(BIN)/python -m tests.long.pictures
 
 lint: $(DEV)  ## check format, rules, types and layers
 	$(BIN)/ruff format --check .
@@ -128,7 +128,7 @@ bench/peers/node_peer/node_modules/.installed: bench/peers/node_peer/package-loc
 	@mkdir -p $(@D) && touch $@
 
 autobahn: $(RUN) .venv-autobahn/.installed  ## check RFC 6455 with Autobahn|Testsuite's fuzzing client
-	$(BIN)/python -m tests.autobahn .venv-autobahn
+	$(BIN)/python -m tests.long.autobahn .venv-autobahn
 
 .venv-autobahn/.installed: $(wildcard tools/autobahn/*) | $(RUN)
 	tools/autobahn/install.sh $(@D)

@@ -1,5 +1,5 @@
-"""Make plain `gunicorn wsgi:app` right: see chat/serving.py for what and why."""
+"""Make plain `gunicorn wsgi:app` right: see chat/serving/start.py for what and why."""
 
-from chat.serving import gunicorn_settings
+from chat.serving.start import gunicorn_settings
 
 globals().update(gunicorn_settings())

@@ -13,14 +13,14 @@ from flask import Flask, request
 from flask_babel import Babel
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from chat.compression import compress
 from chat.config import Settings, read_settings
-from chat.hub import Hub
 from chat.log.sqlite import SQLiteLog
-from chat.registry import Registry
-from chat.shell import LANGUAGES, read_shell
-from chat.views import create_views
-from chat.ws import SOCK_SERVER_OPTIONS, Admission, create_ws
+from chat.rooms.commands import Hub
+from chat.rooms.registry import Registry
+from chat.web.compression import compress
+from chat.web.pages import create_views
+from chat.web.shell import LANGUAGES, read_shell
+from chat.web.socket import SOCK_SERVER_OPTIONS, Admission, create_ws
 
 _FOREVER_S = 365 * 24 * 3600  # for files whose address changes with them
 
@@ -65,7 +65,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     app.extensions["chat"] = Chat(settings, hub, admission)
-    # For `flask run`; under gunicorn this would be too late (chat/serving.py).
+    # For `flask run`; under gunicorn this would be too late (chat/serving/start.py).
     atexit.register(hub.stop)
     return app
 

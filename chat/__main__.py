@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if value:
             os.environ[name] = value
 
-    from chat.serving import serve
+    from chat.serving.start import serve
 
     serve()
 

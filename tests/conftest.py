@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import ChatServer
+from tests.support.servers import ChatServer
 
 
 @pytest.fixture

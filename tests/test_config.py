@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from chat.config import SettingError, Settings, read_settings, refuse_several_workers
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 _FIXED = ("HOST", "PORT", "TRUSTED_PROXIES", "WEB_CONCURRENCY", "REDIS_URL")
 

@@ -111,9 +111,9 @@ libpython)
     ;;
 nginx)
     have_nginx || { unpack_nginx && have_nginx; } ||
-        missing "nginx, for tests/test_reverse_proxy.py (Debian: apt-get install nginx-light)"
+        missing "nginx, for tests/whole/test_reverse_proxy.py (Debian: apt-get install nginx-light)"
     command -v openssl >/dev/null || { apt_install openssl && command -v openssl >/dev/null; } ||
-        missing "the openssl command, for tests/test_reverse_proxy.py"
+        missing "the openssl command, for tests/whole/test_reverse_proxy.py"
     ;;
 *)
     missing "a rule in tools/need.sh for '$1'"

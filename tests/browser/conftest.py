@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
 
 from tests.browser.tab import Tab
-from tests.servers import ChatServer
+from tests.support.servers import ChatServer
 
 _QUIET = (
     "--no-sandbox",

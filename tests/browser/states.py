@@ -9,8 +9,8 @@ from typing import Any
 from playwright.sync_api import Locator, expect
 
 from tests.browser.tab import Tab, Wire
-from tests.client import Client
-from tests.servers import ChatServer
+from tests.support.client import Client
+from tests.support.servers import ChatServer
 
 LONGEST_NICK = "W" * 32
 LONGEST_ROOM = "/r/" + "m" * 32

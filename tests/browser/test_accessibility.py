@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 from tests.browser.states import WIDE, Tour
 from tests.browser.tab import Tab
 from tests.browser.test_page import _CONTRAST
-from tests.servers import ChatServer
+from tests.support.servers import ChatServer
 
 Enter = Callable[..., Tab]
 

@@ -10,8 +10,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.tab import Tab, Wire
 from tests.browser.test_page import _CONTRAST
-from tests.logs import Past, fill
-from tests.servers import ChatServer
+from tests.support.logs import Past, fill
+from tests.support.servers import ChatServer
 
 Enter = Callable[..., Tab]
 

@@ -21,7 +21,7 @@ from tests.browser.conftest import Watch
 from tests.browser.tab import Tab, Wire
 from tests.browser.test_page import PHONE, fits
 from tests.browser.test_rooms import open_rooms
-from tests.servers import ROOT, ChatServer
+from tests.support.servers import ROOT, ChatServer
 
 Enter = Callable[..., Tab]
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.tab import Tab, Wire
-from tests.servers import ROOT, ChatServer
+from tests.support.servers import ROOT, ChatServer
 
 Enter = Callable[..., Tab]
 

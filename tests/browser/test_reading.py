@@ -11,8 +11,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.states import PHONE
 from tests.browser.tab import Tab, Wire
-from tests.logs import Past, fill
-from tests.servers import ChatServer
+from tests.support.logs import Past, fill
+from tests.support.servers import ChatServer
 
 Enter = Callable[..., Tab]
 

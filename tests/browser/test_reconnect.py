@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.tab import Tab, Wire
-from tests.servers import FLASK_RUN, ChatServer
+from tests.support.servers import FLASK_RUN, ChatServer
 
 Enter = Callable[..., Tab]
 

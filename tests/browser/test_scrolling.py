@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.tab import Tab
-from tests.client import Client
-from tests.logs import Past, fill
-from tests.servers import ChatServer
+from tests.support.client import Client
+from tests.support.logs import Past, fill
+from tests.support.servers import ChatServer
 
 Enter = Callable[..., Tab]
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Response, expect
 from tests.browser.conftest import Watch
 from tests.browser.tab import Tab
 from tests.browser.test_page import _CONTRAST, PHONE, fits
-from tests.servers import ChatServer
+from tests.support.servers import ChatServer
 
 Enter = Callable[..., Tab]
 

@@ -7,7 +7,10 @@ import re
 
 import msgspec
 
-from chat import identity, protocol
+from chat import protocol
+from chat.names.keys import member_id
+from chat.names.nicks import clean_nick, free_nick, looks
+from chat.names.rooms import clean_room, room_form
 from chat.protocol import (
     AnyCommand,
     ErrorCode,
@@ -100,17 +103,17 @@ def _clean(command: AnyCommand) -> None:
     elif isinstance(command, Rename):
         _clean_nick(command.nick)
     elif isinstance(command, Join):
-        room = identity.clean_room(command.room)
-        assert identity.room_form(room) == room
+        room = clean_room(command.room)
+        assert room_form(room) == room
         if command.key is not None:
-            assert re.fullmatch(r"[A-Za-z0-9_-]{22}", identity.member_id(command.key))
+            assert re.fullmatch(r"[A-Za-z0-9_-]{22}", member_id(command.key))
         if command.nick is not None:
             _clean_nick(command.nick)
 
 
 def _clean_nick(nick: str) -> None:
-    nick = identity.clean_nick(nick)
-    assert identity.clean_nick(nick) == nick
-    assert set(identity.looks(nick)) & set(identity.looks(nick.casefold()))
-    suggestion = identity.free_nick(nick, lambda _: False)
-    assert identity.clean_nick(suggestion) == suggestion
+    nick = clean_nick(nick)
+    assert clean_nick(nick) == nick
+    assert set(looks(nick)) & set(looks(nick.casefold()))
+    suggestion = free_nick(nick, lambda _: False)
+    assert clean_nick(suggestion) == suggestion

@@ -8,9 +8,9 @@ from itertools import cycle
 from wsproto.events import CloseConnection, Ping
 from wsproto.utilities import RemoteProtocolError
 
-from chat.inbound import InboundStream
 from chat.protocol import FRAME_LIMIT
-from tests.frames import frame
+from chat.sockets.inbound import InboundStream
+from tests.support.frames import frame
 
 _LIMIT_BYTES = 300  # so that short inputs reach it
 _MASK = b"\x01\x02\x80\xff"

@@ -1,4 +1,4 @@
-// Rooms' names, checked as the server does (chat/identity.py): lower-case letters, digits, "-"
+// Rooms' names, checked as the server does (chat/names/rooms.py): lower-case letters, digits, "-"
 // and "_", NFC, nothing invisible.
 
 export const HOME = "general";

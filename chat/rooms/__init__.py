@@ -1,0 +1,1 @@
+"""Rooms: what happens on each command, who is there, and what reaches them."""

@@ -1,0 +1,215 @@
+"""Who is here: people, not sockets; and whose nick is whose.
+
+A member has one nick a room, however many connections. It leaves when the last of them
+has been gone for the leave grace, so that a reload or a lost network is no departure.
+Its nick stays reserved for a while after that. Nothing here touches the log: what is
+announced may be lost, and a restart relearns the reservations of those who spoke lately.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from math import inf
+from threading import Condition, Thread
+from time import monotonic, sleep
+
+from chat.names.nicks import free_nick, guest_nick, looks
+from chat.protocol import ErrorCode, Event, IsTyping, Joined, Left, Member, Refused, Renamed
+from chat.rooms.roster import Person, Roster
+
+_logger = logging.getLogger(__name__)
+
+_ANNOUNCE_EVERY_S = 0.05  # a crowd that comes at once is announced in one piece
+_ROOMS_LIMIT = 10_000  # rooms remembered for their reservations
+
+#: Tells a room what happened in it, in order. On the presence thread.
+Announce = Callable[[str, Sequence[Event]], None]
+
+#: Gives who used which nick in a room lately, and how many seconds ago.
+RecentNicks = Callable[[str], Sequence[tuple[Member, float]]]
+
+
+class Presence:
+    """Know who is in the rooms of this worker."""
+
+    def __init__(
+        self,
+        announce: Announce,
+        recent_nicks: RecentNicks,
+        *,
+        leave_grace_s: float,
+        nick_reservation_s: float,
+        now_s: Callable[[], float] = monotonic,
+    ) -> None:
+        self._announce = announce
+        self._recent_nicks = recent_nicks
+        self._leave_grace_s = leave_grace_s
+        self._nick_reservation_s = nick_reservation_s
+        self._now_s = now_s
+        # Guards everything below; tells the presence thread of news.
+        self._changed = Condition()
+        self._rooms: dict[str, Roster] = {}
+        self._newsworthy: set[str] = set()  # rooms with news
+        # When, room, and the member's id; or none, for the room's last reservation.
+        self._departures: list[tuple[float, str, str]] = []
+        self._thread: Thread | None = None
+
+    def join(self, room: str, member_id: str, nick: str | None) -> Member:
+        """Let a member in with one more connection, and take the nick for it.
+
+        Without a nick it keeps the one it has, or gets a guest's. Raises Refused
+        (`nick_taken`) when the nick looks like one that is another member's.
+        """
+        with self._changed:
+            known = room in self._rooms
+        recent = () if known else self._recent_nicks(room)  # reads the log: not under the lock
+        with self._changed:
+            entry = self._rooms.get(room)
+            if entry is None:
+                self._make_place()
+                entry = self._rooms[room] = self._remembering(recent)
+            person = entry.people.get(member_id)
+            nick = nick or (person.member.nick if person else self._guest_nick(entry, member_id))
+            self._claim(entry, member_id, nick)
+            if person is None:
+                person = entry.people[member_id] = Person(Member(member_id, nick))
+                self._tell(room, Joined(person.member))
+            else:
+                person.connections += 1
+                person.leaves_at = inf
+                self._rename(room, person, nick)
+            return person.member
+
+    def leave(self, room: str, member_id: str) -> None:
+        """Let one connection of a member go; the last one starts the leave grace."""
+        with self._changed:
+            person = self._rooms[room].people[member_id]
+            person.connections -= 1
+            if person.connections == 0:
+                person.leaves_at = self._now_s() + self._leave_grace_s
+                heappush(self._departures, (person.leaves_at, room, member_id))
+                self._wake()
+
+    def rename(self, room: str, member_id: str, nick: str) -> None:
+        """Give a member another nick. Raises Refused (`nick_taken`)."""
+        with self._changed:
+            entry = self._rooms[room]
+            self._claim(entry, member_id, nick)
+            self._rename(room, entry.people[member_id], nick)
+
+    def typing(self, room: str, member_id: str) -> None:
+        """Tell the others that a member is writing."""
+        with self._changed:
+            entry = self._rooms[room]
+            if member_id not in entry.writing:
+                entry.writing.add(member_id)
+                self._tell(room, IsTyping(entry.people[member_id].member))
+
+    def member(self, room: str, member_id: str) -> Member:
+        """Give a member that has a connection in the room, with its nick of now."""
+        with self._changed:
+            return self._rooms[room].people[member_id].member
+
+    def members(self, room: str) -> list[Member]:
+        """List who is in a room, in the order of arrival."""
+        with self._changed:
+            entry = self._rooms.get(room)
+            return [person.member for person in entry.people.values()] if entry else []
+
+    # --- with the lock held ----------------------------------------------------------
+
+    def _make_place(self) -> None:
+        """Forget the oldest room that nobody is in, if too many are remembered."""
+        if len(self._rooms) >= _ROOMS_LIMIT:
+            empty = next((name for name, room in self._rooms.items() if not room.people), None)
+            if empty is not None:
+                del self._rooms[empty]
+                self._newsworthy.discard(empty)
+
+    def _remembering(self, recent: Sequence[tuple[Member, float]]) -> Roster:
+        """Make a room in which those who spoke lately keep their nicks."""
+        entry, now = Roster(), self._now_s()
+        for member, ago_s in recent:
+            entry.reserve(member.nick, member.id, now + self._nick_reservation_s - ago_s)
+        return entry
+
+    def _guest_nick(self, entry: Roster, member_id: str) -> str:
+        nick, now = guest_nick(), self._now_s()
+        if entry.taken(nick, member_id, now):
+            return free_nick(nick, lambda other: entry.taken(other, member_id, now))
+        return nick
+
+    def _claim(self, entry: Roster, member_id: str, nick: str) -> None:
+        now = self._now_s()
+        if entry.taken(nick, member_id, now):
+            raise Refused(
+                ErrorCode.NICK_TAKEN,
+                "Somebody here has this nick, or one that looks like it.",
+                suggest=free_nick(nick, lambda other: entry.taken(other, member_id, now)),
+            )
+        entry.hold(nick, member_id)
+
+    def _rename(self, room: str, person: Person, nick: str) -> None:
+        member_id, was = person.member.id, person.member.nick
+        if was != nick:
+            person.member = Member(member_id, nick)
+            if looks(was) != looks(nick):
+                until = self._now_s() + self._nick_reservation_s
+                self._rooms[room].reserve(was, member_id, until)
+                self._rooms[room].hold(nick, member_id)  # they may share a look
+            self._tell(room, Renamed(person.member, was))
+
+    def _tell(self, room: str, event: Event) -> None:
+        self._rooms[room].news.append(event)
+        self._newsworthy.add(room)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name="presence", daemon=True)
+            self._thread.start()
+        self._changed.notify()
+
+    # --- on the presence thread --------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._let_go()
+                while not self._newsworthy:
+                    self._changed.wait(self._next_departure_s())
+                    self._let_go()
+                news = [(room, self._rooms[room].take_news()) for room in self._newsworthy]
+                self._newsworthy.clear()
+            for room, events in news:
+                try:
+                    self._announce(room, events)
+                except Exception:
+                    _logger.exception("presence: news of room %s not told", room)
+            sleep(_ANNOUNCE_EVERY_S)  # gathers what comes meanwhile
+
+    def _next_departure_s(self) -> float | None:
+        return max(0.0, self._departures[0][0] - self._now_s()) if self._departures else None
+
+    def _let_go(self) -> None:
+        """Tell who has been without a connection for the leave grace; forget empty rooms."""
+        now = self._now_s()
+        while self._departures and self._departures[0][0] <= now:
+            leaves_at, room, member_id = heappop(self._departures)
+            entry = self._rooms.get(room)
+            if entry is None:
+                continue
+            person = entry.people.get(member_id)
+            if person is not None and person.leaves_at == leaves_at:
+                del entry.people[member_id]
+                reserved_until = now + self._nick_reservation_s
+                entry.reserve(person.member.nick, member_id, reserved_until)
+                heappush(self._departures, (reserved_until, room, ""))
+                if entry.people:
+                    self._tell(room, Left(person.member))
+            entry.forget_expired(now)
+            if entry.is_idle:
+                del self._rooms[room]
+                self._newsworthy.discard(room)

@@ -1,0 +1,113 @@
+"""Which connections are open, and in which rooms; what reaches them goes through here.
+
+One lock guards the tables. It is held to take a snapshot, never across a send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from threading import Lock
+
+from chat.protocol import Message
+from chat.sockets.connection import Connection
+from chat.sockets.frames import Batch
+
+
+class _Room:
+    """Be a room that has connections on this worker."""
+
+    __slots__ = ("members", "position")
+
+    def __init__(self) -> None:
+        self.members: dict[Connection, str] = {}  # connection: its member's id
+        # Seq of the last message delivered here; None before the first.
+        self.position: int | None = None
+
+
+class Registry:
+    """Keep the open connections, and deliver to a room's."""
+
+    def __init__(self) -> None:
+        # Guards _connections and _rooms. Never held across I/O.
+        self._lock = Lock()
+        self._connections: dict[Connection, str | None] = {}  # connection: its room, once joined
+        self._rooms: dict[str, _Room] = {}
+
+    def add(self, connection: Connection) -> None:
+        """Know a connection that has not joined yet."""
+        with self._lock:
+            self._connections[connection] = None
+
+    def discard(self, connection: Connection) -> None:
+        """Forget a connection, and its room if it was the last one there."""
+        with self._lock:
+            name = self._connections.pop(connection, None)
+            if name is not None:
+                room = self._rooms[name]
+                del room.members[connection]
+                if not room.members:
+                    del self._rooms[name]
+
+    def join(self, connection: Connection, room: str, member_id: str) -> None:
+        """Put a connection into a room; from now on it is delivered to."""
+        with self._lock:
+            self._connections[connection] = room
+            self._rooms.setdefault(room, _Room()).members[connection] = member_id
+
+    def leave(self, connection: Connection) -> None:
+        """Take a connection out of its room; it stays open."""
+        self.discard(connection)
+        self.add(connection)
+
+    def deliver(self, room: str, messages: Sequence[Message]) -> None:
+        """Give a room's new messages to each of its connections; only the tail calls this."""
+        with self._lock:
+            entry = self._rooms.get(room)
+            if entry is None:
+                return
+            targets = tuple(entry.members)
+            entry.position = messages[-1].seq
+        batch = Batch(messages)
+        for connection in targets:
+            connection.deliver(batch)
+
+    def notify(self, room: str, frames: bytes, instead: Mapping[str, bytes]) -> None:
+        """Send what is not in the log to a room; `instead` has other frames by member's id."""
+        with self._lock:
+            entry = self._rooms.get(room)
+            targets = tuple(entry.members.items()) if entry else ()
+        for connection, member_id in targets:
+            if news := instead.get(member_id, frames):
+                connection.enqueue(news)
+
+    def position(self, room: str) -> int | None:
+        """Give the seq of the last message delivered in a room; None before the first."""
+        with self._lock:
+            entry = self._rooms.get(room)
+            return entry.position if entry else None
+
+    def note_position(self, room: str, position: int) -> None:
+        """Note where a room's first connection starts from, unless something was delivered."""
+        with self._lock:
+            entry = self._rooms.get(room)
+            if entry is not None and entry.position is None:
+                entry.position = position
+
+    def rooms(self) -> tuple[str, ...]:
+        """Name the rooms that have a connection here."""
+        with self._lock:
+            return tuple(self._rooms)
+
+    def connections(self) -> tuple[Connection, ...]:
+        """Give all open connections."""
+        with self._lock:
+            return tuple(self._connections)
+
+    def connected_users(self) -> int:
+        """Count members, and connections that have not joined yet."""
+        with self._lock:
+            members: set[str] = set()
+            for room in self._rooms.values():
+                members.update(room.members.values())
+            waiting = sum(1 for room in self._connections.values() if room is None)
+        return len(members) + waiting

@@ -1,0 +1,77 @@
+"""Who is in one room, and whose nick is whose there. No locks: presence has one."""
+
+from __future__ import annotations
+
+from math import inf
+
+from chat.names.nicks import looks
+from chat.protocol import Event, Member
+
+_RESERVATIONS_LIMIT = 2000  # looks remembered a room; the oldest go first
+
+
+class Person:
+    """Be a member in a room."""
+
+    __slots__ = ("connections", "leaves_at", "member")
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        self.connections = 1
+        self.leaves_at = inf  # monotonic seconds; finite without a connection
+
+
+class Roster:
+    """Be who is in one room, whose nick is whose there, and what is to be told of it."""
+
+    def __init__(self) -> None:
+        self.people: dict[str, Person] = {}  # by member's id
+        self.holders: dict[str, str] = {}  # look: id of the member who is here with it
+        # Look: id of the member who was here with it, and until when it is kept for that one.
+        self.reserved: dict[str, tuple[str, float]] = {}
+        self.news: list[Event] = []
+        self.writing: set[str] = set()  # members whose typing is in the news
+
+    def taken(self, nick: str, member_id: str, now: float) -> bool:
+        """Tell whether a nick looks like one that is another member's."""
+        for look in looks(nick):
+            owner, until = self.reserved.get(look, (member_id, 0.0))
+            if self.holders.get(look, member_id) != member_id or (
+                owner != member_id and until > now
+            ):
+                return True
+        return False
+
+    def hold(self, nick: str, member_id: str) -> None:
+        """Let a nick be that of a member who is here."""
+        for look in looks(nick):
+            self.reserved.pop(look, None)
+            self.holders[look] = member_id
+
+    def reserve(self, nick: str, member_id: str, until: float) -> None:
+        """Keep a nick until then for a member who no longer has it here."""
+        for look in looks(nick):
+            self.holders.pop(look, None)
+            self.reserved.pop(look, None)  # the newest last
+            self.reserved[look] = (member_id, until)
+            if len(self.reserved) > _RESERVATIONS_LIMIT:
+                del self.reserved[next(iter(self.reserved))]
+
+    def take_news(self) -> list[Event]:
+        """Give what is to be told, which is then told."""
+        news, self.news = self.news, []
+        self.writing.clear()
+        return news
+
+    def forget_expired(self, now: float) -> None:
+        """Let go of the nicks that are no longer kept for anybody."""
+        while self.reserved:  # the first to be reserved is the first to be over
+            look, (_, until) = next(iter(self.reserved.items()))
+            if until > now:
+                return
+            del self.reserved[look]
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nobody is here and no nick is kept for anybody."""
+        return not self.people and not self.reserved

@@ -1,0 +1,1 @@
+"""The process around the application: gunicorn's settings, its worker, start and stop."""

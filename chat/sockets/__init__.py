@@ -1,0 +1,1 @@
+"""WebSockets: bytes in, bytes out, never waiting for a peer."""

@@ -1,0 +1,232 @@
+"""Chaos: many clients talk through a faulty network to a server that is killed again and again.
+
+`make chaos` runs it at length, `make test` in short (test_chaos.py). What it breaks, and when,
+comes from a seed, which it prints; what the machine makes of that differs from run to run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sqlite3
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from itertools import cycle, product
+from pathlib import Path
+from typing import NamedTuple
+
+from chat.protocol import REPLAY_LIMIT, WELCOME_MESSAGES
+from tests.support.history import Entry, Kind, Record, judge
+from tests.support.proxy import Fault, FaultProxy, Towards, Weather
+from tests.support.servers import ChatServer
+from tests.support.talker import Pace, Talker
+
+#: A ghost's connection is noticed after two silent intervals.
+SETTINGS = {"CHAT_LIMITS": "off", "CHAT_PING_INTERVAL_S": "0.5"}
+
+_AHEAD = 100  # posts that may be under way when something breaks
+_MISS = REPLAY_LIMIT + 250  # messages to stay away for: more than a resume gives
+_LEAST_SKIPPED = REPLAY_LIMIT + 1 - WELCOME_MESSAGES  # by a reset
+_KILL_WITHIN_S = 0.03
+_HIT = 0.2  # of the connections that carry something, one in five takes an armed cut
+_ARRIVES_WITHIN_S = 20.0  # what has been acknowledged, at everybody's
+_SHOWN = 20  # problems that are printed
+
+
+class Size(NamedTuple):
+    """Say how much there is to be of everything."""
+
+    clients: int
+    messages: int
+    cuts: int
+    kills: int
+    absences: int  # a client stays away until it can only be reset
+    give_up_s: float
+
+
+LONG = Size(clients=20, messages=10_000, cuts=200, kills=50, absences=10, give_up_s=600.0)
+SHORT = Size(clients=8, messages=2000, cuts=30, kills=6, absences=1, give_up_s=80.0)
+
+
+class Outcome(NamedTuple):
+    """Be what a run came to."""
+
+    seed: int
+    clients: int
+    records: Counter[Kind]
+    cuts: Counter[Fault]
+    weathers: Counter[str]
+    kills: int
+    stored: int
+    seconds: float
+    problems: list[str]
+
+    @property
+    def resets(self) -> int:
+        """Count the resets but for each client's first welcome."""
+        return self.records[Kind.RESET] - self.clients
+
+    def __str__(self) -> str:
+        cuts = ", ".join(f"{self.cuts[fault]} {fault}" for fault in Fault)
+        weathers = ", ".join(f"{n} {name}" for name, n in sorted(self.weathers.items()))
+        lines = [
+            f"seed             {self.seed}",
+            f"clients          {self.clients}",
+            f"messages         {self.stored} in the log, {self.records[Kind.POST]} posts sent",
+            f"acknowledgements {self.records[Kind.ACKNOWLEDGED]}",
+            f"receipts         {self.records[Kind.RECEIPT]}",
+            f"cuts             {self.cuts.total()}: {cuts}",
+            f"connections      {self.weathers.total()}: {weathers}",
+            f"kills            {self.kills}",
+            f"drops            {self.records[Kind.DROP]}",
+            f"resumes          {self.records[Kind.RESUME]}",
+            f"resets           {self.resets}",
+            f"seconds          {self.seconds:.1f}",
+            f"verdict          {'the promise is kept' if not self.problems else 'BROKEN'}",
+            *(f"  {problem}" for problem in self.problems[:_SHOWN]),
+        ]
+        return "\n".join(lines)
+
+
+def run(size: Size, folder: Path, seed: int) -> Outcome:
+    """Let them talk, break everything, and judge."""
+    print(f"seed {seed}", flush=True)
+    rng = random.Random(seed)
+    started_at = time.monotonic()
+    history: list[Record] = []
+    pace = Pace(size.messages, started_at + size.give_up_s)
+    server = ChatServer(folder, settings=SETTINGS)
+    with ExitStack() as stack:
+        stack.callback(server.end)
+        server.start()
+        proxy = stack.enter_context(
+            FaultProxy(server.port, random.Random(rng.random()), _weather(rng.random()), hit=_HIT)
+        )
+        talkers = []
+        for number in range(size.clients):
+            name = f"talker-{number}"
+            url = f"ws://127.0.0.1:{proxy.port}/ws"
+            talkers.append(Talker(url, name, history, pace, random.Random(rng.random())))
+            stack.callback(talkers[-1].ws.close_socket)
+        for talker in talkers:
+            stack.callback(talker.end)
+            talker.start()
+        stack.callback(pace.stop)  # first of all, should anything fail here
+        kills = _break_everything(size, rng, pace, server, proxy, talkers)
+        pace.allow(size.messages)
+        pace.wait_for(size.messages)
+        pace.stop(within_s=_ARRIVES_WITHIN_S)  # what was lost would be waited for in vain
+        for talker in talkers:
+            talker.end()
+        problems = [f"{talker.nick}: {talker.problem!r}" for talker in talkers if talker.problem]
+        if pace.acknowledged < size.messages:
+            problems.append(f"not over after {time.monotonic() - started_at:.1f} s")
+        if proxy.armed:
+            problems.append(f"{proxy.armed} cuts never fell")
+        server.stop()
+    log = _read(server.database)
+    return Outcome(
+        seed,
+        size.clients,
+        Counter(record.kind for record in history),
+        proxy.cuts,
+        proxy.weathers,
+        kills,
+        len(log),
+        time.monotonic() - started_at,
+        problems + judge(history, log, least_skipped=_LEAST_SKIPPED),
+    )
+
+
+def _weather(seed: float) -> Callable[[], Weather]:
+    """Give each connection its weather: most are clear, some slow, some far away."""
+    rng = random.Random(seed)
+
+    def weather() -> Weather:
+        kind = rng.random()
+        if kind < 0.15:
+            return Weather(delay_s=rng.uniform(0.005, 0.05))
+        if kind < 0.25:
+            return Weather(bytes_per_s=rng.uniform(30_000, 100_000))
+        return Weather()
+
+    return weather
+
+
+def _break_everything(
+    size: Size,
+    rng: random.Random,
+    pace: Pace,
+    server: ChatServer,
+    proxy: FaultProxy,
+    talkers: list[Talker],
+) -> int:
+    """Break what the size says, each thing when the conversation has got so far; count kills."""
+    kills = 0
+
+    def kill() -> None:
+        nonlocal kills
+        # In the middle of a rush: right after an acknowledgement, or at any moment of a commit.
+        pace.allow(pace.acknowledged + 2 * _AHEAD)
+        for talker in talkers:
+            talker.in_a_hurry = True
+        pace.wait_for(pace.acknowledged + 1)
+        if rng.random() < 0.5:
+            time.sleep(rng.uniform(0, _KILL_WITHIN_S))
+        server.kill()
+        server.start()
+        kills += 1
+
+    kinds = cycle(product(Fault, Towards))  # as many of each
+
+    def cut() -> None:
+        proxy.arm(*next(kinds))
+
+    def send_away() -> None:
+        rng.choice(talkers).miss = _MISS
+
+    deeds = [kill] * size.kills + [cut] * size.cuts
+    last = size.messages * 95 // 100  # the rest is for what is armed to fall on
+    plan = [(rng.randrange(last), deed) for deed in deeds]
+    # Early enough to come back before the end.
+    early = last - _MISS - 2 * _AHEAD
+    plan += [(rng.randrange(early), send_away) for _ in range(size.absences)]
+    plan.sort(key=lambda item: item[0])
+    for goal, deed in plan:
+        pace.allow(goal + _AHEAD)
+        if not pace.wait_for(goal):
+            break
+        deed()
+    return kills
+
+
+def _read(database: Path) -> list[Entry]:
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute("SELECT seq, nick, id, text FROM messages ORDER BY seq")
+        return [Entry(seq, f"{nick}/{post_id}", text) for seq, nick, post_id, text in rows]
+
+
+def new_seed() -> int:
+    """Give the seed of the environment's CHAOS_SEED, or one that nobody knows."""
+    return int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(2**32))
+
+
+def main() -> None:
+    """Run at length, print the figures, and fail when the promise was broken."""
+    parser = argparse.ArgumentParser(description="Break everything, lose nothing.")
+    parser.add_argument("--seed", type=int, default=new_seed())
+    parser.add_argument("--short", action="store_true", help="as `make test` does")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = run(SHORT if options.short else LONG, Path(folder), options.seed)
+    print(outcome)
+    sys.exit(bool(outcome.problems))
+
+
+if __name__ == "__main__":
+    main()

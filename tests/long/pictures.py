@@ -1,0 +1,133 @@
+"""Take pictures of the page, to be looked at: `make pictures`.
+
+Four states on three sizes, in both schemes and languages, into build/pictures/; the few that
+show the project to newcomers are copied into docs/.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from contextlib import ExitStack
+from itertools import product
+from pathlib import Path
+
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.browser.tab import Tab
+from tests.support.client import Client
+from tests.support.servers import ROOT, ChatServer
+
+_FOLDER = ROOT / "build" / "pictures"
+_SIZES = {"phone": (360, 740), "tablet": (768, 1024), "screen": (1440, 900)}
+_SCHEMES = ("light", "dark")
+_STATES = ("empty", "busy", "offline", "full")
+_ROOM = "lausanne"
+_READER = "Zoé"
+# By language: what is said, by whom, and what the reader adds without a network.
+_TALKS = {
+    "en-GB": (
+        [
+            ("Jan", "Train's at **8:12**, platform 3. Who needs a lift to the station?"),
+            ("Léa", "Me, please, if there's room 🙌"),
+            ("Zoé", "@Jan I'll walk. Tickets: https://example.org/group/4711"),
+            (
+                "Jan",
+                "What to bring:\n\n- rain jacket\n- `student card`\n- something for the picnic",
+            ),
+            ("Léa", "> rain jacket\n\nReally? The forecast says sun ☀️"),
+        ],
+        "I'm in the tunnel, see you at the stop.",
+    ),
+    "fr-FR": (
+        [
+            ("Jan", "Le train part à **8 h 12**, voie 3. Qui a besoin d’une place en voiture ?"),
+            ("Léa", "Moi, volontiers, s’il en reste 🙌"),
+            ("Zoé", "@Jan Je viens à pied. Les billets : https://example.org/groupe/4711"),
+            ("Jan", "À prendre :\n\n- une veste de pluie\n- la `carte d’élève`\n- le pique-nique"),
+            ("Léa", "> une veste de pluie\n\nVraiment ? On annonce du soleil ☀️"),
+        ],
+        "Je suis dans le tunnel, à tout de suite.",
+    ),
+}
+_SHOWN = {
+    "page.png": "busy-screen-light-en-GB",
+    "page-dark.png": "busy-tablet-dark-en-GB",
+    "page-phone.png": "busy-phone-light-fr-FR",
+    "page-empty.png": "empty-phone-light-fr-FR",
+    "page-offline.png": "offline-phone-dark-fr-FR",
+    "page-full.png": "full-phone-light-en-GB",
+}
+
+
+def talk(server: ChatServer, locale: str, stack: ExitStack) -> str | None:
+    """Let people talk, and stay but for the reader; give the reader's key."""
+    people: dict[str, Client] = {}
+    for nick, text in _TALKS[locale][0]:
+        if nick not in people:
+            people[nick] = stack.enter_context(Client(server.ws_url))
+            people[nick].join(nick, _ROOM)
+        people[nick].post(text)
+    people[_READER].ws.close()
+    return people[_READER].key
+
+
+def take(browser: Browser, name: str) -> None:
+    """Take one picture, of a server of its own."""
+    state, size, scheme, locale = name.split("-", 3)
+    width, height = _SIZES[size]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        places = "1" if state == "full" else "10"
+        server = ChatServer(folder, settings={"CHAT_MAX_CONNECTIONS": places})
+        stack.callback(server.end)
+        server.start()
+        context = browser.new_context(
+            base_url=server.url,
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if scheme == "dark" else "light",
+            locale=locale,
+            timezone_id="Europe/Paris",
+        )
+        stack.callback(context.close)
+        tab = Tab(context.new_page(), f"/r/{_ROOM}")
+        if state in ("busy", "offline"):
+            me = json.dumps({"nick": _READER, "key": talk(server, locale, stack)})
+            tab.page.add_init_script(f"sessionStorage.setItem('tchat:me', JSON.stringify({me}))")
+            tab.open()
+            expect(tab.log.get_by_role("strong")).to_be_visible()
+        elif state == "empty":
+            tab.open()
+            tab.enter(_READER)
+            expect(tab.page.get_by_role("button", name=re.compile("QR"))).to_be_visible()
+        else:
+            stack.enter_context(Client(server.ws_url))
+            tab.open()
+            tab.nick.fill(_READER)
+            tab.nick.press("Enter")
+            expect(tab.state).to_have_text(re.compile("is full|Complet"))
+        if state == "offline":
+            context.set_offline(True)
+            tab.say(_TALKS[locale][1])
+            expect(tab.state).to_have_text(re.compile("offline|Hors connexion"))
+        tab.page.wait_for_timeout(500)  # what fades in has done so
+        tab.page.screenshot(path=_FOLDER / f"{name}.png")
+
+
+def main() -> None:
+    """Take them all, and copy those that are shown."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        for parts in product(_STATES, _SIZES, _SCHEMES, _TALKS):
+            take(browser, "-".join(parts))
+        browser.close()
+    for target, name in _SHOWN.items():
+        shutil.copyfile(_FOLDER / f"{name}.png", ROOT / "docs" / target)
+
+
+if __name__ == "__main__":
+    main()

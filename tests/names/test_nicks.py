@@ -1,0 +1,189 @@
+"""Nicks are unique by what they look like."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from chat.names.nicks import clean_nick, free_nick, guest_nick, looks
+from chat.protocol import ErrorCode, Refused
+
+visible = st.text(st.characters(categories=["L", "Nd", "P", "S", "Zs"]), max_size=40)
+anything = st.text(max_size=40)
+letters = st.text(st.characters(categories=["L", "M", "Nd"]), min_size=1, max_size=32)
+
+
+def is_nick(nick: str) -> bool:
+    """Tell whether a nick is allowed; no other refusal than `nick_invalid` may be."""
+    try:
+        clean_nick(nick)
+    except Refused as refused:
+        if refused.code is not ErrorCode.NICK_INVALID:
+            raise
+        return False
+    return True
+
+
+def look_alike(one: str, other: str) -> bool:
+    """Tell whether two nicks may not meet in a room."""
+    return bool(set(looks(one)) & set(looks(other)))
+
+
+# --- nicks ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("  Ada   Lovelace ", "Ada Lovelace"),
+        ("Ada\u00a0Lovelace", "Ada Lovelace"),
+        ("Ada\n\tLovelace", "Ada Lovelace"),
+        ("Rene\u0301", "René"),
+        ("Ἀθηνᾶ", "Ἀθηνᾶ"),
+        ("नमस्ते", "नमस्ते"),
+        ("ADMIN", "ADMIN"),
+    ],
+)
+def test_nick_is_shown_as_typed_but_composed_and_with_single_spaces(typed: str, shown: str) -> None:
+    assert clean_nick(typed) == shown
+
+
+@pytest.mark.parametrize(
+    "nick",
+    ["👍", "👍🏽", "❤️", "👩‍👩‍👧", "🇫🇷", "1️⃣", "🏳️‍🌈 Max", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"],
+    ids=["plain", "skin", "heart", "family", "flag", "keycap", "rainbow", "England"],
+)
+def test_emoji_that_phones_type_are_nicks(nick: str) -> None:
+    assert clean_nick(nick) == nick
+
+
+@pytest.mark.parametrize("length", [1, 32])
+def test_nick_of_1_to_32_characters_is_allowed(length: int) -> None:
+    assert clean_nick("é" * length) == "é" * length
+    assert clean_nick("e\u0301" * length) == "é" * length  # counted as shown
+
+
+@pytest.mark.parametrize(
+    "nick", ["", "   ", "\n", "x" * 33, "é" * 33, "y" * 100_000], ids="|{:.5}|".format
+)
+def test_nick_without_or_with_too_many_characters_is_refused(nick: str) -> None:
+    assert not is_nick(nick)
+
+
+@pytest.mark.parametrize(
+    "nick",
+    [
+        "ad\u200bmin",  # zero-width space
+        "\u202enimda",  # right-to-left override
+        "ad\u2066min",
+        "ad\u00admin",  # soft hyphen
+        "\ufeffadmin",
+        "a\x00",
+        "a\x1b[31m",
+        "\u3164",  # Hangul filler
+        "\u2800",  # braille blank
+        "\u2800 \u2800",
+        "\u200d",
+        "\ufe0f",
+        "\U000e0067",  # a tag with nothing to hold on to
+        "\ud800",
+        "\ue000",  # private use
+        "\u2028\u2029",
+    ],
+    ids=ascii,
+)
+def test_nick_that_is_or_hides_something_invisible_is_refused(nick: str) -> None:
+    assert not is_nick(nick)
+
+
+def test_letter_may_carry_some_marks_and_not_a_tower() -> None:
+    assert is_nick("x" + "\u0335" * 4)
+    assert not is_nick("x" + "\u0335" * 5)
+    assert is_nick("ệ̣̂")
+
+
+@given(visible | anything)
+@example("a \u0301")
+@example("\u1100\u1161\u11a8")
+def test_clean_nick_is_clean(nick: str) -> None:
+    assume(is_nick(nick))
+    cleaned = clean_nick(nick)
+
+    assert clean_nick(cleaned) == cleaned
+    assert unicodedata.is_normalized("NFC", cleaned)
+    assert 1 <= len(cleaned) <= 32
+    assert cleaned == cleaned.strip()
+    assert "  " not in cleaned
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("admin", "аdmin"),  # a Cyrillic а
+        ("admin", "admın"),  # a dotless ı
+        ("admin", "ADMIN"),
+        ("admin", "Admin"),
+        ("admin", "аDMIN"),
+        ("admin", "ａｄｍｉｎ"),
+        ("admin", "𝐚𝐝𝐦𝐢𝐧"),
+        ("admin", "ad\u200dmin"),  # a joiner, which emoji need
+        ("admin", "ad\ufe0fmin"),
+        ("Paul", "PauI"),
+        ("Paul", "Pau1"),
+        ("Max", "Μах"),  # Greek and Cyrillic
+        ("modem", "modern"),
+        ("Zoé", "Zoe\u0301"),
+        ("Straße", "STRASSE"),
+        ("O0", "0O"),
+        ("❤️", "❤"),
+    ],
+)
+def test_lookalikes_may_not_meet(one: str, other: str) -> None:
+    assert look_alike(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Ann", "Anna"), ("Zoé", "Zoe"), ("Ann", "Ann 2"), ("👍", "👎"), ("Ли", "Ла"), ("日", "目")],
+)
+def test_different_nicks_may_meet(one: str, other: str) -> None:
+    assert not look_alike(one, other)
+
+
+@given(visible)
+def test_nick_looks_like_itself_in_any_case_and_form(nick: str) -> None:
+    assume(is_nick(nick))
+    nick = clean_nick(nick)
+
+    assert look_alike(nick, unicodedata.normalize("NFD", nick))
+    assert look_alike(nick, nick.casefold())
+
+
+@given(visible, st.integers(0, 120))
+@example("x" * 32, 120)
+@example("x" * 28 + " y", 0)
+@example("👩‍👩‍👧" * 6, 50)
+def test_suggested_nick_is_free_and_allowed(wanted: str, in_use: int) -> None:
+    assume(is_nick(wanted))
+    wanted = clean_nick(wanted)
+    taken = {wanted}
+    for _ in range(in_use):
+        taken.add(free_nick(wanted, taken.__contains__))
+
+    suggestion = free_nick(wanted, taken.__contains__)
+
+    assert suggestion not in taken
+    assert clean_nick(suggestion) == suggestion
+    assert len(taken) == in_use + 1  # each was another one
+
+
+def test_guest_nick_is_a_nick() -> None:
+    nick = guest_nick()
+
+    assert clean_nick(nick) == nick
+
+
+# --- keys -------------------------------------------------------------------------

@@ -1,0 +1,397 @@
+"""Who is here, as the room is told: people and not sockets, and no two that look alike."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+from queue import SimpleQueue
+
+import pytest
+
+from chat.log import StorageUnavailable
+from chat.protocol import ErrorCode, Event, IsTyping, Joined, Left, Member, Refused, Renamed
+from chat.rooms.presence import Presence
+from tests.support.peers import WAIT_S, run_together
+
+GRACE_S = 10.0
+RESERVATION_S = 600.0
+ANN, BOB, EVE = "id-ann", "id-bob", "id-eve"
+
+
+class World:
+    """Hold a Presence, its clock, what the log remembers and what the rooms are told."""
+
+    def __init__(self, leave_grace_s: float = GRACE_S) -> None:
+        self.now_s = 1000.0
+        self.recent: dict[str, list[tuple[Member, float]]] = {}
+        self.storage_problem: StorageUnavailable | None = None
+        self.announcing_problem: Exception | None = None
+        self._told: dict[str, SimpleQueue[Event]] = defaultdict(SimpleQueue)
+        self._pokes = 0
+        self.presence = Presence(
+            self._announce,
+            self._recent_nicks,
+            leave_grace_s=leave_grace_s,
+            nick_reservation_s=RESERVATION_S,
+            now_s=lambda: self.now_s,
+        )
+
+    def _announce(self, room: str, events: Sequence[Event]) -> None:
+        problem, self.announcing_problem = self.announcing_problem, None
+        if problem is not None:
+            raise problem
+        for event in events:
+            self._told[room].put(event)
+
+    def _recent_nicks(self, room: str) -> list[tuple[Member, float]]:
+        if self.storage_problem is not None:
+            raise self.storage_problem
+        return self.recent.get(room, [])
+
+    def told(self, room: str = "general") -> Event:
+        """Give the next thing that a room is told."""
+        return self._told[room].get(timeout=WAIT_S)
+
+    def told_nothing(self, room: str = "general") -> bool:
+        """Tell whether a room has been told nothing, once everything until now is told."""
+        self._poke(room)
+        event = self.told(room)
+        return isinstance(event, IsTyping) and event.member.id == "poke"
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the clock, and let the presence see it."""
+        self.now_s += seconds
+        self._poke("elsewhere")
+        assert isinstance(self.told("elsewhere"), IsTyping)
+
+    def _poke(self, room: str) -> None:
+        """Make something known happen, whose announcement comes after all before it."""
+        if not any(member.id == "poke" for member in self.presence.members(room)):
+            self.presence.join(room, "poke", "Poke")
+            assert self.told(room) == Joined(Member("poke", "Poke"))
+        self.presence.typing(room, "poke")
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def taken(world: World, member_id: str, nick: str, room: str = "general") -> str | None:
+    """Try to join; give the suggested nick if this one is taken, None if it was had."""
+    try:
+        world.presence.join(room, member_id, nick)
+    except Refused as refused:
+        if refused.code is not ErrorCode.NICK_TAKEN or refused.suggest is None:
+            raise
+        return refused.suggest
+    return None
+
+
+# --- what the room is told --------------------------------------------------------
+
+
+def test_room_is_told_who_came_and_others_are_not(world: World) -> None:
+    assert world.presence.join("general", ANN, "Ann") == Member(ANN, "Ann")
+    world.presence.join("kitchen", BOB, "Bob")
+
+    assert world.told() == Joined(Member(ANN, "Ann"))
+    assert world.told("kitchen") == Joined(Member(BOB, "Bob"))
+    assert world.presence.members("general") == [Member(ANN, "Ann")]
+    assert world.presence.members("empty") == []
+
+
+def test_members_are_listed_in_the_order_of_arrival(world: World) -> None:
+    for member_id, nick in ((BOB, "Zoé"), (ANN, "Ann"), (EVE, "Max")):
+        world.presence.join("general", member_id, nick)
+
+    assert [member.nick for member in world.presence.members("general")] == ["Zoé", "Ann", "Max"]
+
+
+def test_member_leaves_when_the_grace_is_over_and_not_before(world: World) -> None:
+    world.presence.join("general", BOB, "Bob")
+    world.presence.join("general", ANN, "Ann")
+    assert [world.told(), world.told()] == [Joined(Member(BOB, "Bob")), Joined(Member(ANN, "Ann"))]
+    assert world.told_nothing()
+    world.presence.leave("general", ANN)
+
+    world.pass_time(GRACE_S - 0.1)
+    assert world.told_nothing()
+    assert Member(ANN, "Ann") in world.presence.members("general")
+
+    world.pass_time(0.2)
+    assert world.told() == Left(Member(ANN, "Ann"))
+    assert Member(ANN, "Ann") not in world.presence.members("general")
+
+
+def test_member_that_returns_within_the_grace_was_never_away(world: World) -> None:
+    world.presence.join("general", ANN, "Ann")
+    assert world.told() == Joined(Member(ANN, "Ann"))
+    assert world.told_nothing()
+
+    for _ in range(5):
+        world.presence.leave("general", ANN)
+        world.pass_time(GRACE_S - 1)
+        world.presence.join("general", ANN, "Ann")
+    world.pass_time(10 * GRACE_S)
+
+    assert world.told_nothing()
+
+
+def test_grace_starts_again_with_each_departure(world: World) -> None:
+    world.presence.join("general", BOB, "Bob")
+    world.presence.join("general", ANN, "Ann")
+    assert [world.told(), world.told()]
+    world.presence.leave("general", ANN)
+    world.pass_time(GRACE_S - 1)
+    world.presence.join("general", ANN, "Ann")
+    world.presence.leave("general", ANN)
+
+    world.pass_time(2)  # the first grace is over
+    assert world.told_nothing()
+    world.pass_time(GRACE_S)
+    assert world.told() == Left(Member(ANN, "Ann"))
+
+
+def test_departure_is_told_without_anything_else_happening() -> None:
+    world = World(leave_grace_s=0)
+    world.presence.join("general", BOB, "Bob")
+    world.presence.join("general", ANN, "Ann")
+    assert [world.told(), world.told()]
+
+    world.presence.leave("general", ANN)
+
+    assert world.told() == Left(Member(ANN, "Ann"))
+
+
+def test_member_with_two_connections_comes_once_and_goes_with_the_last(world: World) -> None:
+    world.presence.join("general", BOB, "Bob")
+    world.presence.join("general", ANN, "Ann")
+    world.presence.join("general", ANN, "Ann")
+    assert world.presence.members("general") == [Member(BOB, "Bob"), Member(ANN, "Ann")]
+    assert [world.told(), world.told()] == [Joined(Member(BOB, "Bob")), Joined(Member(ANN, "Ann"))]
+
+    world.presence.leave("general", ANN)
+    world.pass_time(2 * GRACE_S)
+    assert world.told_nothing()
+
+    world.presence.leave("general", ANN)
+    world.pass_time(2 * GRACE_S)
+    assert world.told() == Left(Member(ANN, "Ann"))
+
+
+def test_member_may_be_in_several_rooms_under_several_nicks(world: World) -> None:
+    world.presence.join("general", ANN, "Ann")
+    world.presence.join("kitchen", ANN, "Chef")
+
+    assert world.presence.member("general", ANN) == Member(ANN, "Ann")
+    assert world.presence.member("kitchen", ANN) == Member(ANN, "Chef")
+
+
+def test_rename_is_told_with_the_nick_before(world: World) -> None:
+    world.presence.join("general", ANN, "Ann")
+    world.presence.rename("general", ANN, "Anna")
+
+    assert world.told() == Joined(Member(ANN, "Ann"))
+    assert world.told() == Renamed(Member(ANN, "Anna"), "Ann")
+    assert world.presence.member("general", ANN) == Member(ANN, "Anna")
+
+
+def test_second_connection_with_another_nick_renames_its_member(world: World) -> None:
+    world.presence.join("general", ANN, "Ann")
+    world.presence.join("general", ANN, "Anna")
+
+    assert world.told() == Joined(Member(ANN, "Ann"))
+    assert world.told() == Renamed(Member(ANN, "Anna"), "Ann")
+    assert world.presence.members("general") == [Member(ANN, "Anna")]
+
+
+def test_typing_is_told_with_the_nick_of_now(world: World) -> None:
+    world.presence.join("general", ANN, "Ann")
+    world.presence.rename("general", ANN, "Anna")
+    world.presence.typing("general", ANN)
+
+    assert [world.told() for _ in range(3)][-1] == IsTyping(Member(ANN, "Anna"))
+
+
+def test_flood_of_typing_is_told_a_few_times_only(world: World) -> None:
+    world.presence.join("general", ANN, "Ann")
+    assert world.told() == Joined(Member(ANN, "Ann"))
+    for _ in range(1000):
+        world.presence.typing("general", ANN)
+    world.presence.join("general", BOB, "Bob")
+
+    told = 0
+    while world.told() == IsTyping(Member(ANN, "Ann")):
+        told += 1
+
+    assert 1 <= told < 100
+
+
+def test_crowd_that_comes_at_once_is_announced_completely_and_once(world: World) -> None:
+    def come(first: int) -> None:
+        for number in range(first, first + 25):
+            world.presence.join("general", f"m{number}", f"Guest {number}")
+
+    run_together(*(partial(come, first) for first in range(0, 200, 25)))
+
+    told = [world.told() for _ in range(200)]
+    expected = {Joined(Member(f"m{n}", f"Guest {n}")) for n in range(200)}
+    assert set(told) == expected
+    assert len(world.presence.members("general")) == 200
+    assert world.told_nothing()
+
+
+def test_failed_announcement_is_logged_and_the_next_one_comes(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.announcing_problem = RuntimeError("no paper")
+    with caplog.at_level(logging.ERROR):
+        world.presence.join("general", ANN, "Ann")
+        while world.announcing_problem is not None:
+            world.presence.member("general", ANN)
+        assert world.told_nothing()
+
+    assert "general" in caplog.text
+    assert "no paper" in caplog.text
+
+
+# --- whose nick it is -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("nick", ["Ann", "ANN", "Аnn", "Ann\u200d"], ids=ascii)
+def test_nick_that_looks_like_a_present_ones_is_taken_and_the_suggestion_is_free(
+    world: World, nick: str
+) -> None:
+    world.presence.join("general", ANN, "Ann")
+
+    suggestion = taken(world, BOB, nick)
+
+    assert suggestion is not None
+    assert taken(world, BOB, suggestion) is None
+    assert [member.id for member in world.presence.members("general")] == [ANN, BOB]
+
+
+def test_refused_nick_changes_nothing(world: World) -> None:
+    world.presence.join("general", ANN, "Ann")
+    world.presence.join("general", BOB, "Bob")
+    with pytest.raises(Refused):
+        world.presence.rename("general", BOB, "ann")
+    assert taken(world, EVE, "BOB") is not None
+
+    assert world.presence.members("general") == [Member(ANN, "Ann"), Member(BOB, "Bob")]
+    assert [world.told(), world.told()]
+    assert world.told_nothing()
+
+
+def test_suggestions_for_a_crowd_with_one_nick_are_all_different(world: World) -> None:
+    world.presence.join("general", ANN, "Ann")
+
+    for number in range(20):
+        suggestion = taken(world, f"m{number}", "Ann")
+        assert suggestion is not None
+        assert taken(world, f"m{number}", suggestion) is None
+
+    assert len({member.nick for member in world.presence.members("general")}) == 21
+
+
+def test_same_nick_may_be_had_in_another_room(world: World) -> None:
+    world.presence.join("general", ANN, "Ann")
+
+    assert taken(world, BOB, "Ann", "kitchen") is None
+
+
+def test_nick_stays_reserved_for_its_member_after_leaving(world: World) -> None:
+    world.presence.join("general", ANN, "Ann")
+    world.presence.leave("general", ANN)
+
+    world.pass_time(GRACE_S + 1)
+    assert world.presence.members("general") == []
+    assert taken(world, BOB, "ann") is not None
+    world.pass_time(RESERVATION_S - 2)
+    assert taken(world, BOB, "ann") is not None
+    assert taken(world, ANN, "Ann") is None
+
+
+def test_nick_is_free_when_its_reservation_is_over(world: World) -> None:
+    world.presence.join("general", ANN, "Ann")
+    world.presence.leave("general", ANN)
+    world.pass_time(GRACE_S + 1)
+    assert taken(world, BOB, "Ann") is not None
+
+    world.pass_time(RESERVATION_S)
+
+    assert taken(world, BOB, "Ann") is None
+    assert taken(world, ANN, "Ann") is not None
+
+
+def test_nick_before_a_rename_stays_reserved_for_its_member(world: World) -> None:
+    world.presence.join("general", ANN, "Ann")
+    world.presence.rename("general", ANN, "Zoé")
+    assert taken(world, BOB, "Ann") is not None
+    assert taken(world, BOB, "zoé") is not None
+
+    world.presence.rename("general", ANN, "Ann")
+    world.presence.rename("general", ANN, "Zoé")
+    world.pass_time(RESERVATION_S + 1)
+
+    assert taken(world, BOB, "Ann") is None
+    assert taken(world, EVE, "zoé") is not None
+
+
+@pytest.mark.parametrize("variant", ["ANN", "Аnn", "ann"], ids=ascii)
+def test_member_may_take_a_variant_of_its_own_nick_and_keeps_it(world: World, variant: str) -> None:
+    world.presence.join("general", ANN, "Ann")
+    world.presence.rename("general", ANN, variant)
+
+    world.pass_time(2 * RESERVATION_S)  # what was reserved by the nick before is over
+
+    assert world.presence.member("general", ANN).nick == variant
+    for lookalike in ("Ann", "ANN", "ann", "aNN"):
+        assert taken(world, BOB, lookalike) is not None, lookalike
+
+
+def test_present_member_keeps_its_nick_for_ever(world: World) -> None:
+    world.presence.join("general", ANN, "Ann")
+
+    world.pass_time(100 * RESERVATION_S)
+
+    assert taken(world, BOB, "Ann") is not None
+
+
+def test_restart_relearns_the_nicks_of_those_who_spoke_lately(world: World) -> None:
+    world.recent["general"] = [(Member(ANN, "Ann"), 100.0), (Member(EVE, "Eve"), RESERVATION_S)]
+
+    assert taken(world, BOB, "ANN") is not None
+    assert taken(world, BOB, "Eve") is None  # that was long ago
+    world.pass_time(RESERVATION_S - 101)
+    assert taken(world, "another", "ANN") is not None
+    world.pass_time(2)
+    assert taken(world, "another", "ANN") is None
+
+
+def test_restart_gives_a_nick_back_to_who_used_it_last(world: World) -> None:
+    world.recent["general"] = [(Member(EVE, "Ann"), 300.0), (Member(ANN, "Ann"), 100.0)]
+
+    assert taken(world, EVE, "Ann") is not None
+    assert taken(world, ANN, "Ann") is None
+
+
+def test_room_whose_past_cannot_be_read_is_not_joined(world: World) -> None:
+    world.storage_problem = StorageUnavailable("no disk")
+    with pytest.raises(StorageUnavailable, match="no disk"):
+        world.presence.join("general", BOB, "Ann")
+    assert world.presence.members("general") == []
+
+    world.storage_problem = None
+    world.recent["general"] = [(Member(ANN, "Ann"), 100.0)]
+    assert taken(world, BOB, "Ann") is not None
+
+
+def test_guest_gets_a_nick_of_its_own_and_keeps_it(world: World) -> None:
+    guests = [world.presence.join("general", f"m{number}", None) for number in range(50)]
+
+    assert len({guest.nick for guest in guests}) == 50
+    assert world.presence.join("general", "m0", None) == guests[0]

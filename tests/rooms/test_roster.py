@@ -1,0 +1,49 @@
+"""Whose nick is whose in a room, and for how long."""
+
+from __future__ import annotations
+
+from chat.rooms.roster import Roster
+
+ANN, BOB = "ann-id", "bob-id"
+
+
+def test_nick_of_somebody_who_is_here_is_taken_for_others_only() -> None:
+    roster = Roster()
+    roster.hold("Ann", ANN)
+
+    assert roster.taken("ann", BOB, now=0.0)
+    assert not roster.taken("ann", ANN, now=0.0)
+
+
+def test_reservation_holds_until_it_is_over_and_is_forgotten_then() -> None:
+    roster = Roster()
+    roster.reserve("Ann", ANN, until=10.0)
+    roster.reserve("Bob", BOB, until=20.0)
+
+    assert roster.taken("Ann", BOB, now=9.0)
+    assert not roster.taken("Ann", BOB, now=10.0)
+    roster.forget_expired(10.0)
+    assert {owner for owner, _ in roster.reserved.values()} == {BOB}
+    assert not roster.is_idle
+    roster.forget_expired(20.0)
+    assert roster.is_idle
+
+
+def test_whoever_comes_back_holds_the_nick_again() -> None:
+    roster = Roster()
+    roster.hold("Ann", ANN)
+    roster.reserve("Ann", ANN, until=10.0)
+    roster.hold("Ann", ANN)
+
+    assert not roster.reserved
+    assert roster.taken("Ann", BOB, now=11.0)
+
+
+def test_only_so_many_nicks_are_kept_and_the_oldest_go_first() -> None:
+    roster = Roster()
+    for number in range(3000):
+        roster.reserve(f"nick{number}", f"id{number}", until=10.0)
+
+    assert len(roster.reserved) == 2000
+    assert not roster.taken("nick0", ANN, now=0.0)
+    assert roster.taken("nick2999", ANN, now=0.0)

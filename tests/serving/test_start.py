@@ -1,0 +1,344 @@
+"""The process around the application: what starts, what refuses to, and what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from websockets.sync.client import unix_connect
+
+from chat.log.schema import open_or_create
+from chat.serving.start import gunicorn_settings, start_sentence
+from tests.support.client import Client
+from tests.support.raw import PING, RawPeer
+from tests.support.servers import GUNICORN, MODULE, ChatServer
+
+_ENDS_WITHIN_S = 20.0
+
+MakeServer = Callable[..., ChatServer]
+
+
+@pytest.fixture
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Give an environment without settings, and keep the limits of this process."""
+    for name in tuple(os.environ):
+        if name.startswith("CHAT_") or name in ("HOST", "PORT", "WEB_CONCURRENCY", "REDIS_URL"):
+            monkeypatch.delenv(name)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield monkeypatch
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def refusal(server: ChatServer) -> str:
+    """Start a server that must end by itself, and give the one line that says why."""
+    code = server.launch().wait(_ENDS_WITHIN_S)
+    lines = server.log().splitlines()
+    assert code != 0, lines
+    assert "Traceback" not in server.log()
+    (line,) = (line for line in lines if "Tchat:" in line)
+    return line
+
+
+def metric(server: ChatServer, name: str) -> float:
+    """Ask a running server for one metric."""
+    found = re.search(rf"^{name} (\S+)$", server.get("/metrics"), re.MULTILINE)
+    assert found is not None
+    return float(found[1])
+
+
+# --- gunicorn's settings ----------------------------------------------------------
+
+
+def test_gunicorn_serves_one_worker_with_room_for_every_websocket(
+    own_environment: pytest.MonkeyPatch,
+) -> None:
+    own_environment.setenv("CHAT_MAX_CONNECTIONS", "50")
+
+    settings = gunicorn_settings()
+
+    assert settings["worker_class"] == "gthread"
+    assert settings["workers"] == 1
+    assert settings["threads"] > 50  # some are left for pages and /status
+    assert settings["worker_connections"] > settings["threads"]
+    assert settings["max_requests"] == 0
+    assert settings["bind"] == "127.0.0.1:8080"
+
+
+def test_gunicorn_binds_where_the_environment_says(own_environment: pytest.MonkeyPatch) -> None:
+    own_environment.setenv("PORT", "5000")
+    assert gunicorn_settings()["bind"] == "0.0.0.0:5000"
+
+    own_environment.setenv("HOST", "192.0.2.1")
+    assert gunicorn_settings()["bind"] == "192.0.2.1:5000"
+
+
+def test_gunicorn_binds_an_ipv6_address(own_environment: pytest.MonkeyPatch) -> None:
+    own_environment.setenv("HOST", "::1")
+    assert gunicorn_settings()["bind"] == "[::1]:8080"
+
+
+def test_wrong_setting_ends_gunicorn_before_it_starts(own_environment: pytest.MonkeyPatch) -> None:
+    own_environment.setenv("CHAT_LEAVE_GRACE_S", "soon")
+
+    with pytest.raises(SystemExit, match="CHAT_LEAVE_GRACE_S='soon'"):
+        gunicorn_settings()
+
+
+# --- what starts ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "locale", "sentence"),
+    [
+        (GUNICORN, "fr_FR.UTF-8", "Serveur démarré sur http://localhost:{port}"),
+        (GUNICORN, "en_US.UTF-8", "Server started on http://localhost:{port}"),
+        (MODULE, "", "Serveur démarré sur http://localhost:{port}"),
+    ],
+    ids=["gunicorn in French", "gunicorn in English", "python -m chat"],
+)
+def test_server_says_when_and_where_it_started(
+    make_server: MakeServer, command: tuple[str, ...], locale: str, sentence: str
+) -> None:
+    server = make_server(command, settings={"LC_ALL": "", "LC_MESSAGES": "", "LANG": locale})
+    server.start()
+    server.stop()
+
+    expected = sentence.format(port=server.port)
+    line = next((line for line in server.log().splitlines() if line.endswith(expected)), None)
+    assert line is not None, server.log()
+    assert re.match(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] ", line)
+
+
+@pytest.mark.parametrize(
+    ("locale", "beginning"),
+    [
+        ({}, "Serveur démarré sur "),
+        ({"LANG": "C.UTF-8"}, "Serveur démarré sur "),
+        ({"LANG": "en_GB"}, "Server started on "),
+        ({"LANG": "fr_FR.UTF-8", "LC_MESSAGES": "en_US.UTF-8"}, "Server started on "),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": "fr_CA.UTF-8"}, "Serveur démarré sur "),
+    ],
+    ids=["none", "C", "English", "LC_MESSAGES", "LC_ALL"],
+)
+def test_start_is_told_in_english_where_the_locale_is_and_else_in_french(
+    own_environment: pytest.MonkeyPatch, locale: dict[str, str], beginning: str
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        own_environment.setenv(name, locale.get(name, ""))
+
+    assert start_sentence(("127.0.0.1", 8080)) == f"{beginning}http://localhost:8080"
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        (("0.0.0.0", 80), "http://localhost:80"),
+        (("192.0.2.1", 8080), "http://192.0.2.1:8080"),
+        (("2001:db8::1", 8080, 0, 0), "http://[2001:db8::1]:8080"),
+        ("/run/tchat.sock", "/run/tchat.sock"),
+    ],
+    ids=str,
+)
+def test_start_tells_an_address_that_can_be_opened(
+    address: tuple[str, int] | str, url: str
+) -> None:
+    assert start_sentence(address).endswith(f" {url}")
+
+
+def test_server_listens_on_its_port_and_makes_its_database(
+    make_server: MakeServer, tmp_path: Path
+) -> None:
+    database = tmp_path / "deep" / "er" / "here.db"
+    server = make_server(settings={"CHAT_DATABASE": str(database)})
+
+    server.start()
+
+    assert server.status()["connected_users"] == 0
+    assert database.exists()
+    assert database.stat().st_mode & 0o077 == 0  # conversations: for the server's user only
+    assert not server.database.exists()
+
+
+def test_worker_count_of_a_platform_is_overruled_aloud(make_server: MakeServer) -> None:
+    server = make_server(settings={"WEB_CONCURRENCY": "4"})
+    server.start()
+    server.stop()
+
+    (warning,) = (line for line in server.log().splitlines() if "WEB_CONCURRENCY=4" in line)
+    assert "split every room" in warning
+    assert server.log().count("Booting worker") == 1
+
+
+def test_connections_are_lowered_to_what_the_machine_allows_aloud(make_server: MakeServer) -> None:
+    few_files = ("sh", "-c", 'ulimit -n 256 && exec "$0" "$@"', *GUNICORN)
+    server = make_server(few_files, settings={"CHAT_MAX_CONNECTIONS": "500"})
+    server.start()
+
+    allowed = metric(server, "tchat_connections_max")
+
+    assert 0 < allowed < 256
+    assert f"CHAT_MAX_CONNECTIONS=500 is lowered to {allowed:.0f}" in server.log()
+
+
+def test_threads_of_the_command_line_lower_the_connections(make_server: MakeServer) -> None:
+    server = make_server((*GUNICORN, "--threads", "30"))
+    server.start()
+
+    allowed = metric(server, "tchat_connections_max")
+
+    assert 0 < allowed < 30
+    assert f"lowered to {allowed:.0f}" in server.log()
+
+
+def test_sync_workers_are_threaded_all_the_same(make_server: MakeServer) -> None:
+    server = make_server((*GUNICORN, "-k", "sync"))  # gunicorn's word for its default
+    server.start()
+
+    assert "Using worker: gthread" in server.log()
+
+
+# --- what refuses to start --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("-w", "2"), "2 workers are not allowed"),
+        (("-k", "sync", "--threads", "1"), "only gthread"),
+        (("-k", "asgi"), "only gthread"),
+        (("--threads", "4"), "--threads 4"),
+        (("--certfile", "cert.pem", "--keyfile", "key.pem"), "reverse proxy"),
+    ],
+    ids=["workers", "sync", "asgi", "threads", "TLS"],
+)
+def test_wrong_command_line_is_refused_in_one_line(
+    make_server: MakeServer, tmp_path: Path, options: tuple[str, ...], reason: str
+) -> None:
+    for name in ("cert.pem", "key.pem"):
+        (tmp_path / name).touch()
+    options = tuple(str(tmp_path / one) if one.endswith(".pem") else one for one in options)
+    server = make_server((*GUNICORN, *options))
+
+    assert reason in refusal(server)
+    assert not server.database.exists()
+
+
+@pytest.mark.parametrize("command", [GUNICORN, MODULE], ids=["gunicorn", "python -m chat"])
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"REDIS_URL": "redis://localhost"}, "REDIS_URL is set"),
+        ({"PORT": "80a"}, "PORT='80a' is not allowed"),
+    ],
+    ids=["Redis", "PORT"],
+)
+def test_wrong_setting_is_refused_in_one_line(
+    make_server: MakeServer, command: tuple[str, ...], settings: dict[str, str], reason: str
+) -> None:
+    server = make_server(command, settings=settings)
+
+    line = refusal(server)
+
+    assert reason in line
+    assert server.log().strip() == line
+
+
+def newer(path: Path) -> None:
+    """Make a database as a later version of this program would."""
+    open_or_create(path)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 999")
+        database.execute("PRAGMA journal_mode = DELETE")
+
+
+def another_programs(path: Path) -> None:
+    """Make a database that is not ours."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE bookmarks (url TEXT)")
+
+
+def garbage(path: Path) -> None:
+    """Make a file that is no database."""
+    path.write_bytes(b"Dear diary, " * 500)
+
+
+def short_garbage(path: Path) -> None:
+    """Make a file that SQLite would take for an empty one."""
+    path.write_bytes(b"hello")
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (newer, "newer"),
+        (another_programs, "another program"),
+        (garbage, "database"),
+        (short_garbage, "database"),
+    ],
+)
+def test_file_that_is_no_log_of_ours_is_refused_in_one_line_and_left_as_it_is(
+    make_server: MakeServer, make: Callable[[Path], None], reason: str
+) -> None:
+    server = make_server()
+    make(server.database)
+    before = server.database.read_bytes()
+
+    line = refusal(server)
+
+    assert reason in line
+    assert str(server.database) in line
+    assert server.database.read_bytes() == before
+    left = {file.name for file in server.database.parent.iterdir()}
+    assert left == {server.database.name, server.output.name}
+
+
+def test_database_where_none_can_be_is_refused_in_one_line(make_server: MakeServer) -> None:
+    server = make_server(settings={"CHAT_DATABASE": "/dev/null/tchat.db"})
+
+    assert "/dev/null/tchat.db" in refusal(server)
+
+
+def test_gunicorn_talks_through_a_unix_socket(make_server: MakeServer, tmp_path: Path) -> None:
+    path = tmp_path / "tchat.sock"
+    server = make_server((*GUNICORN, "--bind", f"unix:{path}"))
+    server.launch()
+    deadline = time.monotonic() + _ENDS_WITHIN_S
+    while not path.exists():
+        assert time.monotonic() < deadline, server.log()
+        time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+    with unix_connect(str(path), "ws://localhost/ws", legacy=True) as ws:
+        ws.send('{"type": "ping"}')
+        assert ws.recv(timeout=_ENDS_WITHIN_S) == '{"type":"pong"}'
+
+
+def test_machine_without_fork_is_served_by_werkzeug(make_server: MakeServer) -> None:
+    # What Windows lacks is taken away: fork, and the flag for a send that does not wait.
+    script = (
+        "import os, socket; del os.fork, socket.MSG_DONTWAIT; "
+        "from chat.__main__ import main; main([])"
+    )
+    server = make_server((sys.executable, "-c", script), settings={"CHAT_PING_INTERVAL_S": "0.3"})
+    server.start()
+    assert re.search(
+        rf"^\[.+\] Serveur démarré sur http://localhost:{server.port}$", server.log(), re.MULTILINE
+    )
+    with Client(server.ws_url) as ann, Client(server.ws_url) as bob, RawPeer(server) as dead:
+        ann.join("Ann")
+        bob.join("Bob")
+        dead.open()
+        ann.post("x" * 2000)
+        bob.expect("message")
+        assert dead.read_frame() == (PING, b"")
+        assert dead.at_end()
+        assert server.stop(signal.SIGINT) < 5.0
+        assert ann.close_code() == 1012
+    assert "Traceback" not in server.log()

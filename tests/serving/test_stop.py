@@ -1,0 +1,100 @@
+"""Stop and restart: told to every page, quick, and without loss."""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+
+from tests.support.client import Client
+from tests.support.raw import CLOSE, RawPeer
+from tests.support.servers import FLASK_RUN, ChatServer
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stop_closes_with_1012_and_is_quick(
+    make_server: Callable[..., ChatServer], number: int
+) -> None:
+    server = make_server()
+    server.start()
+    with ExitStack() as stack:
+        peers = [stack.enter_context(RawPeer(server)).open() for _ in range(50)]
+        for peer in peers:
+            peer.command(type="join", room="stop")
+            peer.event("welcome")
+        ends: list[float] = []
+        stopper = threading.Thread(target=lambda: ends.append(server.stop(number)))
+        stopper.start()
+        codes = []
+        for peer in peers:  # each answers as a browser does
+            while (frame := peer.read_frame())[0] != CLOSE:
+                pass
+            codes.append(int.from_bytes(frame[1][:2]))
+            peer.frame(frame[1], CLOSE)
+            peer.sock.close()
+        stopper.join()
+        assert codes == [1012] * 50
+        assert ends[0] < 5.0
+
+
+def test_peer_that_ignores_the_close_does_not_hold_up_the_stop(
+    make_server: Callable[..., ChatServer],
+) -> None:
+    server = make_server()
+    server.start()
+    with RawPeer(server) as deaf:
+        deaf.open()
+        assert server.stop() < 5.0
+        assert deaf.close_code() == 1012
+
+
+def test_new_worker_takes_over_on_sighup_and_nothing_is_lost(
+    make_server: Callable[..., ChatServer],
+) -> None:
+    server = make_server()
+    server.start()
+    with ExitStack() as stack:
+        ann, bob, *others = [stack.enter_context(Client(server.ws_url)) for _ in range(12)]
+        ann.join("Ann")
+        bob.join("Bob")
+        for other in others:
+            other.join()
+        ann.post("before")
+        assert server.process is not None
+        server.process.send_signal(signal.SIGHUP)
+        for client in (ann, bob, *others):  # who comes back at once is turned away by nobody
+            assert client.close_code() == 1012
+            assert client.resume()["resumed"] is True
+        ann.post("after")
+        bob.expect("message", text="after")
+        assert bob.texts() == ["before", "after"]
+
+
+def test_connect_and_disconnect_are_logged_without_texts(
+    make_server: Callable[..., ChatServer],
+) -> None:
+    server = make_server()
+    server.start()
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")
+        ann.post("top secret")
+    while not re.search(rf"disconnect .* member {ann.member['id']} code 1000", server.log()):
+        pass  # bounded by the test's timeout
+    assert "top secret" not in server.log()
+    assert str(ann.key) not in server.log()
+
+
+def test_flask_run_says_1012_on_ctrl_c(make_server: Callable[..., ChatServer]) -> None:
+    server = make_server(FLASK_RUN)
+    server.start()
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")
+        ann.post("before")
+        assert server.stop(signal.SIGINT) < 5.0
+        assert ann.close_code() == 1012
+        server.start()
+        assert ann.resume()["resumed"] is True

@@ -1,0 +1,225 @@
+"""A crowd of pages on one thread: each joins, follows its room, and comes back when dropped.
+
+What they see is held together: all pages of a room agree which message has which seq.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import resource
+import secrets
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from tests.support.client import Event
+from tests.support.raw import CLOSE, PING, PONG, TEXT
+
+WAIT_S = 30.0
+_ABORTED = 1006  # RFC 6455's word for an end without a close frame
+_REMEMBERED = 20_000  # messages of a room: more than any page may miss
+
+T = TypeVar("T")
+
+
+class Refused(Exception):
+    """Say with which status the upgrade was refused."""
+
+
+class Ledger:
+    """Know which message has which seq in each room, as far as any page has seen."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, dict[int, str]] = {}
+        self._seqs: dict[str, dict[str, int]] = {}
+
+    def note(self, room: str, message: Event) -> None:
+        """Take note of what a page was shown; whoever sees something else is wrong."""
+        seq, name = int(message["seq"]), f"{message['member']['id']}/{message['id']}"
+        ids, seqs = self._ids.setdefault(room, {}), self._seqs.setdefault(room, {})
+        known = ids.setdefault(seq, name)
+        assert known == name, f"{room} {seq} is {known} for others, and {name} here"
+        assert seqs.setdefault(name, seq) == seq, f"{room}: {name} is {seqs[name]} and {seq}"
+        if len(ids) > _REMEMBERED:
+            oldest = next(iter(ids))
+            seqs.pop(ids.pop(oldest))
+
+    def head(self, room: str) -> int:
+        """Give the newest seq that any page has seen."""
+        return max(self._ids.get(room, {0: ""}))
+
+
+class Page:
+    """Be one page; raises at the first message that is not the next one."""
+
+    def __init__(self, port: int, number: int, ledger: Ledger, *, room: str = "general") -> None:
+        self._port = port
+        self._number = number
+        self._ledger = ledger
+        self._reader: asyncio.StreamReader
+        self._writer: asyncio.StreamWriter | None = None
+        self._posts = 0
+        self._member_id = ""
+        self.room = room
+        self.key = secrets.token_urlsafe(16)
+        self.epoch = ""
+        self.seq = 0
+        self.welcome: Event = {}
+        self.waiting: dict[str, str] = {}  # posts that are not acknowledged: id, text
+        self.acknowledged: dict[str, int] = {}  # id, seq
+        self._acknowledged = asyncio.Event()
+        self.errors: list[Event] = []
+        self.close_payload = b""
+
+    # --- coming and going --------------------------------------------------------------
+
+    async def enter(self) -> None:
+        """Open a WebSocket, and join or resume; what was not acknowledged is posted again."""
+        async with asyncio.timeout(WAIT_S):
+            await self._open()
+            command: Event = {"room": self.room, "nick": f"page {self._number}", "key": self.key}
+            if self.epoch:
+                command["after"] = {"epoch": self.epoch, "seq": self.seq}
+            self.command("join", **command)
+            while (event := await self._event()) and event["type"] != "welcome":
+                assert event["type"] != "error", event
+            if event is None:
+                raise ConnectionResetError("closed before the welcome")
+        self._take_in(event)
+        for post_id, text in self.waiting.items():
+            self.command("post", id=post_id, text=text)
+
+    async def _open(self) -> None:
+        await self.end()
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        key = base64.b64encode(os.urandom(16)).decode()
+        self._writer.write(
+            f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nUpgrade: websocket\r\n"
+            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
+            "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        try:
+            head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+        except asyncio.IncompleteReadError:
+            raise ConnectionResetError("closed during the handshake") from None
+        if not head.startswith("HTTP/1.1 101 "):
+            raise Refused(head.split()[1])
+
+    def _take_in(self, welcome: Event) -> None:
+        self.welcome = welcome
+        self._member_id = welcome["member"]["id"]
+        if not welcome["resumed"]:
+            messages = welcome["messages"]
+            self.seq = messages[0]["seq"] - 1 if messages else welcome["seq"]
+        self.epoch = welcome["epoch"]
+        for message in welcome["messages"]:
+            self._see(message)
+        assert self.seq == welcome["seq"], (self.seq, welcome["seq"])
+
+    def drop(self) -> None:
+        """Break the connection off, as a lost network does."""
+        if self._writer is not None:
+            self._writer.transport.abort()
+
+    async def end(self) -> None:
+        """Let go of the socket, if there is one."""
+        if self._writer is not None:
+            self._writer.transport.abort()
+            try:
+                await self._writer.wait_closed()
+            except ConnectionError:
+                pass  # broken off by the server
+            self._writer = None
+
+    def leave(self) -> None:
+        """Close as a page that is closed does."""
+        self._frame(b"\x03\xe9", CLOSE)
+
+    # --- talking -------------------------------------------------------------------------
+
+    def command(self, kind: str, **fields: Any) -> None:
+        """Send a command."""
+        self._frame(json.dumps({"type": kind, **fields}).encode(), TEXT)
+
+    def post(self, text: str) -> None:
+        """Post, and keep the text until it is acknowledged."""
+        self._posts += 1
+        post_id = f"{self._number}-{self._posts}"
+        self.waiting[post_id] = text
+        self.command("post", id=post_id, text=text)
+
+    async def until_acknowledged(self) -> None:
+        """Wait until no post waits; somebody must follow meanwhile."""
+        async with asyncio.timeout(WAIT_S):
+            while self.waiting:
+                self._acknowledged.clear()
+                await self._acknowledged.wait()
+
+    def _frame(self, payload: bytes, opcode: int) -> None:
+        size = len(payload)
+        head = bytes((0x80 | opcode, 0x80 | size)) if size < 126 else b""
+        head = head or bytes((0x80 | opcode, 0xFE)) + size.to_bytes(2)
+        assert self._writer is not None
+        self._writer.write(head + b"\0\0\0\0" + payload)  # a mask that changes nothing
+
+    # --- following -------------------------------------------------------------------------
+
+    async def follow(self, *, answers: bool = True) -> int:
+        """Take in what comes until the connection ends; give the close code.
+
+        A page that `answers` ends its side when it is told to; another one does nothing.
+        """
+        try:
+            while (event := await self._event()) is not None:
+                if event["type"] == "message":
+                    self._see(event)
+                elif event["type"] == "error":
+                    self.errors.append(event)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return _ABORTED
+        if answers:
+            self._frame(self.close_payload, CLOSE)
+            assert self._writer is not None
+            self._writer.close()
+        return int.from_bytes(self.close_payload[:2])
+
+    async def _event(self) -> Event | None:
+        """Read one event; None at a close frame."""
+        while True:
+            first, size = await self._reader.readexactly(2)
+            if size == 126:
+                size = int.from_bytes(await self._reader.readexactly(2))
+            elif size == 127:
+                size = int.from_bytes(await self._reader.readexactly(8))
+            payload = await self._reader.readexactly(size)
+            if first == 0x80 | TEXT:
+                event: Event = json.loads(payload)
+                return event
+            if first == 0x80 | CLOSE:
+                self.close_payload = payload
+                return None
+            assert first == 0x80 | PING, first
+            self._frame(payload, PONG)
+
+    def _see(self, message: Event) -> None:
+        if message["member"]["id"] == self._member_id:
+            self.waiting.pop(message["id"], None)
+            self.acknowledged[message["id"]] = message["seq"]
+            self._acknowledged.set()
+        if message["seq"] > self.seq:
+            assert message["seq"] == self.seq + 1, f"a hole after {self.seq}: {message}"
+            self.seq = message["seq"]
+        self._ledger.note(self.room, message)
+
+
+def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a crowd, with as many open files as this process may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    # On a thread of its own: Playwright, in the same process, keeps a loop on the main one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(work())).result()

@@ -1,0 +1,138 @@
+"""Real server processes for the tests, on loopback and free ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+_STARTS_WITHIN_S = 20.0
+_STOPS_WITHIN_S = 10.0
+
+GUNICORN = (sys.executable, "-m", "gunicorn", "wsgi:app")
+MODULE = (sys.executable, "-m", "chat")
+FLASK_RUN = (sys.executable, "-m", "flask", "run", "--port", "{port}")
+
+
+def free_port() -> int:
+    """Find a port that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _ordinary_environment() -> dict[str, str]:
+    """Give this process's environment without any setting of the chat."""
+    fixed = ("PORT", "HOST", "REDIS_URL", "WEB_CONCURRENCY", "TRUSTED_PROXIES")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("CHAT_", "GUNICORN_", "FLASK_")) and name not in fixed
+    }
+
+
+class ChatServer:
+    """Run a chat server as a process of its own; start it again on the same port and log."""
+
+    def __init__(
+        self,
+        folder: Path,
+        command: Sequence[str] = GUNICORN,
+        settings: Mapping[str, str] | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+        cwd: Path = ROOT,
+    ) -> None:
+        """Prepare, without starting. `environment`, if given, is all that the process gets."""
+        self.port = free_port()
+        self.database = folder / "tchat.db"
+        self.output = folder / "server.log"
+        self._command = [part.format(port=self.port) for part in command]
+        self._cwd = cwd
+        self._environment = environment or {
+            **_ordinary_environment(),
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+            "CHAT_DATABASE": str(self.database),
+            "PYTHONUNBUFFERED": "1",
+            **(settings or {}),
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Give the address of the page."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        """Give the address of the WebSocket."""
+        return f"ws://127.0.0.1:{self.port}/ws"
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start the process without waiting for anything."""
+        with self.output.open("ab") as output:
+            self.process = subprocess.Popen(
+                self._command,
+                cwd=self._cwd,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # so that its workers can be killed with it
+            )
+        return self.process
+
+    def start(self) -> None:
+        """Start the process and wait until it answers."""
+        process = self.launch()
+        deadline = time.monotonic() + _STARTS_WITHIN_S
+        while True:
+            try:
+                self.get("/healthz")
+                return
+            except (urllib.error.URLError, ConnectionError):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError(f"the server did not start: {self.log()}") from None
+                time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+
+    def kill(self) -> None:
+        """End the process and its workers at once, with SIGKILL."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(_STOPS_WITHIN_S)
+
+    def stop(self, number: int = signal.SIGTERM) -> float:
+        """Ask the process to end and return the seconds that it took."""
+        assert self.process is not None
+        asked_at = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(_STOPS_WITHIN_S)
+        return time.monotonic() - asked_at
+
+    def end(self) -> None:
+        """End whatever still runs."""
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> str:
+        """Fetch a path; raises urllib.error.HTTPError for 4xx and 5xx."""
+        request = urllib.request.Request(self.url + path, headers=dict(headers or {}))
+        with urllib.request.urlopen(request, timeout=5) as response:
+            return str(response.read().decode())
+
+    def status(self) -> dict[str, object]:
+        """Fetch /status."""
+        return dict(json.loads(self.get("/status")))
+
+    def log(self) -> str:
+        """Give what the processes have printed so far."""
+        return self.output.read_text() if self.output.exists() else ""

@@ -1,0 +1,230 @@
+"""A client that talks whatever breaks, comes back as the page does, and notes what happens."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from itertools import count
+from threading import Condition, Thread
+from typing import Any
+
+from websockets.exceptions import WebSocketException
+
+from tests.support.client import Client, Event, seq_before
+from tests.support.history import Kind, Record
+
+_IN_FLIGHT = 20  # as the page's
+_BURST = 20  # posts at once, at most
+_THINK_S = 1.0  # between two bursts, at most
+_TICK_S = 0.05  # how often a talker that hears nothing looks up
+# The page's patience, shortened: without a byte before a ping, and after one.
+_SILENCE_S = 0.5
+_ANSWER_S = 1.0
+_BACKOFF_S = (0.02, 0.1)
+_WELCOME_S = 4.0
+_CONNECT_S = 4.0
+
+_LOST = (OSError, WebSocketException)
+
+
+class Pace:
+    """Say how many posts there may be so far, and count those that are acknowledged."""
+
+    def __init__(self, messages: int, deadline_s: float) -> None:
+        """Prepare; `deadline_s` is when all must be over, on the monotonic clock."""
+        self.messages = messages
+        self._deadline_s = deadline_s
+        # Guards what follows, and tells when it changes.
+        self._changed = Condition()
+        self._allowed = 0
+        self._begun = 0
+        self._acknowledged = 0
+
+    @property
+    def time_is_up(self) -> bool:
+        """Tell whether the conversation has taken too long."""
+        return time.monotonic() >= self._deadline_s
+
+    def stop(self, within_s: float = 0.0) -> None:
+        """Let it be over now, or soon."""
+        with self._changed:
+            self._deadline_s = min(self._deadline_s, time.monotonic() + within_s)
+            self._changed.notify_all()
+
+    @property
+    def acknowledged(self) -> int:
+        """Count the posts that are acknowledged."""
+        with self._changed:
+            return self._acknowledged
+
+    def allow(self, posts: int) -> None:
+        """Let there be so many posts altogether, of all talkers."""
+        with self._changed:
+            self._allowed = min(posts, self.messages)
+
+    def begin(self) -> bool:
+        """Take leave for one new post."""
+        with self._changed:
+            free = self._begun < self._allowed
+            self._begun += free
+            return free
+
+    def acknowledge(self) -> None:
+        """Count one more."""
+        with self._changed:
+            self._acknowledged += 1
+            self._changed.notify_all()
+
+    def wait_for(self, posts: int) -> bool:
+        """Wait until so many, or all, are acknowledged; False: the time is up."""
+        goal = min(posts, self.messages)
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._acknowledged >= goal or self.time_is_up,
+                self._deadline_s - time.monotonic(),
+            )
+            return self._acknowledged >= goal
+
+
+class Talker(Client):
+    """Be a tab in the chaos. Its thread, once started, ends when it has seen everything."""
+
+    def __init__(
+        self, ws_url: str, nick: str, history: list[Record], pace: Pace, rng: random.Random
+    ) -> None:
+        """Connect and join; afterwards anything may break."""
+        self.nick = nick
+        self.miss = 0  # messages to stay away for, as soon as nothing is unsaid
+        self.in_a_hurry = False  # writes as much as it may, once, without thinking
+        self.problem: BaseException | None = None  # what ended the talker, if anything did
+        self._history = history
+        self._pace = pace
+        self._rng = rng
+        self._numbers: Iterator[int] = count(1)
+        self._unacknowledged: dict[str, str] = {}  # id: text, in the order of writing
+        self._in_flight: set[str] = set()
+        self._writes_at_s = 0.0
+        self._heard_at_s = 0.0
+        self._pinged = False
+        super().__init__(ws_url, open_timeout=_CONNECT_S, ping_interval=None)
+        self.join(nick)
+        self._thread = Thread(target=self._run, name=nick)
+
+    def start(self) -> None:
+        """Begin to talk."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Wait until everything was seen, or the time is up."""
+        self._thread.join()
+        self.ws.close_socket()
+
+    # --- what is noted: the history's checker judges, not this client --------------------
+
+    def _note(self, kind: Kind, post_id: str = "", seq: int = 0, text: str = "") -> None:
+        self._history.append(Record(kind, self.nick, post_id, seq, text))
+
+    def _take_in(self, welcome: Event) -> None:
+        if welcome["resumed"]:
+            assert welcome["epoch"] == self.epoch, "resumed in another log"
+            self._note(Kind.RESUME, seq=seq_before(welcome))
+        else:
+            self._note(Kind.RESET, seq=seq_before(welcome))
+        super()._take_in(welcome)
+
+    def _see(self, message: Event) -> None:
+        author, post_id, seq = message["member"]["nick"], message["id"], message["seq"]
+        self._note(Kind.RECEIPT, f"{author}/{post_id}", seq, message["text"])
+        self.seq = max(self.seq, seq)
+        if author == self.nick and self._unacknowledged.pop(post_id, None) is not None:
+            self._in_flight.discard(post_id)
+            self._note(Kind.ACKNOWLEDGED, f"{author}/{post_id}", seq)
+            self._pace.acknowledge()
+
+    # --- what is done: on the talker's own thread ------------------------------------------
+
+    def _run(self) -> None:
+        self._heard()
+        try:
+            while not self._pace.time_is_up and not self._has_everything():
+                try:
+                    self._talk()
+                except _LOST:
+                    self._note(Kind.DROP)
+                    self._come_back()
+        except BaseException as problem:  # noqa: BLE001 - told by the run's verdict
+            self.problem = problem
+            self._pace.stop()  # the others would wait for its posts
+
+    def _has_everything(self) -> bool:
+        return self._pace.acknowledged == self._pace.messages <= self.seq
+
+    def _talk(self) -> None:
+        """Post what may be posted and hear what comes; raises when the connection is lost."""
+        if self._leaves():
+            raise ConnectionAbortedError("goes away")
+        self._post()
+        try:
+            event = self.receive(_TICK_S)
+        except TimeoutError:
+            self._doubt()
+            return
+        assert event["type"] != "error", event
+        self._heard()
+
+    def _post(self) -> None:
+        if not self.miss and (self.in_a_hurry or time.monotonic() >= self._writes_at_s):
+            most = _BURST if self.in_a_hurry else self._rng.randint(1, _BURST)
+            self.in_a_hurry = False
+            self._writes_at_s = time.monotonic() + self._rng.uniform(0, _THINK_S)
+            self._write(min(most, _IN_FLIGHT - len(self._unacknowledged)))
+        for post_id, text in tuple(self._unacknowledged.items()):
+            if post_id not in self._in_flight:
+                self._in_flight.add(post_id)
+                self._note(Kind.POST, f"{self.nick}/{post_id}", text=text)
+                self.send(type="post", id=post_id, text=text)
+
+    def _write(self, most: int) -> None:
+        """Write new posts, as many as there may be."""
+        for _ in range(most):
+            if self._pace.begin():
+                number = next(self._numbers)
+                self._unacknowledged[f"p{number}"] = f"{self.nick} says {number}"
+
+    def _heard(self) -> None:
+        self._heard_at_s, self._pinged = time.monotonic(), False
+
+    def _doubt(self) -> None:
+        """Ask whether anybody is there; raises when nobody answers."""
+        silence_s = time.monotonic() - self._heard_at_s
+        if silence_s > _SILENCE_S + _ANSWER_S:
+            raise ConnectionAbortedError("half-open")
+        if silence_s > _SILENCE_S and not self._pinged:
+            self._pinged = True
+            self.send(type="ping")
+
+    def _leaves(self) -> bool:
+        """Tell whether to go away now: with nothing unsaid, or the others would wait for it."""
+        return self.miss > 0 and not self._unacknowledged
+
+    def _come_back(self) -> None:
+        """Resume as soon as that is possible, with the same key and after what was seen."""
+        self.ws.close_socket()
+        self._in_flight.clear()
+        if self._leaves():
+            self._pace.wait_for(self._pace.acknowledged + self.miss)
+            self.miss = 0
+        while not self._pace.time_is_up:
+            try:
+                self.resume()
+            except _LOST:
+                self.ws.close_socket()
+                time.sleep(self._rng.uniform(*_BACKOFF_S))  # bounded by the deadline
+            else:
+                self._heard()
+                return
+
+    def expect(self, kind: str, timeout_s: float = _WELCOME_S, **fields: Any) -> Event:
+        """Wait less long than other clients: here connections are half-open every day."""
+        return super().expect(kind, timeout_s, **fields)

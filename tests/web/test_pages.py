@@ -1,0 +1,529 @@
+"""The pages, and what machines ask, through Flask's own test client."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_babel import Babel
+from prometheus_client.parser import text_string_to_metric_families
+
+from chat import Chat, create_app
+from chat.config import Settings
+from chat.log.sqlite import SQLiteLog
+from chat.rooms.commands import Hub
+from chat.rooms.registry import Registry
+from chat.web.pages import create_views
+from chat.web.shell import Shell
+from chat.web.socket import Admission
+from tests.support.peers import opened
+
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+GZIP = {"Accept-Encoding": "gzip, deflate, br"}
+
+
+@pytest.fixture
+def make_app(tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+    """Make whole applications, whose logs are closed in the end."""
+    with ExitStack() as stack:
+
+        def make(**config: object) -> Flask:
+            app = create_app({"CHAT_DATABASE": str(tmp_path / "tchat.db"), **config})
+            stack.callback(chat_of(app).hub.stop)
+            return app
+
+        yield make
+
+
+@pytest.fixture
+def client(make_app: Callable[..., Flask]) -> FlaskClient:
+    return make_app().test_client()
+
+
+def chat_of(app: Flask) -> Chat:
+    """Give the parts of an application."""
+    chat = app.extensions["chat"]
+    assert isinstance(chat, Chat)
+    return chat
+
+
+class Machine:
+    """Hold the views alone, over a real log and a real registry."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.log = SQLiteLog(path, retention_messages=1000)
+        self.registry = Registry()
+        self.hub = Hub(Settings(), self.log, self.registry)
+        self.admission = Admission(3)
+        app = Flask("chat")
+        Babel(app)
+        shell = Shell("c0ffee", ())
+        views = create_views(self.hub, self.log, self.registry, self.admission, shell)
+        app.register_blueprint(views)
+        self.client = app.test_client()
+
+    def status(self) -> dict[str, object]:
+        """Ask for /status."""
+        return dict(self.client.get("/status").get_json())
+
+    def metrics(self) -> dict[str, float]:
+        """Ask for /metrics, and parse it as Prometheus does."""
+        response = self.client.get("/metrics")
+        assert response.content_type.startswith("text/plain; version=")
+        return {
+            sample.name: sample.value
+            for family in text_string_to_metric_families(response.text)
+            for sample in family.samples
+        }
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    machine = Machine(tmp_path / "tchat.db")
+    yield machine
+    machine.log.close()
+
+
+# --- pages ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "room"), [("/", "general"), ("/r/6-b_2", "6-b_2"), ("/r/été", "été")]
+)
+def test_page_is_that_of_its_room(client: FlaskClient, path: str, room: str) -> None:
+    response = client.get(path)
+
+    assert response.status_code == 200
+    assert response.mimetype == "text/html"
+    assert f'data-room="{room}"' in response.text
+
+
+@pytest.mark.parametrize(
+    ("languages", "language"),
+    [("fr", "fr"), ("en-GB, fr;q=0.5", "en"), ("de, fr;q=0.8, en;q=0.2", "fr"), ("de", "fr")],
+)
+def test_page_speaks_the_browsers_language_or_french(
+    client: FlaskClient, languages: str, language: str
+) -> None:
+    response = client.get("/", headers={"Accept-Language": languages})
+
+    assert f'<html lang="{language}"' in response.text
+    assert "Accept-Language" in response.vary  # or a cache would give one's page to another
+    assert response.cache_control.no_cache
+
+
+def test_page_names_only_files_that_there_are(client: FlaskClient) -> None:
+    files = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', client.get("/").text))
+
+    assert any(file.endswith("/js/main.js") for file in files)
+    for file in files:
+        with client.get(file) as response:
+            assert response.status_code == 200, file
+
+
+def version_of(client: FlaskClient) -> str:
+    """Tell which version of the page this server gives."""
+    found = re.search(r'data-version="(\w+)"', client.get("/").text)
+    assert found is not None
+    return found[1]
+
+
+def file(client: FlaskClient, name: str) -> str:
+    """Give the address of a file of the page."""
+    return f"/static/{version_of(client)}/{name}"
+
+
+def test_files_are_kept_for_good_under_their_version_alone(client: FlaskClient) -> None:
+    version = version_of(client)
+
+    with client.get(f"/static/{version}/js/main.js") as response:
+        assert response.status_code == 200
+        assert response.cache_control.max_age == 365 * 24 * 3600
+    assert client.get("/static/0123456789abcdef/js/main.js").status_code == 404
+
+
+# --- installed and offline --------------------------------------------------------
+
+
+def test_service_worker_is_asked_for_each_time_and_knows_the_page(client: FlaskClient) -> None:
+    response = client.get("/sw.js")
+
+    assert response.mimetype == "text/javascript"
+    assert response.cache_control.no_cache
+    assert "connect-src 'self'" in response.headers["Content-Security-Policy"]
+    found = re.search(r"^const KEPT = (\{.*?\});", response.text, re.MULTILINE)
+    assert found is not None
+    kept = json.loads(found[1])
+    assert kept["version"] == version_of(client)
+    assert kept["otherwise"] == "fr"
+    page = client.get("/").text
+    asked = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page))
+    icons = {file for file in asked if "/icons/" in file}
+    assert asked - icons <= set(kept["files"])
+    for file in [*kept["files"], *kept["pages"].values()]:
+        with client.get(file) as response:
+            assert response.status_code == 200, file
+
+
+@pytest.mark.parametrize(("language", "word"), [("fr", "Entrer"), ("en", "Enter")])
+def test_page_of_no_room_has_a_language_of_its_own(
+    client: FlaskClient, language: str, word: str
+) -> None:
+    path = f"/shell/{version_of(client)}/{language}"
+    response = client.get(path, headers={"Accept-Language": "en" if language == "fr" else "fr"})
+
+    assert f'<html lang="{language}"' in response.text
+    assert f">{word}</button>" in response.text
+    assert 'data-room=""' in response.text
+    assert "<title>Tchat</title>" in response.text
+
+
+@pytest.mark.parametrize("path", ["/shell/0123456789abcdef/fr", "/shell/{version}/de"])
+def test_no_other_version_or_language_of_it_is_given(client: FlaskClient, path: str) -> None:
+    assert client.get(path.format(version=version_of(client))).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("fr", "Ouvrez la page"), ("en", "Open the page, pick a nick")]
+)
+def test_manifest_speaks_the_readers_language_and_has_the_pages_colour(
+    client: FlaskClient, language: str, words: str
+) -> None:
+    response = client.get("/manifest.webmanifest", headers={"Accept-Language": language})
+
+    assert response.mimetype == "application/manifest+json"
+    assert "Accept-Language" in response.vary
+    manifest = json.loads(response.text)
+    assert manifest["lang"] == language
+    assert manifest["description"].startswith(words)
+    assert f'content="{manifest["theme_color"]}"' in client.get("/").text
+    assert {icon.get("purpose", "any") for icon in manifest["icons"]} == {"any", "maskable"}
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/r/general", "/"),
+        ("/r/GENERAL", "/"),
+        ("/r/Salon", "/r/salon"),
+        ("/r/sal%E2%80%8Bon", "/r/salon"),  # a zero-width space, from a copied link
+        ("/r/E%CC%81te%CC%81", "/r/%C3%A9t%C3%A9"),
+    ],
+)
+def test_room_that_was_typed_otherwise_redirects_to_its_one_address(
+    client: FlaskClient, path: str, place: str
+) -> None:
+    response = client.get(path)
+
+    assert response.status_code == 308
+    assert response.location == place
+    assert client.get(place).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/r/a%20b",
+        "/r/" + "x" * 33,
+        "/r/a.b",
+        "/r/salon%0A",
+        "/r/%F0%9F%91%8D",
+        "/r/%CC%81a",
+        "/r/%FF",
+        "/r/%3Cscript%3E",
+        "/r/a/b",
+        "/r/",
+        "/r",
+        "/nowhere",
+    ],
+)
+def test_address_of_no_room_is_not_found(client: FlaskClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+# --- what machines ask ------------------------------------------------------------
+
+
+def test_status_counts_users_and_tells_the_time(machine: Machine) -> None:
+    with opened() as (connection, _, _):
+        machine.registry.add(connection)
+
+        status = machine.status()
+
+        assert status["connected_users"] == 1
+        machine.registry.discard(connection)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", str(status["timestamp"]))
+    told = datetime.strptime(str(status["timestamp"]), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    assert abs(datetime.now(UTC) - told) < timedelta(minutes=1)
+    assert machine.status()["connected_users"] == 0
+
+
+def test_status_tells_when_the_server_is_full(machine: Machine) -> None:
+    for _ in range(3):
+        assert machine.status()["full"] is False
+        assert machine.admission.enter()
+    assert machine.status()["full"] is True
+
+    assert not machine.admission.enter()
+    machine.admission.leave()
+
+    assert machine.status()["full"] is False
+
+
+def test_healthz_is_ok_while_the_log_can_be_read(machine: Machine) -> None:
+    response = machine.client.get("/healthz")
+
+    assert (response.status_code, response.text) == (200, "ok\n")
+
+
+def test_healthz_says_that_the_log_is_closed(machine: Machine) -> None:
+    machine.log.close()
+
+    response = machine.client.get("/healthz")
+
+    assert response.status_code == 503
+    assert "closed" in response.text
+
+
+def test_healthz_says_what_is_wrong_with_the_database(machine: Machine) -> None:
+    machine.path.write_bytes(b"garbage " * 1000)
+
+    response = machine.client.get("/healthz")
+
+    assert response.status_code == 503
+    assert "not a database" in response.text
+
+
+def test_healthz_says_that_the_server_is_stopping(machine: Machine) -> None:
+    machine.hub.stop()
+
+    response = machine.client.get("/healthz")
+
+    assert (response.status_code, response.text) == (503, "stopping\n")
+
+
+def test_metrics_are_what_prometheus_reads(machine: Machine) -> None:
+    assert machine.metrics()["tchat_connections"] == 0
+    with opened() as (one, _, _), opened() as (other, _, _):
+        for connection in (one, other):
+            machine.registry.add(connection)
+            machine.registry.join(connection, "general", "ann")
+
+        metrics = machine.metrics()
+
+        machine.registry.discard(one)
+        machine.registry.discard(other)
+    assert metrics["tchat_connections"] == 2
+    assert metrics["tchat_connected_users"] == 1
+    assert metrics["tchat_rooms"] == 1
+    assert metrics["tchat_connections_max"] == 3
+
+
+# --- headers ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/r/salon",
+        "/r/Salon",
+        "/r/a%20b",
+        "/nowhere",
+        "/status",
+        "/healthz",
+        "/metrics",
+        "/manifest.webmanifest",
+        "/ws",
+        "/static/js/none.js",
+    ],
+)
+def test_every_response_is_hardened(client: FlaskClient, path: str) -> None:
+    with client.get(path) as response:
+        headers = response.headers
+
+    parts = headers["Content-Security-Policy"].split(";")
+    policy = dict(part.strip().split(" ", 1) for part in parts)
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == "'self'"
+    assert policy["frame-ancestors"] == "'none'"
+    assert policy["require-trusted-types-for"] == "'script'"
+    assert policy["trusted-types"] == "dompurify tchat-worker"
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert "Set-Cookie" not in headers
+
+
+@pytest.mark.parametrize("name", ["js/main.js", "css/page.css"])
+def test_parts_of_the_page_say_what_they_are_and_no_more(client: FlaskClient, name: str) -> None:
+    with client.get(file(client, name)) as response:
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert "Content-Security-Policy" not in response.headers
+        assert "Set-Cookie" not in response.headers
+    with client.get(file(client, "icon.svg")) as response:  # which can be a document
+        assert "Content-Security-Policy" in response.headers
+
+
+# --- compression ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["js/main.js", "css/page.css", "vendor/emoji/fr.json", None])
+def test_texts_leave_compressed_for_whoever_accepts_it(
+    client: FlaskClient, name: str | None
+) -> None:
+    path = file(client, name) if name else "/"
+    with client.get(path) as plain, client.get(path, headers=GZIP) as packed:
+        assert gzip.decompress(packed.data) == plain.data
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert "Content-Encoding" not in plain.headers
+        assert len(packed.data) == packed.content_length
+        for response in (plain, packed):
+            assert "Accept-Encoding" in response.vary  # or a cache would give one for the other
+
+
+@pytest.mark.parametrize("accepted", ["gzip;q=0", "br", "identity", ""])
+def test_nobody_gets_what_they_cannot_unpack(client: FlaskClient, accepted: str) -> None:
+    path = file(client, "js/main.js")
+    with client.get(path, headers={"Accept-Encoding": accepted}) as response:
+        assert "Content-Encoding" not in response.headers
+
+
+@pytest.mark.parametrize("path", ["/status", "/healthz", "/metrics", "/static/js/none.js"])
+def test_short_answers_and_those_of_machines_stay_as_they_are(
+    client: FlaskClient, path: str
+) -> None:
+    assert "Content-Encoding" not in client.get(path, headers=GZIP).headers
+
+
+def test_compressed_file_is_recognised_when_it_has_not_changed(client: FlaskClient) -> None:
+    path = file(client, "js/main.js")
+    with client.get(path, headers=GZIP) as response:
+        etag = response.headers["ETag"]
+    with client.get(path, headers={**GZIP, "If-None-Match": etag}) as again:
+        assert again.status_code == 304
+        assert again.data == b""
+    with client.get(path, headers={**GZIP, "Range": "bytes=0-9"}) as part:
+        assert part.status_code == 206
+        assert len(part.data) == 10
+
+
+def test_plain_http_on_the_websocket_address_is_refused(client: FlaskClient) -> None:
+    assert client.get("/ws").status_code in (400, 426)
+
+
+def test_refused_method_is_hardened_too(client: FlaskClient) -> None:
+    response = client.post("/status")
+
+    assert response.status_code == 405
+    assert "Content-Security-Policy" in response.headers
+
+
+# --- /ws before the upgrade -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "http://localhost:9999",
+        "http://localhost.evil.example",
+        "http://evil.example/localhost",
+        "null",
+        "",
+        "http://[",
+        "localhost",
+    ],
+)
+def test_page_from_elsewhere_may_not_connect(client: FlaskClient, origin: str) -> None:
+    response = client.get("/ws", headers={**UPGRADE, "Origin": origin})
+
+    assert response.status_code == 403
+    assert response.mimetype == "text/plain"
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost", "https://LOCALHOST", "https://chat.example.org"]
+)
+def test_our_own_page_and_an_allowed_one_are_not_turned_away(
+    make_app: Callable[..., Flask], origin: str
+) -> None:
+    client = make_app(CHAT_ALLOWED_ORIGINS="https://Chat.example.org/").test_client()
+
+    response = client.get("/ws", headers={**UPGRADE, "Origin": origin, "Sec-WebSocket-Key": ""})
+
+    assert response.status_code == 400  # for the key, which is looked at after the origin
+
+
+@pytest.mark.parametrize("version", [None, "8", "13, 8", ""])
+def test_other_websocket_version_is_told_which_one_is_spoken(
+    client: FlaskClient, version: str | None
+) -> None:
+    headers = {name: value for name, value in UPGRADE.items() if name != "Sec-WebSocket-Version"}
+    if version is not None:
+        headers["Sec-WebSocket-Version"] = version
+
+    response = client.get("/ws", headers=headers)
+
+    assert response.status_code == 426
+    assert response.headers["Sec-WebSocket-Version"] == "13"
+
+
+@pytest.mark.parametrize("key", ["", "short", "dGhlIHNhbXBsZSBub25jZQ", "!" * 24, "A" * 100])
+def test_malformed_websocket_key_is_refused(client: FlaskClient, key: str) -> None:
+    response = client.get("/ws", headers={**UPGRADE, "Sec-WebSocket-Key": key})
+
+    assert response.status_code == 400
+
+
+def test_full_server_refuses_with_the_time_to_come_back(make_app: Callable[..., Flask]) -> None:
+    app = make_app(CHAT_MAX_CONNECTIONS=1)
+    assert chat_of(app).admission.enter()
+
+    response = app.test_client().get("/ws", headers=UPGRADE)
+
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+    assert response.headers["Connection"] == "close"
+
+
+def test_stopping_server_takes_nobody_in(make_app: Callable[..., Flask]) -> None:
+    app = make_app()
+    chat_of(app).hub.stop()
+
+    assert app.test_client().get("/ws", headers=UPGRADE).status_code == 503
+
+
+def test_refused_ones_take_no_place(make_app: Callable[..., Flask]) -> None:
+    app = make_app(CHAT_MAX_CONNECTIONS=1)
+    client = app.test_client()
+    for wrong in ({"Origin": "null"}, {"Sec-WebSocket-Version": "8"}, {"Sec-WebSocket-Key": "x"}):
+        assert client.get("/ws", headers={**UPGRADE, **wrong}).status_code in (400, 403, 426)
+
+    assert not chat_of(app).admission.full
+
+
+def test_upgrade_that_fails_gives_its_place_back(make_app: Callable[..., Flask]) -> None:
+    app = make_app(CHAT_MAX_CONNECTIONS=1)
+
+    response = app.test_client().get("/ws", headers=UPGRADE)  # there is no socket behind it
+
+    assert response.status_code >= 400
+    assert not chat_of(app).admission.full

@@ -1,0 +1,62 @@
+"""The one-file program: it serves, talks and stops on a machine without Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.client import Client
+from tests.support.servers import ROOT, ChatServer
+
+BINARY = ROOT / "dist" / "chat-server"
+STOP_S = 5.0
+
+
+@pytest.fixture
+def start(make_server: Callable[..., ChatServer], tmp_path: Path) -> Callable[..., ChatServer]:
+    """Run the binary as a stranger would: alone in an empty directory, with an empty PATH."""
+    assert BINARY.exists(), "dist/chat-server is missing: run `make binary`, or `make test`"
+    temporary = tmp_path / "unpacked"  # where the program unpacks itself; it leaves nothing
+    temporary.mkdir()
+
+    def start(*options: str) -> ChatServer:
+        server = make_server(
+            (str(BINARY), "--host", "127.0.0.1", "--port", "{port}", *options),
+            environment={"PATH": "", "TMPDIR": str(temporary)},
+            cwd=tmp_path,
+        )
+        server.start()
+        return server
+
+    return start
+
+
+def test_binary_serves_the_page_in_both_languages_and_its_files(
+    start: Callable[..., ChatServer], tmp_path: Path
+) -> None:
+    server = start()
+    assert '<html lang="fr"' in server.get("/", {"Accept-Language": "fr"})
+    page = server.get("/", {"Accept-Language": "en"})
+    assert '<html lang="en"' in page
+    main = re.search(r"/static/\w+/js/main\.js", page)
+    assert main is not None
+    assert server.get(main[0])
+    assert f"Serveur démarré sur http://localhost:{server.port}" in server.log()
+    assert (tmp_path / "instance" / "tchat.db").exists()
+
+
+def test_binary_delivers_a_message_and_stops_in_time(
+    start: Callable[..., ChatServer], tmp_path: Path
+) -> None:
+    server = start("--database", "chat.db")
+    with Client(server.ws_url) as ann:
+        ann.join("аdmin")  # its lookalikes are a data file
+        ann.post("Bonjour")
+        assert ann.texts() == ["Bonjour"]
+        assert server.stop() < STOP_S
+        assert ann.close_code() == 1012
+    assert (tmp_path / "chat.db").exists()
+    assert not list((tmp_path / "unpacked").iterdir())

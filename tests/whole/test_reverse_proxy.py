@@ -1,0 +1,134 @@
+"""Tchat behind the reverse proxy that docs/nginx.conf describes, with TLS."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support.client import Client
+from tests.support.servers import ROOT, ChatServer, free_port
+
+HALF = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Never"
+_WITHIN_S = 10.0
+
+
+class Nginx:
+    """Run nginx with docs/nginx.conf on a free port, in front of a server."""
+
+    def __init__(self, folder: Path, server: ChatServer) -> None:
+        self.port = free_port()
+        self.trust = self._certify(folder)
+        self._folder = folder
+        site = (ROOT / "docs/nginx.conf").read_text()
+        for documented, here in (
+            ("listen 443 ssl;", f"listen 127.0.0.1:{self.port} ssl;"),
+            ("listen [::]:443 ssl;", ""),
+            ("/etc/letsencrypt/live/chat.example.org", str(folder)),
+            ("127.0.0.1:8080", f"127.0.0.1:{server.port}"),
+        ):
+            assert documented in site
+            site = site.replace(documented, here)
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        folders = " ".join(f"{kind}_temp_path {folder / kind};" for kind in kinds)
+        (folder / "nginx.conf").write_text(
+            f"daemon off; master_process off; pid {folder}/pid; events {{}}\n"
+            f"http {{ access_log off; {folders}\n{site} }}\n"
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def _certify(self, folder: Path) -> ssl.SSLContext:
+        certificate = folder / "fullchain.pem"
+        command = (
+            "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=Tchat"
+        )
+        names = ("-addext", "subjectAltName=IP:127.0.0.1")
+        files = ("-keyout", folder / "privkey.pem", "-out", certificate)
+        subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
+        return ssl.create_default_context(cafile=certificate)
+
+    def start(self) -> None:
+        """Start it and wait until it accepts."""
+        # Debian's, unpacked by tools/need.sh where none is installed.
+        program = shutil.which("nginx") or ROOT / "build/nginx/usr/sbin/nginx"
+        with (self._folder / "output").open("wb") as output:
+            self._process = subprocess.Popen(
+                [program, "-e", "stderr", "-c", self._folder / "nginx.conf"],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        deadline = time.monotonic() + _WITHIN_S
+        while True:
+            try:
+                self.dial().close()
+                return
+            except ConnectionRefusedError:
+                assert self._process.poll() is None, (self._folder / "output").read_text()
+                assert time.monotonic() < deadline
+                time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+
+    def end(self) -> None:
+        """End it, if it runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def dial(self) -> ssl.SSLSocket:
+        """Open a TLS connection."""
+        sock = socket.create_connection(("127.0.0.1", self.port), _WITHIN_S)
+        return self.trust.wrap_socket(sock, server_hostname="127.0.0.1")
+
+    def get(self, path: str) -> str:
+        """Fetch a path, as somebody who waits no longer than a second."""
+        url = f"https://127.0.0.1:{self.port}{path}"
+        with urllib.request.urlopen(url, timeout=1.0, context=self.trust) as response:
+            return str(response.read().decode())
+
+    def client(self, **options: object) -> Client:
+        """Open a WebSocket as a page from here would."""
+        address = f"127.0.0.1:{self.port}"
+        return Client(f"wss://{address}/ws", ssl=self.trust, origin=f"https://{address}", **options)
+
+
+@pytest.fixture
+def nginx(make_server: Callable[..., ChatServer], tmp_path: Path) -> Iterator[Nginx]:
+    server = make_server(settings={"TRUSTED_PROXIES": "1", "CHAT_LIMITS": "off"})
+    server.start()
+    nginx = Nginx(tmp_path, server)
+    try:
+        nginx.start()
+        yield nginx
+    finally:
+        nginx.end()
+    assert "Traceback" not in server.log()
+
+
+def test_page_and_conversation_pass_through(nginx: Nginx) -> None:
+    assert "Tchat" in nginx.get("/")
+    with nginx.client() as ann, nginx.client() as bob:
+        ann.join("Ann")
+        bob.join("Bob")
+        ann.post("hello")
+        assert bob.expect("message")["text"] == "hello"
+        assert json.loads(nginx.get("/status"))["connected_users"] == 2
+
+
+def test_200_half_requests_do_not_keep_health_waiting(nginx: Nginx) -> None:
+    with ExitStack() as stack, nginx.client() as ann:
+        ann.join("Ann")
+        for _ in range(200):
+            stack.enter_context(nginx.dial()).sendall(HALF)
+        until = time.monotonic() + 3.0
+        while time.monotonic() < until:
+            assert nginx.get("/healthz") == "ok\n"  # each within a second
+            ann.post("still here")
