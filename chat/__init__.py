@@ -17,10 +17,11 @@ from chat.config import Settings, read_settings
 from chat.log.sqlite import SQLiteLog
 from chat.rooms.commands import Hub
 from chat.rooms.registry import Registry
+from chat.web.admission import Admission
 from chat.web.compression import compress
 from chat.web.pages import create_views
 from chat.web.shell import LANGUAGES, read_shell
-from chat.web.socket import SOCK_SERVER_OPTIONS, Admission, create_ws
+from chat.web.socket import SOCK_SERVER_OPTIONS, create_ws
 
 _FOREVER_S = 365 * 24 * 3600  # for files whose address changes with them
 

@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from math import inf
 from threading import Condition, Thread
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 
 from chat.names.nicks import free_nick, guest_nick, looks
 from chat.protocol import ErrorCode, Event, IsTyping, Joined, Left, Member, Refused, Renamed
+from chat.rooms.announcer import Announcer
 from chat.rooms.roster import Person, Roster
 
 _logger = logging.getLogger(__name__)
@@ -24,26 +25,23 @@ _logger = logging.getLogger(__name__)
 _ANNOUNCE_EVERY_S = 0.05  # a crowd that comes at once is announced in one piece
 _ROOMS_LIMIT = 10_000  # rooms remembered for their reservations
 
-#: Tells a room what happened in it, in order. On the presence thread.
-Announce = Callable[[str, Sequence[Event]], None]
-
-#: Gives who used which nick in a room lately, and how many seconds ago.
-RecentNicks = Callable[[str], Sequence[tuple[Member, float]]]
+#: Gives who posted in a room since a time, and when; milliseconds since 1970. The log's.
+RecentNicks = Callable[[str, int], Sequence[tuple[Member, int]]]
 
 
 class Presence:
-    """Know who is in the rooms of this worker."""
+    """The people in the rooms of this worker, and their nicks; from any thread."""
 
     def __init__(
         self,
-        announce: Announce,
+        announcer: Announcer,
         recent_nicks: RecentNicks,
         *,
         leave_grace_s: float,
         nick_reservation_s: float,
         now_s: Callable[[], float] = monotonic,
     ) -> None:
-        self._announce = announce
+        self._announcer = announcer
         self._recent_nicks = recent_nicks
         self._leave_grace_s = leave_grace_s
         self._nick_reservation_s = nick_reservation_s
@@ -64,7 +62,7 @@ class Presence:
         """
         with self._changed:
             known = room in self._rooms
-        recent = () if known else self._recent_nicks(room)  # reads the log: not under the lock
+        recent: Sequence[tuple[Member, float]] = () if known else self._lately(room)
         with self._changed:
             entry = self._rooms.get(room)
             if entry is None:
@@ -117,6 +115,15 @@ class Presence:
         with self._changed:
             entry = self._rooms.get(room)
             return [person.member for person in entry.people.values()] if entry else []
+
+    def _lately(self, room: str) -> list[tuple[Member, float]]:
+        """Read from the log who spoke within the reservation, and how many seconds ago.
+
+        Not with the lock held: a slow disk would stop everybody.
+        """
+        now = time()
+        recent = self._recent_nicks(room, int((now - self._nick_reservation_s) * 1000))
+        return [(member, max(0.0, now - at_ms / 1000)) for member, at_ms in recent]
 
     # --- with the lock held ----------------------------------------------------------
 
@@ -185,7 +192,7 @@ class Presence:
                 self._newsworthy.clear()
             for room, events in news:
                 try:
-                    self._announce(room, events)
+                    self._announcer.announce(room, events)
                 except Exception:
                     _logger.exception("presence: news of room %s not told", room)
             sleep(_ANNOUNCE_EVERY_S)  # gathers what comes meanwhile

@@ -14,7 +14,7 @@ from chat.sockets.frames import Batch
 
 
 class _Room:
-    """Be a room that has connections on this worker."""
+    """A room that has connections on this worker."""
 
     __slots__ = ("members", "position")
 
@@ -25,7 +25,7 @@ class _Room:
 
 
 class Registry:
-    """Keep the open connections, and deliver to a room's."""
+    """The open connections of this worker, and the rooms that they are in; from any thread."""
 
     def __init__(self) -> None:
         # Guards _connections and _rooms. Never held across I/O.
@@ -54,13 +54,8 @@ class Registry:
             self._connections[connection] = room
             self._rooms.setdefault(room, _Room()).members[connection] = member_id
 
-    def leave(self, connection: Connection) -> None:
-        """Take a connection out of its room; it stays open."""
-        self.discard(connection)
-        self.add(connection)
-
     def deliver(self, room: str, messages: Sequence[Message]) -> None:
-        """Give a room's new messages to each of its connections; only the tail calls this."""
+        """Give a room's new messages to each of its connections; only delivery calls this."""
         with self._lock:
             entry = self._rooms.get(room)
             if entry is None:

@@ -11,7 +11,7 @@ _RESERVATIONS_LIMIT = 2000  # looks remembered a room; the oldest go first
 
 
 class Person:
-    """Be a member in a room."""
+    """A member in a room."""
 
     __slots__ = ("connections", "leaves_at", "member")
 
@@ -22,7 +22,7 @@ class Person:
 
 
 class Roster:
-    """Be who is in one room, whose nick is whose there, and what is to be told of it."""
+    """The people in one room, their nicks and those kept for others, and the room's news."""
 
     def __init__(self) -> None:
         self.people: dict[str, Person] = {}  # by member's id

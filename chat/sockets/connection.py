@@ -1,4 +1,4 @@
-"""One WebSocket: inline receive, and its place in its room's log.
+"""One WebSocket: what it receives, what it is given, and its place in its room's log.
 
 The route's own thread receives. Any thread may enqueue or deliver.
 """
@@ -23,13 +23,22 @@ _NOWHERE = -1  # the position while nothing may be delivered
 _NO_CODE = 1005  # wsproto's word for a close frame without a code
 
 
-class Connection(Outbox):
-    """Be one open WebSocket, in at most one room: an outbox with a receiving side.
+class Connection:
+    """An open WebSocket, in at most one room.
 
-    The outbox's lock also guards the place in the room's log, and so the order of the two.
+    Its outbox's lock also guards its place in the room's log, and so the order of the two.
     """
 
-    __slots__ = ("_held", "_held_bytes", "_inbound", "_ping_interval_s", "_position")
+    __slots__ = (
+        "_held",
+        "_held_bytes",
+        "_inbound",
+        "_limit_bytes",
+        "_ping_interval_s",
+        "_position",
+        "_sock",
+        "outbox",
+    )
 
     def __init__(
         self,
@@ -39,21 +48,36 @@ class Connection(Outbox):
         outbox_bytes: int,
         ping_interval_s: float,
     ) -> None:
-        super().__init__(sock, flusher, outbox_bytes)
         nonblocking.prepare(sock, ping_interval_s)
+        self._sock = sock
         self._inbound = InboundStream()
         self._ping_interval_s = ping_interval_s
-        # With the lock held:
+        self._limit_bytes = outbox_bytes
+        self.outbox = Outbox(sock, flusher, outbox_bytes)
+        # With the outbox's lock held:
         self._position = _NOWHERE  # seq of the last message given
         self._held: list[bytes | Batch] | None = None  # what came while the log is replayed
         self._held_bytes = 0
+
+    @property
+    def close_code(self) -> int | None:
+        """Give the code that it was closed with; None if it was not."""
+        return self.outbox.close_code
+
+    def close(self, code: int | None, reason: str = "") -> None:
+        """Send a close frame and end."""
+        self.outbox.close(code, reason)
+
+    def finish(self) -> None:
+        """Let go of the socket, which its server may close now; on the route's thread."""
+        self.outbox.finish()
 
     # --- receiving: on the route's thread ------------------------------------------------
 
     def receive(self) -> Iterator[str]:
         """Yield each text message until the connection ends; whatever is wrong closes it."""
         for data in self._chunks():
-            if self.closing:
+            if self.outbox.closing:
                 continue  # lingers: a peer that is still sending may yet read why it was closed
             try:
                 for item in self._inbound.take(data):
@@ -61,7 +85,7 @@ class Connection(Outbox):
                         yield item
                     else:
                         self._answer(item)
-                    if self.closing:
+                    if self.outbox.closing:
                         break
             except RemoteProtocolError as error:
                 hint = error.event_hint
@@ -78,7 +102,7 @@ class Connection(Outbox):
                 if pinged:
                     return  # half-open: nothing came for two intervals
                 pinged = True
-                self.send(frames.ping_frame())
+                self.outbox.send(frames.ping_frame())
                 continue
             except OSError:
                 return
@@ -89,7 +113,7 @@ class Connection(Outbox):
 
     def _answer(self, item: Ping | BytesMessage | CloseConnection) -> None:
         if isinstance(item, Ping):
-            self.send(frames.pong_frame(bytes(item.payload)))
+            self.outbox.send(frames.pong_frame(bytes(item.payload)))
         elif isinstance(item, CloseConnection):
             self.close(None if item.code == _NO_CODE else item.code)
         else:
@@ -99,9 +123,9 @@ class Connection(Outbox):
 
     def enqueue(self, data: bytes) -> None:
         """Send whole frames, after the replay if one goes on."""
-        with self._lock:
+        with self.outbox.lock:
             if self._held is None:
-                self._write(data)
+                self.outbox.write(data)
             else:
                 self._hold(data, len(data))
 
@@ -111,10 +135,11 @@ class Connection(Outbox):
         Only ever what follows the last one: a hole closes the connection, whose page then
         resumes from the log.
         """
-        with self._lock:
+        outbox = self.outbox
+        with outbox.lock:
             if self._position == batch.previous:  # nearly always
                 self._position = batch.last
-                self._write(batch.joined)
+                outbox.write(batch.joined)
             elif self._held is None:
                 self._give(batch)
             else:
@@ -122,42 +147,43 @@ class Connection(Outbox):
 
     def hold(self) -> None:
         """Keep back everything that comes until `go_live`, while the log is replayed."""
-        with self._lock:
+        with self.outbox.lock:
             self._held = []
-            self._position = _NOWHERE
 
     def go_live(self, welcome: bytes, position: int) -> None:
         """Send `welcome`, which replays the log up to `position`, then what came meanwhile."""
-        with self._lock:
+        with self.outbox.lock:
             held, self._held, self._held_bytes = self._held or [], None, 0
             self._position = position
-            self._write(welcome, counted=False)
+            self.outbox.write(welcome, counted=False)
             for item in held:
                 if isinstance(item, Batch):
                     self._give(item)
                 else:
-                    self._write(item)
+                    self.outbox.write(item)
 
-    def release(self) -> None:
-        """Give up the hold without a replay; what came meanwhile is dropped."""
-        with self._lock:
-            self._held, self._held_bytes = None, 0
+    def abandon(self, frame: bytes, code: int) -> None:
+        """Send a last frame, drop what is held, and close: the log could not be replayed."""
+        with self.outbox.lock:
+            self._held = None
+            self.outbox.write(frame)
+            self.outbox.begin_close(code)
 
     def _hold(self, item: bytes | Batch, size: int) -> None:
         assert self._held is not None
         self._held_bytes += size
         if self._held_bytes > self._limit_bytes:
             self._held.clear()
-            self._close(CloseCode.TOO_SLOW, "too slow: come back")
+            self.outbox.begin_close(CloseCode.TOO_SLOW, "too slow: come back")
         else:
             self._held.append(item)
 
     def _give(self, batch: Batch) -> None:
         if self._position == _NOWHERE or batch.last <= self._position:
-            return  # a snapshot of the room from before it left, or what was replayed
+            return  # abandoned, or replayed already
         if batch.previous > self._position:
-            self._close(CloseCode.TOO_SLOW, "messages are missing: come back")
+            self.outbox.begin_close(CloseCode.TOO_SLOW, "messages are missing: come back")
             return
         data = batch.after(self._position)
         self._position = batch.last
-        self._write(data)
+        self.outbox.write(data)

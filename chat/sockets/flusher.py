@@ -13,7 +13,7 @@ _SWEEP_S = 0.1  # how often deadlines are looked at
 
 
 class Flushable(Protocol):
-    """Be a connection as the flusher sees it; every call is on the flusher's thread."""
+    """An outbox as the flusher sees it; every call is on the flusher's thread."""
 
     def fileno(self) -> int:
         """Give the socket's descriptor."""
@@ -32,7 +32,7 @@ class Flushable(Protocol):
 
 
 class Flusher:
-    """Watch the connections that wait for their socket or for the end of a close."""
+    """The thread that watches the outboxes that wait for their socket, or for a close to end."""
 
     def __init__(self) -> None:
         # Guards _alarm. What threads hand over goes through the deques, which are atomic.
@@ -42,20 +42,20 @@ class Flusher:
         self._leaving: deque[tuple[Flushable, Event]] = deque()
         # Only the flusher's thread touches what follows, once it runs.
         self._selector: selectors.BaseSelector
-        self._watched: dict[Flushable, bool] = {}  # connection: in the selector?
+        self._watched: dict[Flushable, bool] = {}  # outbox: in the selector?
 
-    def watch(self, connection: Flushable) -> None:
-        """Look after a connection until it has nothing left to do; from any thread."""
-        self._arriving.append(connection)
+    def watch(self, outbox: Flushable) -> None:
+        """Look after an outbox until it has nothing left to do; from any thread."""
+        self._arriving.append(outbox)
         self._wake()
 
-    def forget(self, connection: Flushable) -> None:
-        """Return once the selector no longer holds the connection; from any other thread.
+    def forget(self, outbox: Flushable) -> None:
+        """Return once the selector no longer holds the outbox; from any other thread.
 
         Its descriptor may be given to another connection right after.
         """
         gone = Event()
-        self._leaving.append((connection, gone))
+        self._leaving.append((outbox, gone))
         self._wake()
         gone.wait()
 
@@ -82,33 +82,33 @@ class Flusher:
                     key.data.flush()
                     self._settle(key.data)
             while self._arriving:
-                connection = self._arriving.popleft()
-                self._watched.setdefault(connection, False)
-                self._settle(connection)
+                outbox = self._arriving.popleft()
+                self._watched.setdefault(outbox, False)
+                self._settle(outbox)
             if (now := monotonic()) - swept_at >= _SWEEP_S:
                 swept_at = now
-                for connection in tuple(self._watched):
-                    connection.enforce_deadlines(now)
-                    self._settle(connection)
+                for outbox in tuple(self._watched):
+                    outbox.enforce_deadlines(now)
+                    self._settle(outbox)
             while self._leaving:
-                connection, gone = self._leaving.popleft()
-                self._drop(connection)
+                outbox, gone = self._leaving.popleft()
+                self._drop(outbox)
                 gone.set()
 
-    def _settle(self, connection: Flushable) -> None:
+    def _settle(self, outbox: Flushable) -> None:
         """Hold in the selector exactly what waits for its socket."""
-        if connection not in self._watched:
+        if outbox not in self._watched:
             return
-        if connection.unwatch():
-            self._drop(connection)
+        if outbox.unwatch():
+            self._drop(outbox)
             return
-        waits, held = connection.waits(), self._watched[connection]
+        waits, held = outbox.waits(), self._watched[outbox]
         if waits and not held:
-            self._selector.register(connection, selectors.EVENT_WRITE, connection)
+            self._selector.register(outbox, selectors.EVENT_WRITE, outbox)
         elif held and not waits:
-            self._selector.unregister(connection)
-        self._watched[connection] = waits
+            self._selector.unregister(outbox)
+        self._watched[outbox] = waits
 
-    def _drop(self, connection: Flushable) -> None:
-        if self._watched.pop(connection, False):
-            self._selector.unregister(connection)
+    def _drop(self, outbox: Flushable) -> None:
+        if self._watched.pop(outbox, False):
+            self._selector.unregister(outbox)

@@ -62,7 +62,7 @@ def frame_end(frames: bytes, offset: int) -> int:
 
 
 class Batch:
-    """Hold consecutive messages of one room, each encoded once.
+    """Consecutive messages of one room, each encoded once.
 
     `previous` is the seq before the first, `last` that of the last; `frames[i]` is the frame
     of the message `previous + 1 + i`, `joined` all of them.

@@ -27,8 +27,8 @@ from chat.names.rooms import clean_room, room_form
 from chat.protocol import Refused
 from chat.rooms.commands import Hub
 from chat.rooms.registry import Registry
+from chat.web.admission import Admission
 from chat.web.shell import LANGUAGES, PAPER, Shell
-from chat.web.socket import Admission
 
 _HOME = "general"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
-from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,8 +16,10 @@ from wsproto.utilities import RemoteProtocolError
 from chat.config import Settings
 from chat.protocol import CloseCode
 from chat.rooms.commands import Hub
+from chat.rooms.limits import Abuse
 from chat.sockets.connection import Connection
 from chat.sockets.flusher import Flusher
+from chat.web.admission import Admission
 
 if TYPE_CHECKING:
     from simple_websocket import Server
@@ -45,34 +46,6 @@ class _NoEvent:
 
 #: For Flask-Sock: shake hands, and leave the rest to Connection.
 SOCK_SERVER_OPTIONS = {"thread_class": _NoThread, "event_class": _NoEvent}
-
-
-class Admission:
-    """Admit at most `limit` WebSockets at a time, so that threads are left for HTTP."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        # Guards _admitted.
-        self._lock = Lock()
-        self._admitted = 0
-
-    def enter(self) -> bool:
-        """Take a place, if there is one."""
-        with self._lock:
-            free = self._admitted < self.limit
-            self._admitted += free
-            return free
-
-    def leave(self) -> None:
-        """Give a place back."""
-        with self._lock:
-            self._admitted -= 1
-
-    @property
-    def full(self) -> bool:
-        """Tell whether the next one would be refused."""
-        with self._lock:
-            return self._admitted >= self.limit
 
 
 def create_ws(settings: Settings, hub: Hub, admission: Admission) -> Blueprint:
@@ -129,7 +102,10 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission) -> Blueprint:
         with hub.attached(connection) as session:
             try:
                 for text in connection.receive():
-                    hub.handle(session, text)
+                    try:
+                        hub.handle(session, text)
+                    except Abuse as abuse:
+                        connection.close(CloseCode.ABUSE, str(abuse))
             except Exception:
                 # Escaping, it would write an HTTP 500 into the WebSocket's stream.
                 _logger.exception("room %s member %s: a bug", session.room, session.member_id)

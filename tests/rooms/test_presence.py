@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from queue import SimpleQueue
+from time import time
 
 import pytest
 
@@ -21,7 +22,7 @@ ANN, BOB, EVE = "id-ann", "id-bob", "id-eve"
 
 
 class World:
-    """Hold a Presence, its clock, what the log remembers and what the rooms are told."""
+    """A Presence, its clock, what the log remembers and what the rooms are told."""
 
     def __init__(self, leave_grace_s: float = GRACE_S) -> None:
         self.now_s = 1000.0
@@ -31,24 +32,25 @@ class World:
         self._told: dict[str, SimpleQueue[Event]] = defaultdict(SimpleQueue)
         self._pokes = 0
         self.presence = Presence(
-            self._announce,
+            self,
             self._recent_nicks,
             leave_grace_s=leave_grace_s,
             nick_reservation_s=RESERVATION_S,
             now_s=lambda: self.now_s,
         )
 
-    def _announce(self, room: str, events: Sequence[Event]) -> None:
+    def announce(self, room: str, events: Sequence[Event]) -> None:
         problem, self.announcing_problem = self.announcing_problem, None
         if problem is not None:
             raise problem
         for event in events:
             self._told[room].put(event)
 
-    def _recent_nicks(self, room: str) -> list[tuple[Member, float]]:
+    def _recent_nicks(self, room: str, _since_ms: int) -> list[tuple[Member, int]]:
         if self.storage_problem is not None:
             raise self.storage_problem
-        return self.recent.get(room, [])
+        now = time()
+        return [(who, int((now - ago_s) * 1000)) for who, ago_s in self.recent.get(room, [])]
 
     def told(self, room: str = "general") -> Event:
         """Give the next thing that a room is told."""

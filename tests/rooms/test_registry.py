@@ -134,17 +134,6 @@ def test_users_are_members_and_connections_that_have_not_joined(registry: Regist
     assert registry.connections() == ()
 
 
-def test_connection_that_leaves_its_room_stays_open(registry: Registry) -> None:
-    with joined(registry, "general") as (connection, peer):
-        registry.leave(connection)
-        registry.deliver("general", [message(1)])
-
-        assert registry.rooms() == ()
-        assert registry.connections() == (connection,)
-        assert registry.connected_users() == 1
-        assert seqs(peer, connection) == []
-
-
 def test_discarding_twice_is_harmless(registry: Registry) -> None:
     with joined(registry, "general") as (connection, _):
         registry.discard(connection)
@@ -214,8 +203,6 @@ def test_everything_may_happen_at_once(registry: Registry) -> None:
         for turn in range(150):
             registry.add(connection)
             registry.join(connection, f"room-{(number + turn) % 3}", f"m{number}")
-            if turn % 2:
-                registry.leave(connection)
             registry.discard(connection)
 
     def deliver(room: str) -> None:

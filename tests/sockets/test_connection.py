@@ -377,14 +377,16 @@ def test_too_much_during_the_replay_closes_the_connection() -> None:
         assert peer.until_closed() == ([], 4008)
 
 
-def test_released_connection_gets_what_comes_then() -> None:
+def test_abandoned_connection_is_given_the_last_word_and_nothing_that_was_held() -> None:
     with opened() as (connection, peer, _):
         connection.hold()
-        connection.enqueue(flood("dropped"))
-        connection.release()
-        connection.enqueue(flood("sent"))
+        connection.enqueue(flood("held"))
+        connection.deliver(batch(1, 2))
+        connection.abandon(WELCOME, 1012)
+        connection.enqueue(flood("too late"))
+        connection.deliver(batch(3, 3))
 
-        assert json.loads(peer.text())["id"] == "sent"
+        assert peer.until_closed() == ([json.dumps({"type": "pong"}, separators=(",", ":"))], 1012)
 
 
 def test_welcome_larger_than_the_outbox_still_arrives_and_the_connection_stays() -> None:

@@ -92,11 +92,11 @@ def test_connection_that_does_not_read_costs_no_system_call() -> None:
         connection.hold()
         connection.go_live(encode_event(Pong()), 0)
         seq = 0
-        while not connection.waits():
+        while not connection.outbox.waits():
             seq += 1
             connection.deliver(Batch([message(seq, "x" * 2000)]))
         counted = calls(lambda: connection.deliver(Batch([message(seq + 1)])))
-        assert connection.waits()
+        assert connection.outbox.waits()
         assert counted["C send"] == 0
         assert counted["deliver"] == 1
 

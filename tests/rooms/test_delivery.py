@@ -1,4 +1,4 @@
-"""Coming back: exactly what was missed and nothing twice, or an explicit reset."""
+"""Joining and coming back: exactly what was missed and nothing twice, or an explicit reset."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.client import Client, new_id
+from tests.support.logs import Past, fill
 from tests.support.raw import RawPeer
 from tests.support.servers import ChatServer
 
@@ -197,3 +198,25 @@ def test_nick_of_who_spoke_lately_survives_a_restart(server: ChatServer) -> None
         thief.connect()
         assert thief.refusal(type="join", nick="Ann")["code"] == "nick_taken"
         assert ann.resume()["member"]["nick"] == "Ann"
+
+
+def test_join_whose_replay_fails_is_told_why_and_closed(
+    make_server: Callable[..., ChatServer],
+) -> None:
+    server = make_server()
+    fill(server.database, "general", (Past("Old", "x" * 1000, 1) for _ in range(3000)))
+    server.start()
+    with Client(server.ws_url) as ann, Client(server.ws_url) as bob:
+        epoch = ann.join("Ann")["epoch"]
+        size = server.database.stat().st_size
+        with server.database.open("r+b") as file:
+            file.seek(size // 4)
+            file.write(bytes(size // 4))  # old pages, which no reader has in memory
+        after = {"epoch": epoch, "seq": 1000}
+        bob.send(type="join", nick="Bob", after=after)
+        assert bob.expect("error")["code"] == "storage_unavailable"
+        assert bob.close_code() == 1012
+        ann.send(type="ping")  # who is in already stays
+        ann.expect("pong")
+        while server.status()["connected_users"] != 1:
+            pass  # bounded by the test's timeout; each turn is a request
