@@ -1,5 +1,5 @@
-"""Make plain `gunicorn wsgi:app` right: see chat/serving/start.py for what and why."""
+"""Make plain `gunicorn wsgi:app` right: see chat/serving/settings.py for what and why."""
 
-from chat.serving.start import gunicorn_settings
+from chat.serving.settings import gunicorn_settings
 
 globals().update(gunicorn_settings())

@@ -66,7 +66,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     app.extensions["chat"] = Chat(settings, hub, admission)
-    # For `flask run`; under gunicorn this would be too late (chat/serving/start.py).
+    # For `flask run`; under gunicorn this would be too late (chat/serving/worker.py).
     atexit.register(hub.stop)
     return app
 

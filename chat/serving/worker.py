@@ -1,10 +1,13 @@
-"""What gunicorn's accepting thread does without waiting: gather heads, and see peers off.
+"""gunicorn's threaded worker, whose accepting thread waits for nobody.
 
-By itself its gthread worker gives each connection a thread, which waits for the request's
-head, and for its answer to be read, for as long as the peer likes: with as many of those as
-threads nothing answers any more. And it closes each connection on the accepting thread, which
-waits up to two seconds for a peer that does not end its side: a peer every two seconds, and
-nobody else gets in.
+By itself a gthread worker gives each connection a thread, which waits for the request's head,
+and for its answer to be read, for as long as the peer likes: with as many of those as threads
+nothing answers any more. And it closes each connection on the accepting thread, which waits up
+to two seconds for a peer that does not end its side: a peer every two seconds, and nobody else
+gets in. Here the accepting thread gathers heads and sees peers off, all of them at once.
+
+The methods that are overridden are gunicorn's own: a new gunicorn has to pass
+`tests/serving/test_worker.py`.
 """
 
 from __future__ import annotations
@@ -14,10 +17,16 @@ import selectors
 import socket
 from collections.abc import Callable
 from concurrent.futures import Future
+from threading import Thread
 from time import monotonic
+from types import FrameType
 from typing import Any
 
 from gunicorn.http import get_parser
+from gunicorn.workers.gthread import ThreadWorker
+
+from chat.serving.limits import RESERVE, tune_interpreter
+from chat.serving.threads import ConnectionThreads
 
 _HEAD_WITHIN_S = 5.0  # from accepting, or from the first byte of a further request
 _LINGER_S = 2.0  # for a peer to read its answer and end its side
@@ -28,42 +37,50 @@ _LIMIT_BYTES = 65_536  # of a head; a browser's are a hundredth of it
 _CHUNK_BYTES = 8192
 
 
-class Acceptor:
-    """Stand between a gthread worker's accepting thread and its pool; all on that thread."""
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """A process that serves; its methods run on its accepting thread but for `handle_request`."""
 
-    def __init__(self, worker: Any, *, closed: Callable[[], None]) -> None:
-        """Take the place of the worker's own steps; before it runs.
-
-        `closed` is called once, when the worker stops and nobody gets in any more.
-        """
-        self._worker = worker
-        self._closed = closed
-        self._set_accepting = worker.set_accept_enabled
-        self._give_thread = worker.enqueue_req
-        self._keep_alive = worker.finish_request
-        self._sweep_pending = worker.murder_pending
-        worker.set_accept_enabled = self.set_accepting
-        worker.enqueue_req = self.take
-        worker.finish_request = self.finish
-        worker.murder_pending = self.sweep
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         # Connections without a thread, and when each is due (monotonic seconds), in that
         # order. The first wait for the rest of a head, the others for their peer's end.
         self._arriving: dict[Any, float] = {}
         self._leaving: dict[Any, float] = {}
         self._stopping_since: float | None = None  # monotonic seconds
 
-    def set_accepting(self, accepting: bool) -> None:
-        """Begin or cease to let peers in; the worker's last call of this begins its stop."""
-        self._set_accepting(accepting)
-        if not (accepting or self._worker.alive or self._stopping_since):
-            self._stopping_since = monotonic()
-            self._closed()
+    # --- start and stop --------------------------------------------------------------
 
-    def take(self, conn: Any) -> None:
+    def get_thread_pool(self) -> ConnectionThreads:
+        """Give each connection a thread of its own."""
+        return ConnectionThreads(self.cfg.threads)
+
+    def load_wsgi(self) -> None:
+        """Load the application, and make its thousands of threads cheap."""
+        super().load_wsgi()
+        tune_interpreter()
+        admission = self.wsgi.extensions["chat"].admission
+        admission.limit = min(admission.limit, self.cfg.threads - RESERVE)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop as for SIGTERM: SIGINT and SIGQUIT would leave WebSockets untold."""
+        self.handle_exit(sig, frame)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Begin or cease to let peers in; the last call of this begins the worker's stop."""
+        super().set_accept_enabled(enabled)
+        if not (enabled or self.alive or self._stopping_since):
+            self._stopping_since = monotonic()
+            # Only when nobody gets in any more: a peer that is told to come back finds the next
+            # worker, if there is one, and not this. Peers are seen off here meanwhile.
+            Thread(target=self.wsgi.extensions["chat"].hub.stop, name="stop").start()
+
+    # --- a connection's way ------------------------------------------------------------
+
+    def enqueue_req(self, conn: Any) -> None:
         """Give a connection a thread, now or once its next head is whole."""
         if conn.parser is None:
             conn.sock = _Socket(fileno=conn.sock.detach())
-            conn.parser = get_parser(self._worker.cfg, conn.sock, conn.client)
+            conn.parser = get_parser(self.cfg, conn.sock, conn.client)
         # A further request may have come right behind the one before.
         received = bytearray(conn.parser.unreader.take_buffered())
 
@@ -77,10 +94,19 @@ class Acceptor:
 
         self._wait(self._arriving, conn, received, settle, _HEAD_WITHIN_S)
 
-    def finish(self, conn: Any, future: Future[Any]) -> None:
+    def handle_request(self, req: Any, conn: Any) -> bool:
+        """Answer a request; one with a body is its connection's last. On the connection's thread.
+
+        Nothing here reads bodies: gunicorn would wait for the rest of it on a thread.
+        """
+        if any(name in ("CONTENT-LENGTH", "TRANSFER-ENCODING") for name, _ in req.headers):
+            req.force_close()
+        return bool(super().handle_request(req, conn))
+
+    def finish_request(self, conn: Any, fs: Future[Any]) -> None:
         """Keep a connection alive, or see its peer off, after a thread is done with it."""
-        if not future.cancelled() and future.exception() is None and future.result():
-            self._keep_alive(conn, future)
+        if not fs.cancelled() and fs.exception() is None and fs.result():
+            super().finish_request(conn, fs)
             return
         try:
             # Closed with bytes unread, the kernel would cut the end of the answer off.
@@ -90,14 +116,14 @@ class Acceptor:
         else:
             self._wait(self._leaving, conn, None, lambda: self._end(conn), _LINGER_S)
 
-    def sweep(self) -> None:
-        """End what is late, or in the way of a stop; the worker calls this all the time."""
-        self._sweep_pending()
+    def murder_pending(self) -> None:
+        """End what is late, or in the way of a stop; gunicorn calls this all the time."""
+        super().murder_pending()
         now = monotonic()
         stops_at = float("inf")
         if self._stopping_since is not None:
             stops_at = self._stopping_since + _STOP_LINGER_S
-            for conn in self._worker.keepalived_conns:
+            for conn in self.keepalived_conns:
                 conn.timeout = min(conn.timeout, stops_at)
         for waiting in (self._arriving, self._leaving):
             while waiting:
@@ -106,6 +132,9 @@ class Acceptor:
                     break
                 self._forget(waiting, conn)
                 self._end(conn)
+
+    def _give_thread(self, conn: Any) -> None:
+        super().enqueue_req(conn)
 
     def _wait(
         self,
@@ -127,19 +156,19 @@ class Acceptor:
                 settle()
 
         waiting[conn] = monotonic() + within_s
-        self._worker.poller.register(conn.sock, selectors.EVENT_READ, readable)
+        self.poller.register(conn.sock, selectors.EVENT_READ, readable)
 
     def _forget(self, waiting: dict[Any, float], conn: Any) -> None:
-        self._worker.poller.unregister(conn.sock)
+        self.poller.unregister(conn.sock)
         del waiting[conn]
 
     def _end(self, conn: Any) -> None:
-        self._worker.nr_conns -= 1
+        self.nr_conns -= 1
         conn.close()
 
 
 class _Socket(socket.socket):
-    """Bound the wait for a peer that asks and does not read: it would keep its thread."""
+    """A socket that gives a peer that does not read so long: it would keep its thread."""
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """Send everything; a peer that takes too long for it counts as gone."""
@@ -173,12 +202,3 @@ def _read(sock: socket.socket, head: bytearray | None) -> bool:
     except OSError:  # the peer broke it off
         return True
     return head is not None and _has_head(head)
-
-
-def end_after_a_body(_worker: Any, request: Any) -> None:
-    """Let a request with a body be its connection's last; pre_request of gunicorn.
-
-    Nothing here reads bodies: gunicorn would wait for the rest of it on a thread.
-    """
-    if any(name in ("CONTENT-LENGTH", "TRANSFER-ENCODING") for name, _ in request.headers):
-        request.force_close()

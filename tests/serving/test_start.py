@@ -17,7 +17,7 @@ import pytest
 from websockets.sync.client import unix_connect
 
 from chat.log.schema import open_or_create
-from chat.serving.start import gunicorn_settings, start_sentence
+from chat.serving.settings import gunicorn_settings, start_sentence
 from tests.support.client import Client
 from tests.support.raw import PING, RawPeer
 from tests.support.servers import GUNICORN, MODULE, ChatServer
@@ -65,7 +65,7 @@ def test_gunicorn_serves_one_worker_with_room_for_every_websocket(
 
     settings = gunicorn_settings()
 
-    assert settings["worker_class"] == "gthread"
+    assert settings["worker_class"] == "chat.serving.worker.Worker"
     assert settings["workers"] == 1
     assert settings["threads"] > 50  # some are left for pages and /status
     assert settings["worker_connections"] > settings["threads"]
@@ -199,11 +199,19 @@ def test_threads_of_the_command_line_lower_the_connections(make_server: MakeServ
     assert f"lowered to {allowed:.0f}" in server.log()
 
 
-def test_sync_workers_are_threaded_all_the_same(make_server: MakeServer) -> None:
-    server = make_server((*GUNICORN, "-k", "sync"))  # gunicorn's word for its default
+@pytest.mark.parametrize("kind", ["sync", "gthread"])  # sync is gunicorn's word for its default
+def test_threaded_worker_is_ours_whatever_it_was_called(make_server: MakeServer, kind: str) -> None:
+    server = make_server((*GUNICORN, "-k", kind, "--threads", "40"))
     server.start()
 
-    assert "Using worker: gthread" in server.log()
+    assert metric(server, "tchat_connections_max") == 16  # gunicorn's would not lower it
+    assert server.process is not None
+    server.process.send_signal(signal.SIGHUP)
+    while server.log().count("Booting worker") < 2:
+        pass  # bounded by the test's timeout
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")
+    assert metric(server, "tchat_connections_max") == 16
 
 
 # --- what refuses to start --------------------------------------------------------
