@@ -21,14 +21,14 @@ from chat.web.admission import Admission
 from chat.web.compression import compress
 from chat.web.pages import create_views
 from chat.web.shell import LANGUAGES, read_shell
-from chat.web.socket import SOCK_SERVER_OPTIONS, create_ws
+from chat.web.socket import create_ws
 
 _FOREVER_S = 365 * 24 * 3600  # for files whose address changes with them
 
 
 @dataclass(frozen=True)
 class Chat:
-    """Hold an application's parts, as `app.extensions["chat"]`."""
+    """An application's parts, as `app.extensions["chat"]`."""
 
     settings: Settings
     hub: Hub
@@ -46,7 +46,6 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     # version or not at all, whatever browsers and proxies keep.
     app = Flask("chat", static_url_path=f"/static/{shell.version}")
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = _FOREVER_S
-    app.config["SOCK_SERVER_OPTIONS"] = SOCK_SERVER_OPTIONS
     app.config["BABEL_DEFAULT_LOCALE"] = LANGUAGES[0]
     app.logger.setLevel(logging.INFO)  # the parent of every logger here
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, g, request
 from flask_sock import Sock
-from wsproto.utilities import RemoteProtocolError
 
 from chat.config import Settings
 from chat.protocol import CloseCode
@@ -20,32 +18,11 @@ from chat.rooms.limits import Abuse
 from chat.sockets.connection import Connection
 from chat.sockets.flusher import Flusher
 from chat.web.admission import Admission
-
-if TYPE_CHECKING:
-    from simple_websocket import Server
+from chat.web.handshake import Handshake
 
 _logger = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[A-Za-z0-9+/]{22}==")  # 16 bytes in base64 (RFC 6455, section 4.1)
-
-
-class _NoThread:
-    """Start no thread: the route's own receives (`thread_class` of simple-websocket)."""
-
-    def __init__(self, target: Callable[[], None]) -> None:
-        del target
-        self.name = "none"
-
-    def start(self) -> None:
-        """Leave the socket alone."""
-
-
-class _NoEvent:
-    """Signal nobody (`event_class` of simple-websocket)."""
-
-
-#: For Flask-Sock: shake hands, and leave the rest to Connection.
-SOCK_SERVER_OPTIONS = {"thread_class": _NoThread, "event_class": _NoEvent}
 
 
 def create_ws(settings: Settings, hub: Hub, admission: Admission) -> Blueprint:
@@ -59,6 +36,11 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission) -> Blueprint:
         """Refuse before the upgrade what must not be, and take a place for the rest."""
         if not _origin_allowed(settings):
             return _refusal(403, "This page may not connect here.")
+        environ = request.environ  # RFC 6455, section 4.2.1
+        if request.method != "GET" or environ["SERVER_PROTOCOL"] < "HTTP/1.1":
+            return _refusal(400, "A WebSocket begins with GET and HTTP/1.1.")
+        if not environ.get("HTTP_HOST"):
+            return _refusal(400, "Host is missing.")
         if request.headers.get("Sec-WebSocket-Version") != "13":
             return _refusal(426, "WebSocket version 13 only.", {"Sec-WebSocket-Version": "13"})
         if not _KEY.fullmatch(request.headers.get("Sec-WebSocket-Key", "")):
@@ -66,15 +48,7 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission) -> Blueprint:
         if hub.stopping or not admission.enter():
             return _refusal(503, "Full: try again later.", {"Retry-After": "5"})
         g.admitted = True
-        # No permessage-deflate: its state for each connection would cost memory and make
-        # it impossible to encode a message once for all.
-        request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         return None
-
-    @blueprint.errorhandler(RemoteProtocolError)
-    def refuse(error: RemoteProtocolError) -> Response:
-        """Refuse what only wsproto found wrong with the handshake."""
-        return _refusal(400, f"{error}.")
 
     @blueprint.errorhandler(OSError)
     def give_up(_error: OSError) -> Response:
@@ -87,18 +61,15 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission) -> Blueprint:
             admission.leave()
 
     @sock.route("/ws", bp=blueprint)  # type: ignore[untyped-decorator]
-    def ws(server: Server) -> None:
+    def ws(handshake: Handshake) -> None:
         """Serve one connection from handshake to close; its thread receives."""
         connection = Connection(
-            server.sock,
+            handshake.sock,
             flusher,
             outbox_bytes=settings.chat_outbox_bytes,
             ping_interval_s=settings.chat_ping_interval_s,
         )
-        server.connected = False  # from here on only Connection writes
-        server.ws = None  # the handshake's parser: 3 KB for as long as the connection lasts
         started_at = monotonic()
-        _logger.info("connect %s", request.remote_addr)  # gunicorn's access log has none
         with hub.attached(connection) as session:
             try:
                 for text in connection.receive():
@@ -112,6 +83,7 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission) -> Blueprint:
                 connection.close(CloseCode.RESTARTING)
             finally:
                 connection.finish()
+        # gunicorn's access log has no line for a connection that never was a response.
         _logger.info(
             "disconnect %s room %s member %s code %s after %.1f s",
             request.remote_addr,

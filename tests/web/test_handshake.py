@@ -1,0 +1,65 @@
+"""The opening handshake: what is answered, byte for byte, and under both servers."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import flask_sock
+import pytest
+
+from chat.web.handshake import Handshake
+from tests.support.raw import RawPeer
+from tests.support.servers import FLASK_RUN, GUNICORN, ChatServer
+
+MakeServer = Callable[..., ChatServer]
+
+# RFC 6455, section 1.3, has this key and what it is answered with.
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+ANSWER = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+)
+REQUEST = (
+    f"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n"
+    f"Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"
+    f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+def read_head(sock: socket.socket) -> bytes:
+    """Read up to the end of a head, and not a byte more."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = sock.recv(1)
+        assert byte, head
+        head += byte
+    return head
+
+
+@pytest.mark.parametrize("command", [GUNICORN, FLASK_RUN], ids=["gunicorn", "flask run"])
+def test_upgrade_is_answered_by_our_own_handshake(
+    make_server: MakeServer, command: tuple[str, ...]
+) -> None:
+    assert flask_sock.Server is Handshake  # the route's own name for it
+    server = make_server(command)
+    server.start()
+    with RawPeer(server) as peer:
+        peer.sock.sendall(REQUEST.encode())
+        assert read_head(peer.sock) == ANSWER  # simple-websocket's would have other words
+        peer.command(type="ping")
+        peer.event("pong")
+
+
+@pytest.mark.parametrize(
+    ("asked", "instead"),
+    [("GET /ws", "HEAD /ws"), ("GET /ws", "POST /ws"), ("HTTP/1.1", "HTTP/1.0")],
+    ids=["HEAD", "POST", "HTTP/1.0"],
+)
+def test_only_get_and_http_1_1_can_upgrade(
+    chat_server: ChatServer, asked: str, instead: str
+) -> None:
+    with RawPeer(chat_server) as peer:
+        peer.sock.sendall(REQUEST.replace(asked, instead).encode())
+        assert read_head(peer.sock).split()[1] in (b"400", b"405")
+    assert chat_server.status()["connected_users"] == 0
