@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -50,6 +51,29 @@ def test_peer_that_ignores_the_close_does_not_hold_up_the_stop(
         deaf.open()
         assert server.stop() < 5.0
         assert deaf.close_code() == 1012
+
+
+def test_posts_that_wait_for_the_disk_when_it_stops_are_committed(
+    make_server: Callable[..., ChatServer],
+) -> None:
+    server = make_server()
+    server.start()
+    texts = [str(number) for number in range(50)]
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")
+        with closing(sqlite3.connect(server.database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # the writer has to wait
+            for text in texts:
+                ann.send(type="post", id=text, text=text)
+            ann.send(type="ping")
+            ann.expect("pong")  # so all of them were taken in
+            stopper = threading.Thread(target=server.stop)
+            stopper.start()
+            assert ann.close_code() == 1012
+            other.execute("ROLLBACK")
+        stopper.join()
+    with closing(sqlite3.connect(server.database)) as stored:
+        assert [row[0] for row in stored.execute("SELECT text FROM messages")] == texts
 
 
 def test_new_worker_takes_over_on_sighup_and_nothing_is_lost(
