@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import statistics
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 
 mpl.use("Agg")  # no screen
 from matplotlib import pyplot as plt
 
+from bench.measured import Measured
 from bench.shapes import GROWTH, THROUGHPUT
-
-if TYPE_CHECKING:
-    from bench.report import Measured
 
 #: File: its words for who cannot see it.
 PLOTS = {

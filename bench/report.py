@@ -12,54 +12,14 @@ import statistics
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from bench.servers import ROOT, SERVERS
-from bench.shapes import GROWTH, SHAPES, THROUGHPUT
+from bench.measured import BUSY, FULL, Measured, Results
+from bench.plots import PLOTS, draw
+from bench.servers import ROOT
+from bench.shapes import GROWTH, THROUGHPUT
 
-# Shares of a core: from _BUSY on the load is called the bottleneck, unless the server has
-# none left either.
-_BUSY, _FULL = 0.9, 0.97
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
 FULL_RESULTS = ROOT / "bench" / "results" / "full.json"
-
-Results = dict[str, Any]
-
-
-class Measured:
-    """Find the numbers of a run."""
-
-    def __init__(self, results: Results) -> None:
-        self._runs: dict[tuple[str, str], dict[int, dict[str, float]]] = {}
-        for run in results["runs"]:
-            if "numbers" in run:
-                key = run["shape"], run["server"]
-                self._runs.setdefault(key, {})[run["repetition"]] = run["numbers"]
-        self.servers = [s for s in SERVERS if any(key[1] == s.name for key in self._runs)]
-        self.shapes = [s for s in SHAPES if any(key[0] == s.name for key in self._runs)]
-
-    def has(self, shape: str) -> bool:
-        """Tell whether a shape was measured at all."""
-        return any(key[0] == shape for key in self._runs)
-
-    def values(self, shape: str, server: str, number: str) -> list[float]:
-        """Give one number of every repetition."""
-        return [n[number] for n in self._runs.get((shape, server), {}).values()]
-
-    def ratios(self, shape: str, server: str, number: str, to: str) -> list[float]:
-        """Give one number of every repetition, divided by the same of another server."""
-        others = self._runs.get((shape, to), {})
-        return [
-            numbers[number] / others[repetition][number]
-            for repetition, numbers in self._runs.get((shape, server), {}).items()
-            if others.get(repetition, {}).get(number)
-        ]
-
-    def load_was_busy(self, shape: str, server: str) -> bool:
-        """Tell whether the load set the pace: its core was full and the server's was not."""
-        load = self.values(shape, server, "load_share")
-        own = self.values(shape, server, "server_share")
-        return bool(load) and statistics.median(load) > _BUSY and statistics.median(own) < _FULL
 
 
 def _three_digits(value: float) -> str:
@@ -210,8 +170,8 @@ def table(results: Results) -> str:
         for se in measured.servers
     ):
         text += [
-            f"\\* The load was the bottleneck (over {_BUSY:.0%} of its core, and the server below "
-            f"{_FULL:.0%} of its own): the server may be faster.",
+            f"\\* The load was the bottleneck (over {BUSY:.0%} of its core, and the server below "
+            f"{FULL:.0%} of its own): the server may be faster.",
             "",
         ]
     if results["notices"]:
@@ -221,8 +181,6 @@ def table(results: Results) -> str:
 
 def page(results: Results) -> str:
     """Write what `docs/performance.md` holds between its two marks."""
-    from bench.plots import PLOTS
-
     machine = results["machine"]
     spread = "median (smallest–largest)" if results["repetitions"] > 1 else "one run only"
     lines = [
@@ -243,8 +201,6 @@ def page(results: Results) -> str:
 
 def write(results: Results, folder: Path = ROOT / "docs") -> None:
     """Put tables and plots into `performance.md`, and leave what stands around them."""
-    from bench.plots import draw
-
     draw(Measured(results), folder)
     path = folder / "performance.md"
     text = path.read_text() if path.exists() else f"# Performance\n\n{_BEGIN}\n{_END}\n"
