@@ -111,8 +111,11 @@ tools/lighthouse/node_modules/.installed: tools/lighthouse/package-lock.json
 	cd tools/lighthouse && npm ci --silent --ignore-scripts
 	@touch $@
 
+# Without Go its peer is left out, with a notice. Some of it only, with medians of five:
+# make bench BENCH_ARGS='--shapes idle,connecting --servers tchat,go --repetitions 5'
 bench: $(RUN) .venv-bench/.installed bench/peers/node_peer/node_modules/.installed  ## measure beside the peers (FULL=1: the full table)
-	.venv-bench/bin/python -m bench $(if $(FULL),--full)
+	@tools/need.sh go || true
+	.venv-bench/bin/python -m bench $(if $(FULL),--full) $(BENCH_ARGS)
 
 # The peers' libraries are none of ours: an environment of their own.
 .venv-bench/.installed: bench/requirements.txt

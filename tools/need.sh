@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make sure of one thing that pip cannot install.
 #
-#   tools/need.sh python | venv | chromium | emoji | node | npm | binutils | libpython | nginx
+#   tools/need.sh python | venv | chromium | emoji | node | npm | binutils | libpython | nginx | go
 #
 # It looks first; then installs Debian's package where apt-get may be used without asking
 # (root, or sudo that wants no password); else it says in one line what is missing, and
@@ -73,6 +73,9 @@ unpack_nginx() {
     )
 }
 
+# gorilla/websocket comes as Debian's package: a server that is built without a network.
+have_go() { command -v go && [ -d /usr/share/gocode/src/github.com/gorilla/websocket ]; } >/dev/null
+
 python_series() { "$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])'; }
 
 case $1 in
@@ -114,6 +117,10 @@ nginx)
         missing "nginx, for tests/whole/test_reverse_proxy.py (Debian: apt-get install nginx-light)"
     command -v openssl >/dev/null || { apt_install openssl && command -v openssl >/dev/null; } ||
         missing "the openssl command, for tests/whole/test_reverse_proxy.py"
+    ;;
+go)
+    have_go || { apt_install golang-go && apt_install golang-github-gorilla-websocket-dev && have_go; } ||
+        missing "Go, for a peer of the bench (Debian: apt-get install golang-go golang-github-gorilla-websocket-dev)"
     ;;
 *)
     missing "a rule in tools/need.sh for '$1'"
