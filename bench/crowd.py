@@ -65,18 +65,27 @@ class Crowd:
             if monotonic() - started_at > within_s:
                 raise LoadFailed(f"{missing} of {len(seats)} had not joined after {within_s:.0f} s")
             while waiting and under_way < in_flight:
-                self._connect(waiting.popleft())
+                self._arrive(waiting.popleft())
                 under_way += 1
             for fd, _ in self._epoll.poll(_POLL_S):
-                connection = self._connections[fd]
-                if connection.state == "joined":
-                    self._skip(connection)
-                elif self._advance(connection, after):
+                if self._proceed(fd, after):
                     under_way -= 1
                     missing -= 1
         seconds = monotonic() - started_at
         self._joined.sort(key=lambda connection: connection.seat.number)
         return seconds
+
+    def _arrive(self, seat: Seat) -> None:
+        """Begin with one client."""
+        self._connect(seat)
+
+    def _proceed(self, fd: int, after: dict[str, object] | None) -> bool:
+        """Do what a socket is ready for; tell whether somebody has joined by it."""
+        connection = self._connections[fd]
+        if connection.state == "joined":
+            self._skip(connection)
+            return False
+        return self._advance(connection, after)
 
     def _connect(self, seat: Seat) -> None:
         sock = socket.socket()

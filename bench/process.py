@@ -16,6 +16,9 @@ from bench.servers import BUILD, Server
 
 _STARTS_WITHIN_S = 20.0
 _ENDS_WITHIN_S = 20.0
+_SPARE_THREADS = 100
+# Sockets without a thread, as many as Tchat allows: with none, gunicorn keeps nothing alive.
+_IDLE = 1000
 # The same one twice where there is no other. Read once, before anything is pinned.
 SERVER_CORE, *_, LOAD_CORE = sorted(os.sched_getaffinity(0)) * 2
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -39,7 +42,8 @@ class Running:
         values = {
             "port": self.port,
             "batch": job.batch,
-            "threads": job.connections + 100,
+            "threads": job.connections + _SPARE_THREADS,
+            "sockets": job.connections + _SPARE_THREADS + _IDLE,
             "folder": self._folder,
         }
         self._command = [part.format(**values) for part in server.command]

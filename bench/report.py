@@ -16,7 +16,7 @@ from pathlib import Path
 from bench.measured import BUSY, FULL, Measured, Results
 from bench.plots import PLOTS, draw
 from bench.servers import ROOT
-from bench.shapes import GROWTH, THROUGHPUT
+from bench.shapes import GROWTH, STEPS, THROUGHPUT
 
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
 FULL_RESULTS = ROOT / "bench" / "results" / "full.json"
@@ -89,6 +89,53 @@ def _growth(measured: Measured, number: str) -> list[str]:
     return _rows(["", *(f"{count:,}" for count in counts)], lines)
 
 
+def _steps(measured: Measured) -> list[str]:
+    """Make the tables of what one more connection costs."""
+    text = []
+    for title, number, to in (
+        ("Joined a second", "joins_per_s", None),
+        ("The same, to Go", "joins_per_s", "go"),
+        ("Milliseconds of server CPU for one more", "cpu_ms", None),
+        ("KiB for an idle one", "kib", None),
+    ):
+        text += [f"**{title}**", ""]
+        columns = [(f"{count:,}", f"{number}_{count}", to) for count in STEPS]
+        text += _compared(measured, "connecting", columns)
+    return text
+
+
+def _door(measured: Measured) -> list[str]:
+    """Make the tables of first visits."""
+    text = []
+    if measured.has("door"):
+        text += ["**16 visitors at a time**", ""]
+        text += _compared(
+            measured,
+            "door",
+            (
+                ("ms of server CPU a visit", "cpu_ms_per_visit", None),
+                ("to Go", "cpu_ms_per_visit", "go"),
+                ("visits a second", "visits_per_s", None),
+                ("to Go", "visits_per_s", "go"),
+                ("files", "files", None),
+                ("KiB of files", "kib_per_visit", None),
+            ),
+        )
+    if measured.has("door-1000"):
+        text += ["**1,000 at once**", ""]
+        text += _compared(
+            measured,
+            "door-1000",
+            (
+                ("seconds until the last is in the room", "last_in_s", None),
+                ("to Go", "last_in_s", "go"),
+                ("ms of server CPU a visit", "cpu_ms_per_visit", None),
+                ("to Go", "cpu_ms_per_visit", "go"),
+            ),
+        )
+    return text
+
+
 def table(results: Results) -> str:
     """Write all tables, in Markdown."""
     measured = Measured(results)
@@ -147,6 +194,12 @@ def table(results: Results) -> str:
                 ("to Go", "kib_per_connection", "go"),
             ),
         )
+    if measured.has("connecting"):
+        text += ["### Growth: 1,000 to 9,000 connections, in rooms of 100", ""]
+        text += _steps(measured)
+    if measured.has("door") or measured.has("door-1000"):
+        text += ["### A crowd at the door: first visits, until they are in the room", ""]
+        text += _door(measured)
     if measured.has("comeback"):
         text += ["### 1,000 clients come back after the server was killed", ""]
         text += _compared(

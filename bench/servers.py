@@ -15,13 +15,14 @@ from bench.wire import Chat, SocketIo
 ROOT = Path(__file__).parent.parent
 PEERS = ROOT / "bench" / "peers"
 BUILD = ROOT / "build" / "bench"  # on the checkout's disk: Tchat's database must not be in memory
+PAGE = BUILD / "page"  # Tchat's page and its files, for the peers that serve them too
 _TCHAT_PYTHON = ROOT / ".venv" / "bin" / "python"
 _GO_PATH = Path("/usr/share/gocode")
 
 
 @dataclass(frozen=True)
 class Server:
-    """Name a server, and how to start it; {port}, {batch}, {threads} and {folder} are filled in."""
+    """Name a server, and how to start it; {port}, {batch} and the like are filled in."""
 
     name: str
     label: str
@@ -35,7 +36,7 @@ class Server:
 
 _GUNICORN = (
     *(sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:{port}"),
-    *("--no-control-socket", "--worker-connections", "{threads}"),
+    *("--no-control-socket", "--worker-connections", "{sockets}"),
 )
 
 
@@ -80,7 +81,7 @@ TCHAT = Server(
 GO = Server(
     "go",
     "Go, gorilla/websocket",
-    (str(BUILD / "go_peer"), "{port}"),
+    (str(BUILD / "go_peer"), "{port}", str(PAGE)),
     {"GOMAXPROCS": "1"},
     missing=_build_go,
 )
@@ -113,6 +114,7 @@ SERVERS = (
         "naive",
         "naive Flask-Sock",
         (*_GUNICORN, "--threads", "{threads}", "naive_peer:app"),
+        {"PAGE": str(PAGE)},
         most_connections=1000,  # two threads for each; more takes minutes
     ),
     BARE,

@@ -12,12 +12,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
+from typing import TypeVar
 
 from bench.crowd import Crowd, LoadFailed
+from bench.door import Door
 from bench.load import Load, Window
+from bench.page import Page, crawl, save
 from bench.process import Job, Running
-from bench.servers import BARE, Server
-from bench.wire import seats
+from bench.servers import BARE, PAGE, TCHAT, Server
+from bench.wire import Chat, seats
 
 _SENDERS = 20  # of one room; or one in each room, where there are several
 _WATCHED = 5  # connections parsed besides the senders'
@@ -33,9 +37,15 @@ _OPEN_RATE = 40.0  # messages a second
 _OPEN_CONNECTIONS = 500
 _OPEN_WINDOWS = 7  # a p99 needs many messages
 _IDLE_CONNECTIONS = 1000
+_VISITS_UNDER_WAY = 16
+_VISITS_WITHIN_S = 300.0
+# Rooms of one size: what grows from step to step is the number of connections, and nothing else.
+_STEP_ROOM = 100
+_STEP_JOINS = 1000  # measured in each step: the last ones before its count is reached
 _KEPT = 10  # messages that a resuming client has missed
 
 Numbers = dict[str, float]
+_Clients = TypeVar("_Clients", bound=Crowd)
 
 
 @dataclass(frozen=True)
@@ -62,9 +72,11 @@ class Shape:
 
 
 @contextmanager
-def _serving(server: Server, job: Job) -> Iterator[tuple[Running, Load]]:
+def _serving(
+    server: Server, job: Job, clients: Callable[[int, Chat], _Clients] = Load
+) -> Iterator[tuple[Running, _Clients]]:
     running = Running(server, job)
-    crowd = Load(running.port, server.dialect)
+    crowd = clients(running.port, server.dialect)
     try:
         running.start()
         yield running, crowd
@@ -116,6 +128,7 @@ class _Stopwatch:
     def __exit__(self, *_: object) -> None:
         spent = [after - before for after, before in zip(self._read(), self._before, strict=True)]
         self.seconds = spent[-1]
+        self.server_s = spent[0]
         self.shares = _shares(*spent)
 
 
@@ -195,6 +208,68 @@ def idle(server: Server, _window_s: float) -> Numbers:
     }
 
 
+def connecting(server: Server, _window_s: float) -> Numbers:
+    """Measure what one more connection costs when there are more and more of them."""
+    most = STEPS[-1]
+    everybody = seats(most // _STEP_ROOM, _STEP_ROOM)
+    extra = seats(most // _STEP_ROOM + 1, _STEP_ROOM)[most:]
+    numbers: Numbers = {}
+    steps: list[Numbers] = []
+    with _serving(server, Job(most + 10)) as (running, crowd):
+        crowd.join(extra[:1], in_flight=1, within_s=_JOINS_WITHIN_S)  # see `idle`
+        crowd.settle()
+        before, joined = running.memory_bytes(), 0
+        for count in STEPS:
+            for begin, end in ((joined, count - _STEP_JOINS), (count - _STEP_JOINS, count)):
+                with _Stopwatch(running) as watch:
+                    crowd.join(
+                        everybody[begin:end], in_flight=_JOIN_IN_FLIGHT, within_s=_JOINS_WITHIN_S
+                    )
+                crowd.settle()
+            joined = count
+            steps.append(watch.shares)
+            numbers[f"joins_per_s_{count}"] = _STEP_JOINS / watch.seconds
+            numbers[f"cpu_ms_{count}"] = watch.server_s * 1000 / _STEP_JOINS
+            memory = running.memory_bytes() - before
+            numbers[f"kib_{count}"] = memory / 1024 / count
+    # Each share is its worst of all steps.
+    return {**numbers, **{share: max(step[share] for step in steps) for share in steps[0]}}
+
+
+@cache
+def _page() -> Page:
+    """Take the page from Tchat, and its files for the peers; once in a run."""
+    with _serving(TCHAT, Job(10)) as (running, _):
+        page = crawl(running.port)
+    save(page, PAGE)
+    return page
+
+
+def door(server: Server, *, visits: int, in_flight: int) -> Numbers:
+    """Measure first visits that end in the room, `in_flight` at a time."""
+    page = _page()
+    with _serving(server, Job(visits + 10), partial(Door, page=page)) as (running, crowd):
+        # One before: see `idle`; and it says how long each file is.
+        everybody = seats(1, visits + 1)
+        crowd.join(everybody[:1], in_flight=1, within_s=_VISITS_WITHIN_S)
+        crowd.leave_files()
+        crowd.settle()
+        with _Stopwatch(running) as whole:
+            with _Stopwatch(running) as watch:
+                crowd.join(everybody[1:], in_flight=in_flight, within_s=_VISITS_WITHIN_S)
+            crowd.leave_files()  # their end is a part of what a visit costs
+            crowd.settle()
+    return {
+        "cpu_ms_per_visit": whole.server_s * 1000 / visits,
+        "visits_per_s": visits / watch.seconds,
+        "last_in_s": watch.seconds,
+        "files": len(page.names),
+        "kib_per_visit": crowd.bytes_per_visit / 1024,
+        "asked_again": crowd.again,
+        **watch.shares,
+    }
+
+
 def comeback(server: Server, _window_s: float) -> Numbers:
     """Measure how long 1,000 clients take to be back after the server was killed."""
     everybody = seats(1, _IDLE_CONNECTIONS)
@@ -250,8 +325,10 @@ def _room(connections: int, **options: object) -> Shape:
 
 #: What the tables and plots of throughput and growth are made of.
 THROUGHPUT = ("rooms-100x5", "room-100", "room-1000", "room-5000")
+STEPS = (1000, 3000, 6000, 9000)
 GROWTH = {10: "room-10", 100: "room-100", 1000: "room-1000", 9000: "room-9000"}
 _GROWTH_SERVERS = ("tchat", "go", "bare")
+_DOOR_SERVERS = ("tchat", "go", "naive")
 SHAPES = (
     Shape(
         "rooms-100x5",
@@ -266,5 +343,28 @@ SHAPES = (
     _room(9000, servers=_GROWTH_SERVERS, quick=False),
     Shape("open", "40 messages a second to 500", _OPEN_CONNECTIONS, open_loop),
     Shape("idle", "1,000 connections", _IDLE_CONNECTIONS, idle, without_bare=True),
+    Shape(
+        "connecting",
+        "1,000 to 9,000 connections",
+        STEPS[-1],
+        connecting,
+        servers=("tchat", "go"),
+        quick=False,
+    ),
+    Shape(
+        "door",
+        "100 first visits",
+        100,
+        lambda server, _: door(server, visits=100, in_flight=_VISITS_UNDER_WAY),
+        servers=_DOOR_SERVERS,
+    ),
+    Shape(
+        "door-1000",
+        "1,000 first visits at once",
+        1000,
+        lambda server, _: door(server, visits=1000, in_flight=1000),
+        servers=_DOOR_SERVERS,
+        quick=False,
+    ),
     Shape("comeback", "1,000 come back", _IDLE_CONNECTIONS, comeback, without_bare=True),
 )

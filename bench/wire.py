@@ -73,6 +73,29 @@ def whole_frames(buffer: bytes) -> Iterator[tuple[bytes, int]]:
         yield buffer[start:end], end
 
 
+# What Chromium sends with every request; a server reads and splits all of it.
+_BROWSER = (
+    "Connection: keep-alive",
+    'sec-ch-ua: "Chromium";v="140", "Not=A?Brand";v="24"',
+    "sec-ch-ua-mobile: ?0",
+    'sec-ch-ua-platform: "Linux"',
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/140.0.0.0 Safari/537.36",
+    "Accept: */*",
+    "Sec-Fetch-Site: same-origin",
+    "Sec-Fetch-Mode: cors",
+    "Sec-Fetch-Dest: script",
+    "Accept-Encoding: gzip, br",
+    "Accept-Language: en-GB,en;q=0.9",
+)
+
+
+def request(port: int, path: str) -> bytes:
+    """Ask for a file as a browser does that was never here before."""
+    head = (f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", *_BROWSER)
+    return ("\r\n".join(head) + "\r\n\r\n").encode()
+
+
 class Chat:
     """Speak Tchat's protocol, as all peers but one do."""
 

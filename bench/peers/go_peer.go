@@ -1,5 +1,5 @@
 // The Go peer: gorilla/websocket, one hub goroutine per room, a reader and a writer
-// goroutine and a bounded queue per connection.
+// goroutine and a bounded queue per connection; the page is files in a folder.
 package main
 
 import (
@@ -167,5 +167,6 @@ func serve(w http.ResponseWriter, r *http.Request) {
 
 func main() {
 	http.HandleFunc("/ws", serve)
+	http.Handle("/", http.FileServer(http.Dir(os.Args[2])))
 	log.Fatal(http.ListenAndServe("127.0.0.1:"+os.Args[1], nil))
 }

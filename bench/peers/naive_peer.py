@@ -1,22 +1,32 @@
-"""The naive peer: Flask-Sock, one lock and a loop, as a tutorial would write it."""
+"""The naive peer: Flask-Sock, one lock and a loop, as a tutorial would write it.
+
+The page is files in a folder, given by Flask's own route for them.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from datetime import UTC, datetime
 from threading import Lock
 
-from flask import Flask
+from flask import Flask, Response
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed, Server
 
-app = Flask(__name__)
+app = Flask(__name__, static_folder=os.environ["PAGE"], static_url_path="")
 sock = Sock(app)
 
 lock = Lock()
 rooms: dict[str, list[Server]] = {}
 seqs: dict[str, int] = {}
+
+
+@app.get("/")
+def page() -> Response:
+    """Give the page."""
+    return app.send_static_file("index.html")
 
 
 @sock.route("/ws")
