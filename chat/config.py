@@ -16,11 +16,11 @@ from msgspec import Meta, inspect
 
 
 class SettingError(Exception):
-    """Say in one line which setting is wrong, its value and what is allowed."""
+    """A setting that is wrong: one line with its name, its value and what is allowed."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
-    """Hold the settings of one process."""
+    """The settings of one process."""
 
     #: Address to listen on; 0.0.0.0 where a platform sets PORT.
     host: str = "127.0.0.1"

@@ -22,7 +22,7 @@ _SEQ_MAX = 2**53 - 1  # what JavaScript counts exactly
 
 
 class ErrorCode(StrEnum):
-    """Name what was wrong with a command; the connection stays."""
+    """What was wrong with a command; the connection stays."""
 
     BAD_JSON = "bad_json"
     BAD_COMMAND = "bad_command"
@@ -40,7 +40,7 @@ class ErrorCode(StrEnum):
 
 
 class CloseCode(IntEnum):
-    """Say why a connection ends (RFC 6455, section 7.4)."""
+    """Why a connection ends (RFC 6455, section 7.4)."""
 
     NORMAL = 1000
     GOING_AWAY = 1001
@@ -56,7 +56,7 @@ class CloseCode(IntEnum):
 
 
 class Refused(Exception):
-    """Turn a command down, for a reason that its sender is told."""
+    """A command that is turned down, for a reason that its sender is told."""
 
     def __init__(
         self,
@@ -77,18 +77,18 @@ class Refused(Exception):
 
 
 class Seen(Struct, frozen=True):
-    """Name the last message that a returning connection saw."""
+    """The last message that a returning connection saw."""
 
     epoch: Annotated[str, Meta(max_length=64)]
     seq: Annotated[int, Meta(ge=0, le=_SEQ_MAX)]
 
 
 class Command(Struct, frozen=True, tag_field="type"):
-    """Be asked by a browser."""
+    """What a browser asks."""
 
 
 class Join(Command, frozen=True, tag="join"):
-    """Enter a room, or come back to it after `after`."""
+    """Entering a room, or coming back to it after `after`."""
 
     room: str = "general"
     nick: str | None = None
@@ -97,31 +97,31 @@ class Join(Command, frozen=True, tag="join"):
 
 
 class Post(Command, frozen=True, tag="post"):
-    """Say something; `id` makes a repetition harmless."""
+    """Something to say; `id` makes a repetition harmless."""
 
     id: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
     text: str
 
 
 class Rename(Command, frozen=True, tag="rename"):
-    """Take another nick."""
+    """A change of nick."""
 
     nick: str
 
 
 class Typing(Command, frozen=True, tag="typing"):
-    """Be writing something."""
+    """The news that its sender is writing."""
 
 
 class History(Command, frozen=True, tag="history"):
-    """Ask for the messages before a seq."""
+    """A question for the messages before a seq."""
 
     before: Annotated[int, Meta(ge=1, le=_SEQ_MAX)]
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
 
 
 class Ping(Command, frozen=True, tag="ping"):
-    """Ask whether the server still hears."""
+    """A question whether the server still hears."""
 
 
 AnyCommand = Join | Post | Rename | Typing | History | Ping
@@ -165,18 +165,18 @@ def clean_text(text: str) -> str:
 
 
 class Member(Struct, frozen=True):
-    """Be somebody in a room: a public id and the nick shown."""
+    """A person in a room: a public id and the nick shown."""
 
     id: str
     nick: str
 
 
 class Event(Struct, frozen=True, tag_field="type"):
-    """Be told by the server."""
+    """What the server tells."""
 
 
 class Message(Event, frozen=True, tag="message"):
-    """Carry what somebody posted and the log keeps; `at` is RFC 3339, UTC."""
+    """What somebody posted and the log keeps; `at` is RFC 3339, UTC."""
 
     seq: int
     id: str
@@ -186,7 +186,7 @@ class Message(Event, frozen=True, tag="message"):
 
 
 class Limits(Struct, frozen=True):
-    """Tell the page what the server allows and keeps."""
+    """What the server allows and keeps."""
 
     retention_messages: int
     text: int = TEXT_LIMIT
@@ -194,7 +194,7 @@ class Limits(Struct, frozen=True):
 
 
 class Welcome(Event, frozen=True, kw_only=True, tag="welcome"):
-    """Answer a join."""
+    """The answer to a join."""
 
     protocol: int = VERSION
     room: str
@@ -211,43 +211,43 @@ class Welcome(Event, frozen=True, kw_only=True, tag="welcome"):
 
 
 class Joined(Event, frozen=True, tag="joined"):
-    """Tell that somebody came."""
+    """The news that a member came."""
 
     member: Member
 
 
 class Left(Event, frozen=True, tag="left"):
-    """Tell that somebody is gone for longer than the leave grace."""
+    """The news that a member is gone for longer than the leave grace."""
 
     member: Member
 
 
 class Renamed(Event, frozen=True, tag="renamed"):
-    """Tell that somebody has another nick; `was` is the one before."""
+    """The news that a member has another nick; `was` is the one before."""
 
     member: Member
     was: str
 
 
 class IsTyping(Event, frozen=True, tag="typing"):
-    """Tell that somebody is writing."""
+    """The news that a member is writing."""
 
     member: Member
 
 
 class Older(Event, frozen=True, tag="history"):
-    """Answer a history command, oldest first."""
+    """The answer to a history command, oldest first."""
 
     messages: Sequence[Message]
     more: bool
 
 
 class Pong(Event, frozen=True, tag="pong"):
-    """Answer a ping command."""
+    """The answer to a ping command."""
 
 
 class Error(Event, frozen=True, tag="error", omit_defaults=True):
-    """Tell why a command was refused; `id` names the post."""
+    """Why a command was refused; `id` names the post."""
 
     code: ErrorCode
     detail: str

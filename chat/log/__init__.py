@@ -9,15 +9,15 @@ from chat.protocol import Member, Message
 
 
 class StorageUnavailable(Exception):
-    """Say that the log cannot read or write now; the cause is in the message."""
+    """A log that cannot be read or written now; the message has the cause."""
 
 
 class LogError(Exception):
-    """Say in one line why a log cannot be opened at all."""
+    """A log that cannot be opened at all: one line that says why."""
 
 
 class Draft(NamedTuple):
-    """Be a post on its way into the log."""
+    """A post on its way into the log."""
 
     room: str
     id: str
@@ -35,7 +35,7 @@ Tail = Callable[[str, Sequence[Message]], None]
 
 
 class MessageLog(Protocol):
-    """Keep each room's messages, numbered 1, 2, 3 … without gaps.
+    """The messages of each room, numbered 1, 2, 3 … without gaps.
 
     Readers may be called from any thread and raise StorageUnavailable.
     """

@@ -35,7 +35,7 @@ _PRUNE_EVERY = 1000  # messages: a deletion now and then, not with every post
 
 
 class SQLiteLog:
-    """Keep the messages in one SQLite file; see MessageLog."""
+    """A MessageLog in one SQLite file."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from chat.sockets.frames import encode_event
 
 
 class Announcer:
-    """What tells a room its news."""
+    """The way of news to a room: joined, left, renamed, typing."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry

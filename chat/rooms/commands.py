@@ -48,7 +48,7 @@ _STORAGE_RETRY_S = 2.0  # when to try again what the log could not do
 
 
 class Hub:
-    """What turns commands into what happens, for all connections of this worker."""
+    """The one place where commands are done, for all connections of this worker."""
 
     def __init__(
         self, settings: Settings, log: MessageLog, registry: Registry, *, page: str = ""

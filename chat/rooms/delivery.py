@@ -28,7 +28,7 @@ class Replay(NamedTuple):
 
 
 class Delivery:
-    """What reaches the connections of this worker from the log; the only caller of `deliver`."""
+    """The way of messages from the log to this worker's connections."""
 
     def __init__(self, log: MessageLog, registry: Registry) -> None:
         self._log = log

@@ -16,10 +16,11 @@ _SPARE_FILES = 128  # descriptors for everything that is no accepted socket
 _SWITCH_INTERVAL_S = 0.5
 
 # Allocations between two garbage collections, and collections between two of an older
-# generation. Connecting makes few cycles and many objects that last: with Python's own
-# numbers (700, 10, 10) a fifth of the time to connect went into looking through them. The old
-# are looked through after some thousand connections: what a long one leaves behind is there.
-_GC_THRESHOLDS = (10_000, 5, 2)
+# generation. A connection keeps some hundred objects, which a collection would look through in
+# vain: with Python's own numbers (700, 10, 10) a fifth of the time to connect went into that, and
+# with all connections looked through now and then it took longer with each. What an ended
+# connection leaves behind, the class that Flask-Sock makes for its answer, is always young.
+_GC_THRESHOLDS = (10_000, 10, 50)
 
 
 def affordable(connections: int) -> tuple[int, int]:

@@ -38,7 +38,7 @@ _CHUNK_BYTES = 8192
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """A process that serves; its methods run on its accepting thread but for `handle_request`."""
+    """A process that serves; all but `handle_request` runs on its accepting thread."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -168,7 +168,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
 
 class _Socket(socket.socket):
-    """A socket that gives a peer that does not read so long: it would keep its thread."""
+    """A socket that does not wait for ever for a peer to read: it would keep its thread."""
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """Send everything; a peer that takes too long for it counts as gone."""

@@ -32,7 +32,7 @@ class Flushable(Protocol):
 
 
 class Flusher:
-    """The thread that watches the outboxes that wait for their socket, or for a close to end."""
+    """One thread for all outboxes that wait for their socket, or for a close to end."""
 
     def __init__(self) -> None:
         # Guards _alarm. What threads hand over goes through the deques, which are atomic.

@@ -25,7 +25,7 @@ Inbound = str | Ping | BytesMessage | CloseConnection
 
 
 class InboundStream:
-    """A peer's bytes, taken in in the order they came; for one thread."""
+    """The bytes that a peer sends, cut into messages; for one thread."""
 
     def __init__(self, *, limit_bytes: int = FRAME_LIMIT, shortcut: bool = True) -> None:
         self._limit_bytes = limit_bytes

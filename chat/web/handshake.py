@@ -25,7 +25,7 @@ _ANSWER = (
 
 
 class Handshake(Server):  # type: ignore[misc]
-    """A socket whose peer's request to upgrade was answered; the rest is Connection's.
+    """A socket on which the request to upgrade was accepted; what follows is Connection's.
 
     Of what a Server has, Flask-Sock's route uses `mode` and `close`.
     """

@@ -20,7 +20,7 @@ _LUXURY = ("vendor/emoji/", "vendor/highlight/")
 
 @dataclass(frozen=True)
 class Shell:
-    """Be a version of the page, with the static files that it needs offline."""
+    """A version of the page, with the static files that it needs offline."""
 
     version: str
     files: tuple[str, ...]
