@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--database", help="the SQLite file (CHAT_DATABASE, instance/tchat.db)")
     options = parser.parse_args(arguments)
     if options.port and not options.host:
-        # A port from the command line is no platform's: stay on this machine.
+        # PORT from a platform opens the server to the network; a port given here does not.
         options.host = os.environ.get("HOST") or "127.0.0.1"
     for name, value in (
         ("HOST", options.host),

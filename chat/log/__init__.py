@@ -25,12 +25,12 @@ class Draft(NamedTuple):
     text: str
 
 
-#: Hears what became of a draft that the tail will not show: the message that an earlier
-#: post with its id became, or what was in the way. On the log's writer thread.
+#: Is told what became of a draft that did not become a new message: the message that an earlier
+#: post with its id became, or why nothing was stored. Called on the log's writer thread.
 Answer = Callable[[Message | StorageUnavailable], None]
 
-#: Takes the messages of one room that have just been committed, in order, without gaps.
-#: On the log's writer thread.
+#: Is given the messages of one room that have just been committed, in order, without gaps.
+#: Called on the log's writer thread.
 Tail = Callable[[str, Sequence[Message]], None]
 
 
@@ -50,7 +50,7 @@ class MessageLog(Protocol):
         """
 
     def append(self, draft: Draft, answer: Answer) -> None:
-        """Queue a draft for the next commit, then `tail` or `answer` hears of it.
+        """Queue a draft for the next commit; then `tail` or `answer` is called.
 
         Raises StorageUnavailable when too many wait already.
         """

@@ -1,4 +1,4 @@
-"""Look at a database file before anything is done to it: is it whole?
+"""Check that a database file is whole, before anything is done to it.
 
 SQLite opens most damaged files, and what it then does, be it only to fold the WAL into the
 file, spoils what might have been rescued.
@@ -40,7 +40,10 @@ def refuse_damage(path: Path, *, searched_bytes: int = _SEARCHED_BYTES) -> None:
 
 
 def _problem(database: sqlite3.Connection, size: int, *, search: bool, whole: bool) -> str | None:
-    """Give the first problem found; `whole`: no WAL has what the file may lack after a crash."""
+    """Give the first problem found.
+
+    `whole` says that there is no WAL: after a crash, a WAL has what the file lacks.
+    """
     page_bytes = database.execute("PRAGMA page_size").fetchone()[0]
     if whole and size % page_bytes:
         return f"its {size} bytes are no whole pages"

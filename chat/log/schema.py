@@ -1,4 +1,4 @@
-"""The SQLite file's shape, and how an older one becomes it."""
+"""The tables of the SQLite file, and how an older file is brought up to date."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _migrate(database: sqlite3.Connection, path: Path) -> str:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
     for number in range(version, len(_MIGRATIONS)):
-        # One transaction: a migration that is cut off has not happened.
+        # In one transaction: a migration that is interrupted leaves the file as it was.
         database.executescript(
             f"BEGIN IMMEDIATE; {_MIGRATIONS[number]} PRAGMA application_id = {_APPLICATION_ID}; "
             f"PRAGMA user_version = {number + 1}; COMMIT"

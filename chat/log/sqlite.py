@@ -69,7 +69,7 @@ class SQLiteLog:
                 self._writer.start()
 
     def append(self, draft: Draft, answer: Answer) -> None:
-        """Queue a draft for the next commit, then `tail` or `answer` hears of it.
+        """Queue a draft for the next commit; then `tail` or `answer` is called.
 
         Raises StorageUnavailable when too many wait already.
         """
@@ -142,14 +142,14 @@ class SQLiteLog:
             raise StorageUnavailable(str(error)) from error
         finally:
             if self._closed and database is not None:
-                database.close()  # close() has been here already
+                database.close()  # close() cannot find this one any more
             else:
                 self._readers.put(database)
 
     # --- writing: on the writer's thread ----------------------------------------------
 
     def _write(self, tail: Tail, poll: Callable[[], bool]) -> None:
-        """Commit and tail until closed; whatever goes wrong, the next batch finds a writer."""
+        """Commit and tail until closed; after an error it goes on with the next batch."""
         database: sqlite3.Connection | None = None
         version = 0
         closing = False
@@ -168,7 +168,7 @@ class SQLiteLog:
                 _logger.exception("log: nothing could be written")
                 self._trouble = str(error)
                 if database is not None:
-                    database.close()  # and what it may have begun is undone
+                    database.close()  # which undoes a transaction that it may have begun
                     database = None
                 for _, answer in [*batch, *self._waiting()]:
                     answer(StorageUnavailable(str(error)))
@@ -176,7 +176,7 @@ class SQLiteLog:
             database.close()
 
     def _take(self) -> tuple[list[tuple[Draft, Answer]], bool]:
-        """Wait for drafts and take all that wait; nothing after _POLL_S. True: it is the end."""
+        """Wait for drafts, _POLL_S at most, and take all that wait; True with the last ones."""
         batch: list[tuple[Draft, Answer]] = []
         try:
             item = self._queue.get(timeout=_POLL_S)
@@ -190,7 +190,7 @@ class SQLiteLog:
         return batch, True
 
     def _waiting(self) -> list[tuple[Draft, Answer]]:
-        """Take all that waits, without waiting; the end stays for _take."""
+        """Take all drafts that wait, but leave the mark of the end to _take."""
         waiting: list[tuple[Draft, Answer]] = []
         with suppress(Empty):
             while item := self._queue.get_nowait():
@@ -207,7 +207,7 @@ class SQLiteLog:
         except sqlite3.Error as error:
             if database.in_transaction:
                 database.execute("ROLLBACK")
-            # Nor what waits behind them: it must not overtake what is posted again.
+            # Refuse what waits behind them too: it must not overtake what is posted again.
             batch += self._waiting()
             self._trouble = str(error)
             _logger.error("log: %d posts not stored: %s", len(batch), error)
@@ -219,7 +219,7 @@ class SQLiteLog:
             try:
                 tail(room, messages)
             except Exception:
-                # They are committed: who missed them sees the gap with the next batch.
+                # They are committed: connections that missed them find the gap with the next.
                 _logger.exception("log: tail of room %s", room)
         for answer, message in repeated:
             answer(message)

@@ -1,4 +1,4 @@
-"""What is said to SQLite: one function a statement, on the connection of the calling thread."""
+"""The SQL statements, each in a function, on the connection of the calling thread."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def data_version(database: sqlite3.Connection) -> int:
 
 
 def problem_with_writing(database: sqlite3.Connection) -> str | None:
-    """Write what is there already; give what is in the way, None if nothing is."""
+    """Try to write, without changing anything; give the reason if it fails, else None."""
     try:
         database.execute("BEGIN IMMEDIATE")
         database.execute("UPDATE log SET epoch = epoch")

@@ -20,7 +20,7 @@ from chat.visible import has_ink, without_invisible
 
 # Joiners, variation selectors and tags hold emoji and some scripts' letters together.
 _JOINING = re.compile("[\u200c\u200d\ufe0e\ufe0f\U000e0020-\U000e007f]")
-_MARKS_IN_A_ROW = 4  # more is a drawing over the neighbours' lines, not a letter
+_MARKS_IN_A_ROW = 4  # with more it is no letter, but a drawing over other lines
 
 
 def clean_nick(nick: str) -> str:
@@ -83,5 +83,5 @@ def free_nick(wanted: str, taken: Callable[[str], bool]) -> str:
 
 
 def guest_nick() -> str:
-    """Make a nick for somebody who brings none."""
+    """Make a nick for a member that gives none."""
     return f"invité {secrets.randbelow(9000) + 1000}"

@@ -78,7 +78,7 @@ class Hub:
             connection=connection,
         )
         self._registry.add(connection)
-        if self.stopping:  # it came in while the others were being told
+        if self.stopping:  # it came in after the others were closed
             connection.close(CloseCode.RESTARTING)
         try:
             yield session
@@ -186,7 +186,7 @@ class Hub:
     def _answer(
         self, session: Session, post_id: str, outcome: Message | StorageUnavailable
     ) -> None:
-        """Answer a post that the tail does not show; on the log's writer thread."""
+        """Answer a post that became no new message; on the log's writer thread."""
         if isinstance(outcome, Message):
             session.send(outcome)
         else:

@@ -37,7 +37,7 @@ class Delivery:
     # --- the tail: on the log's writer thread, so that the order is the log's -----------
 
     def committed(self, room: str, messages: Sequence[Message]) -> None:
-        """Deliver what this process has just committed, after what it did not know of."""
+        """Deliver what this process has just committed, and before it what another one had."""
         position = self._registry.position(room)
         if position is not None and messages[0].seq > position + 1:
             self._catch_up(room, position)
@@ -79,7 +79,7 @@ class Delivery:
         then and holds what comes for it: close it.
         """
         connection.hold()
-        # Before the log is read: what is committed from here on is held, nothing falls between.
+        # Register before the log is read: what is committed meanwhile is held, so nothing is lost.
         self._registry.join(connection, room, member_id)
         replay = self._replay(room, after)
         connection.go_live(encode_event(welcome(replay)), replay.seq)

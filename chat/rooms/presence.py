@@ -1,4 +1,4 @@
-"""Who is here: people, not sockets; and whose nick is whose.
+"""The people in each room, and their nicks.
 
 A member has one nick a room, however many connections. It leaves when the last of them
 has been gone for the leave grace, so that a reload or a lost network is no departure.
@@ -50,7 +50,7 @@ class Presence:
         self._changed = Condition()
         self._rooms: dict[str, Roster] = {}
         self._newsworthy: set[str] = set()  # rooms with news
-        # When, room, and the member's id; or none, for the room's last reservation.
+        # (when, room, member's id), the soonest first. An empty id: a reservation ends then.
         self._departures: list[tuple[float, str, str]] = []
         self._thread: Thread | None = None
 
@@ -81,7 +81,7 @@ class Presence:
             return person.member
 
     def leave(self, room: str, member_id: str) -> None:
-        """Let one connection of a member go; the last one starts the leave grace."""
+        """Note that a connection of a member has ended; the leave grace follows the last one."""
         with self._changed:
             person = self._rooms[room].people[member_id]
             person.connections -= 1
@@ -106,7 +106,7 @@ class Presence:
                 self._tell(room, IsTyping(entry.people[member_id].member))
 
     def member(self, room: str, member_id: str) -> Member:
-        """Give a member that has a connection in the room, with its nick of now."""
+        """Give a member with its present nick; it must have a connection in the room."""
         with self._changed:
             return self._rooms[room].people[member_id].member
 
@@ -136,7 +136,7 @@ class Presence:
                 self._newsworthy.discard(empty)
 
     def _remembering(self, recent: Sequence[tuple[Member, float]]) -> Roster:
-        """Make a room in which those who spoke lately keep their nicks."""
+        """Make a room in which the nicks of those who spoke lately are reserved."""
         entry, now = Roster(), self._now_s()
         for member, ago_s in recent:
             entry.reserve(member.nick, member.id, now + self._nick_reservation_s - ago_s)
@@ -165,7 +165,9 @@ class Presence:
             if looks(was) != looks(nick):
                 until = self._now_s() + self._nick_reservation_s
                 self._rooms[room].reserve(was, member_id, until)
-                self._rooms[room].hold(nick, member_id)  # they may share a look
+                self._rooms[room].hold(
+                    nick, member_id
+                )  # the two nicks may look the same with case folded
             self._tell(room, Renamed(person.member, was))
 
     def _tell(self, room: str, event: Event) -> None:
@@ -195,13 +197,13 @@ class Presence:
                     self._announcer.announce(room, events)
                 except Exception:
                     _logger.exception("presence: news of room %s not told", room)
-            sleep(_ANNOUNCE_EVERY_S)  # gathers what comes meanwhile
+            sleep(_ANNOUNCE_EVERY_S)  # so that more news are told together
 
     def _next_departure_s(self) -> float | None:
         return max(0.0, self._departures[0][0] - self._now_s()) if self._departures else None
 
     def _let_go(self) -> None:
-        """Tell who has been without a connection for the leave grace; forget empty rooms."""
+        """Remove members whose leave grace is over, and tell their rooms; forget empty rooms."""
         now = self._now_s()
         while self._departures and self._departures[0][0] <= now:
             leaves_at, room, member_id = heappop(self._departures)

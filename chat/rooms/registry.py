@@ -1,6 +1,7 @@
-"""Which connections are open, and in which rooms; what reaches them goes through here.
+"""The open connections, by room. Everything that is sent to a room goes through here.
 
-One lock guards the tables. It is held to take a snapshot, never across a send.
+One lock guards the tables. It is held while a list of connections is copied, and never while
+anything is sent.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Registry:
                     del self._rooms[name]
 
     def join(self, connection: Connection, room: str, member_id: str) -> None:
-        """Put a connection into a room; from now on it is delivered to."""
+        """Put a connection into a room; from now on it is given the room's messages."""
         with self._lock:
             self._connections[connection] = room
             self._rooms.setdefault(room, _Room()).members[connection] = member_id
@@ -67,7 +68,10 @@ class Registry:
             connection.deliver(batch)
 
     def notify(self, room: str, frames: bytes, instead: Mapping[str, bytes]) -> None:
-        """Send what is not in the log to a room; `instead` has other frames by member's id."""
+        """Send frames that are not from the log to a room.
+
+        A member whose id is in `instead` is sent those frames in their place.
+        """
         with self._lock:
             entry = self._rooms.get(room)
             targets = tuple(entry.members.items()) if entry else ()
@@ -82,7 +86,7 @@ class Registry:
             return entry.position if entry else None
 
     def note_position(self, room: str, position: int) -> None:
-        """Note where a room's first connection starts from, unless something was delivered."""
+        """Note the seq that a room's first connection was given, if nothing was delivered yet."""
         with self._lock:
             entry = self._rooms.get(room)
             if entry is not None and entry.position is None:

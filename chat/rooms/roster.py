@@ -1,4 +1,4 @@
-"""Who is in one room, and whose nick is whose there. No locks: presence has one."""
+"""The people in one room, and their nicks. There is no lock here: presence has one."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Roster:
 
     def __init__(self) -> None:
         self.people: dict[str, Person] = {}  # by member's id
-        self.holders: dict[str, str] = {}  # look: id of the member who is here with it
-        # Look: id of the member who was here with it, and until when it is kept for that one.
+        self.holders: dict[str, str] = {}  # look of a nick: id of the member who has it now
+        # Look of a nick: id of the member who had it, and until when it stays that member's.
         self.reserved: dict[str, tuple[str, float]] = {}
         self.news: list[Event] = []
         self.writing: set[str] = set()  # members whose typing is in the news
@@ -43,13 +43,13 @@ class Roster:
         return False
 
     def hold(self, nick: str, member_id: str) -> None:
-        """Let a nick be that of a member who is here."""
+        """Note that a member who is here has a nick."""
         for look in looks(nick):
             self.reserved.pop(look, None)
             self.holders[look] = member_id
 
     def reserve(self, nick: str, member_id: str, until: float) -> None:
-        """Keep a nick until then for a member who no longer has it here."""
+        """Reserve a nick, until a time in monotonic seconds, for the member who had it."""
         for look in looks(nick):
             self.holders.pop(look, None)
             self.reserved.pop(look, None)  # the newest last
@@ -58,14 +58,14 @@ class Roster:
                 del self.reserved[next(iter(self.reserved))]
 
     def take_news(self) -> list[Event]:
-        """Give what is to be told, which is then told."""
+        """Give the news, and forget them."""
         news, self.news = self.news, []
         self.writing.clear()
         return news
 
     def forget_expired(self, now: float) -> None:
-        """Let go of the nicks that are no longer kept for anybody."""
-        while self.reserved:  # the first to be reserved is the first to be over
+        """Forget the reservations whose time is over."""
+        while self.reserved:  # the oldest ends first
             look, (_, until) = next(iter(self.reserved.items()))
             if until > now:
                 return
@@ -73,5 +73,5 @@ class Roster:
 
     @property
     def is_idle(self) -> bool:
-        """Tell whether nobody is here and no nick is kept for anybody."""
+        """Tell whether nobody is here and no nick is reserved."""
         return not self.people and not self.reserved

@@ -50,5 +50,5 @@ def affordable(connections: int) -> tuple[int, int]:
 def tune_interpreter() -> None:
     """Prepare for thousands of threads; once everything is imported."""
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    gc.freeze()  # what is here stays: no collection needs to look at it
+    gc.freeze()  # what exists now stays: no collection needs to look at it
     gc.set_threshold(*_GC_THRESHOLDS)

@@ -12,7 +12,7 @@ from chat.config import SettingError, Settings, read_settings, refuse_several_wo
 from chat.serving.limits import RESERVE, affordable
 
 _WORKER = "chat.serving.worker.Worker"
-_GRACEFUL_S = 10  # a stop takes well under a second: this is for a process that hangs
+_GRACEFUL_S = 10  # for a process that hangs: a stop takes well under a second
 
 
 def gunicorn_settings() -> dict[str, Any]:
@@ -34,7 +34,7 @@ def gunicorn_settings() -> dict[str, Any]:
         "worker_connections": accepted,
         "max_requests": 0,  # it would count WebSockets, and end them all
         "graceful_timeout": _GRACEFUL_S,
-        "sendfile": False,  # it would wait for its peer without end
+        "sendfile": False,  # it would wait for a slow peer without end
         "control_socket_disable": True,
         "on_starting": lambda server: _check(server, settings),
         "on_reload": _choose_worker,
@@ -43,7 +43,7 @@ def gunicorn_settings() -> dict[str, Any]:
 
 
 def _check(server: Any, settings: Settings) -> None:
-    """Refuse what the command line made wrong; on_starting of gunicorn."""
+    """Refuse what the command line changed for the worse; gunicorn's on_starting."""
     cfg = server.cfg
     try:
         refuse_several_workers(cfg.workers)
@@ -72,7 +72,7 @@ def _check(server: Any, settings: Settings) -> None:
 
 
 def _choose_worker(server: Any) -> None:
-    """Take our kind of gthread where `-k gthread` named gunicorn's; on_reload of gunicorn too."""
+    """Use our worker also where `-k gthread` names gunicorn's; gunicorn's on_reload, too."""
     from chat.serving.worker import Worker  # gunicorn is not everywhere
 
     server.worker_class = Worker

@@ -30,7 +30,7 @@ class ConnectionThreads(Executor):
         self._waiting: deque[Callable[[], None]] = deque()
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
-        """Call `function` on a thread, now or when one is free; the future has what comes of it."""
+        """Call `function` on a thread, now or when one is free; the future gets its result."""
         future: Future[Any] = Future()
 
         def task() -> None:
@@ -50,14 +50,14 @@ class ConnectionThreads(Executor):
             self._running += 1
         try:
             Thread(target=self._run, args=(task,), name="connection", daemon=True).start()
-        except RuntimeError as error:  # the machine has no more: this one is turned away
+        except RuntimeError as error:  # the machine has no more threads: this task fails
             with self._lock:
                 self._running -= 1
             future.set_exception(error)
         return future
 
     def _run(self, task: Callable[[], None] | None) -> None:
-        """Do a task, and those that wait by then."""
+        """Do a task, and after it those that wait."""
         while task is not None:
             task()
             with self._lock:

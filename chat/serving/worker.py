@@ -1,4 +1,4 @@
-"""gunicorn's threaded worker, whose accepting thread waits for nobody.
+"""gunicorn's threaded worker, with an accepting thread that never waits for a peer.
 
 By itself a gthread worker gives each connection a thread, which waits for the request's head,
 and for its answer to be read, for as long as the peer likes: with as many of those as threads
@@ -187,9 +187,9 @@ def _has_head(received: bytearray) -> bool:
 
 
 def _read(sock: socket.socket, head: bytearray | None) -> bool:
-    """Read what is there; tell whether that is a head, too much, or the peer's end."""
+    """Read what is there; return True for a head, for too much, and for the peer's end."""
     try:
-        for _ in range(_LIMIT_BYTES // _CHUNK_BYTES):  # others have their turn then
+        for _ in range(_LIMIT_BYTES // _CHUNK_BYTES):  # then it is the others' turn
             if head is not None and (_has_head(head) or len(head) > _LIMIT_BYTES):
                 return True
             data = sock.recv(_CHUNK_BYTES)
@@ -199,6 +199,6 @@ def _read(sock: socket.socket, head: bytearray | None) -> bool:
                 head += data
     except BlockingIOError:
         return False
-    except OSError:  # the peer broke it off
+    except OSError:  # the peer reset the connection
         return True
     return head is not None and _has_head(head)

@@ -56,7 +56,9 @@ class Connection:
         self.outbox = Outbox(sock, flusher, outbox_bytes)
         # With the outbox's lock held:
         self._position = _NOWHERE  # seq of the last message given
-        self._held: list[bytes | Batch] | None = None  # what came while the log is replayed
+        self._held: list[bytes | Batch] | None = (
+            None  # what came during the replay; None: no replay goes on
+        )
         self._held_bytes = 0
 
     @property
@@ -75,10 +77,10 @@ class Connection:
     # --- receiving: on the route's thread ------------------------------------------------
 
     def receive(self) -> Iterator[str]:
-        """Yield each text message until the connection ends; whatever is wrong closes it."""
+        """Yield each text message until the connection ends; close a peer that breaks a rule."""
         for data in self._chunks():
             if self.outbox.closing:
-                continue  # lingers: a peer that is still sending may yet read why it was closed
+                continue  # read on: a peer that is still sending can then read why it was closed
             try:
                 for item in self._inbound.take(data):
                     if isinstance(item, str):

@@ -1,4 +1,4 @@
-"""Finish what the kernel did not take at once: one thread for all connections."""
+"""One thread that sends, for all connections, what the kernel did not take at once."""
 
 from __future__ import annotations
 
@@ -35,9 +35,11 @@ class Flusher:
     """One thread for all outboxes that wait for their socket, or for a close to end."""
 
     def __init__(self) -> None:
-        # Guards _alarm. What threads hand over goes through the deques, which are atomic.
+        # Guards _alarm. The deques need no lock: they are atomic.
         self._lock = Lock()
-        self._alarm: socket.socket | None = None  # made with the thread: neither may be forked
+        self._alarm: socket.socket | None = (
+            None  # made with the thread: after a fork neither would work
+        )
         self._arriving: deque[Flushable] = deque()
         self._leaving: deque[tuple[Flushable, Event]] = deque()
         # Only the flusher's thread touches what follows, once it runs.
@@ -70,7 +72,7 @@ class Flusher:
         try:
             self._alarm.send(b"!")
         except BlockingIOError:
-            return  # the buffer is full of alarms: one is enough
+            return  # the thread has not read the alarms before: it will
 
     def _run(self, alarmed: socket.socket) -> None:
         swept_at = monotonic()
@@ -96,7 +98,7 @@ class Flusher:
                 gone.set()
 
     def _settle(self, outbox: Flushable) -> None:
-        """Hold in the selector exactly what waits for its socket."""
+        """Have an outbox in the selector exactly while it waits for its socket."""
         if outbox not in self._watched:
             return
         if outbox.unwatch():

@@ -1,4 +1,4 @@
-"""How events leave: frames as the server writes them, unmasked (RFC 6455, section 5.2)."""
+"""WebSocket frames as a server writes them, without a mask (RFC 6455, section 5.2)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a peer sends, as whole messages: wsproto judges, the common case goes past it.
+"""What a peer sends, as whole messages.
 
-Nearly everything that comes is one whole masked text frame. That is decoded here; whatever
-else, and whatever is wrong, is wsproto's to judge (RFC 6455, section 5).
+Nearly everything that comes is one whole masked text frame: it is decoded here. wsproto parses
+everything else, and decides what is wrong (RFC 6455, section 5).
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class InboundStream:
 
     def __init__(self, *, limit_bytes: int = FRAME_LIMIT, shortcut: bool = True) -> None:
         self._limit_bytes = limit_bytes
-        # Whether a frame begins next, between two messages. Once that cannot be told any more,
-        # everything goes through the parser.
+        # True while it is known where the next frame begins, and no message is half here. Once it
+        # is not, wsproto parses everything.
         self._shortcut = shortcut
-        self._missing = 0  # bytes, before that is so: of a frame that has begun to come
+        self._missing = 0  # bytes still to come of a frame that has begun
         self._parser: Parser | None = None  # 2 KB: not kept between two messages
         self._parts: list[str] = []  # of a message that has not ended
         self._parts_bytes = 0

@@ -17,26 +17,26 @@ from chat.sockets.flusher import Flusher
 from chat.sockets.nonblocking import SEND_FLAGS
 
 _CLOSE_LINGER_S = 1.0  # how long a peer may take to read what it was sent and end its side
-_RESTART_LINGER_S = 0.5  # the same when the server stops, which is to take less than two
-_STALL_S = 9.5  # without one byte taken for so long, a connection is too slow: ended within ten
+_RESTART_LINGER_S = 0.5  # the same when the server stops; a stop is to take less than two seconds
+_STALL_S = 9.5  # a peer that takes no byte for so long is too slow; it is ended within ten seconds
 
 
 class State(Enum):
     """What an outbox does with the next byte."""
 
-    IDLE = auto()  # nothing waits: it goes straight to the kernel
-    WAITING = auto()  # it waits behind others that the kernel did not take
-    CLOSING = auto()  # dropped: what waited and a close frame are the last to be sent
-    CUT = auto()  # dropped: the socket has ended
+    IDLE = auto()  # sends it: nothing waits
+    WAITING = auto()  # keeps it, behind bytes that the kernel did not take
+    CLOSING = auto()  # drops it: what waited and a close frame are the last to be sent
+    CUT = auto()  # drops it: the socket has ended
 
 
-_IDLE, _WAITING, _CLOSING, _CUT = State  # each delivery looks: a name is quicker than State.IDLE
+_IDLE, _WAITING, _CLOSING, _CUT = State  # short names: each delivery looks one up
 
 
 class Outbox:
     """What is to be sent on one socket, and the socket's end; from any thread."""
 
-    # Half the memory of a dictionary, and half the cache lines that a delivery fetches.
+    # Slots need half the memory of a dictionary, and a delivery half the cache lines.
     __slots__ = (
         "_allowance",
         "_closing_since",
@@ -136,7 +136,7 @@ class Outbox:
         resume that is larger than the outbox would otherwise end in a close each time.
         """
         if self._state is _IDLE:
-            # Each delivery comes through here: no call that can be spared.
+            # Each delivery comes through here, so there is no call that is not needed.
             try:
                 sent = self._sock.send(data, SEND_FLAGS)
             except BlockingIOError:
@@ -163,7 +163,7 @@ class Outbox:
         self.close_code = code
         self._state, self._closing_since = _CLOSING, monotonic()
         if self._waiting and code == CloseCode.TOO_SLOW:
-            # Only the frame that is under way is finished: the rest would come too late.
+            # Finish only the frame that has begun: the rest would come too late.
             begun = self._waiting[0]
             self._waiting = [begun[: frames.frame_end(begun, self._sent)]]
         self._waiting.append(frames.close_frame(code, reason))
