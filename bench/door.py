@@ -182,7 +182,7 @@ class Door(Crowd):
         visitor = line.visitor
         if line.path:
             if not line.used or line.head:
-                raise LoadFailed(f"closed by the server while waiting for {line.path}")
+                raise LoadFailed(f"cut off while waiting for {line.path}: a page would be broken")
             self.again += 1
             visitor.wanted.appendleft(line.path)
         else:

@@ -122,7 +122,7 @@ def _door(measured: Measured) -> list[str]:
             ),
         )
     if measured.has("door-1000"):
-        text += ["**1,000 at once**", ""]
+        text += ["**1,000 together**", ""]
         text += _compared(
             measured,
             "door-1000",
