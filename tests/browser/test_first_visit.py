@@ -1,0 +1,38 @@
+"""The bench's visitors load what a browser loads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Page
+
+from bench.page import crawl
+from tests.browser.tab import Tab
+from tests.servers import ChatServer
+
+# Browsers that have no window, as here, leave the manifest alone.
+_MANIFESTS = {"/manifest.webmanifest"}
+
+
+def _note(page: Page) -> set[str]:
+    paths: set[str] = set()
+    page.on("request", lambda request: paths.add(urlsplit(request.url).path))
+    return paths
+
+
+def test_a_visitor_of_the_bench_loads_what_a_browser_loads(
+    open_tab: Callable[..., Tab], chat_server: ChatServer
+) -> None:
+    tab = open_tab(service_workers="block")
+    asked = _note(tab.page)
+    tab.open()  # until the page says that all it names is there
+    at_once = set(asked)
+    tab.page.wait_for_load_state("networkidle")  # the icon may come after it
+
+    port = urlsplit(chat_server.url).port
+    assert port is not None
+    named = set(crawl(port).names)
+
+    assert at_once <= named
+    assert named - asked == _MANIFESTS

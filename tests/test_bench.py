@@ -1,0 +1,81 @@
+"""What the bench takes for a page's files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from bench.page import crawl, save
+
+SITE = {
+    "index.html": """<link rel="stylesheet" href="/s/a.css"><link rel="icon" href="i.svg">
+        <link rel="apple-touch-icon" href="home.png"><link rel="modulepreload" href="/s/early.js">
+        <a href="/elsewhere">no</a><script type="module" src="/s/main.js"></script>""",
+    "s/a.css": """/* url(no.png) */ @import "b.css"; p { background: url(bg.png) }
+        q { background: url("data:image/png;base64,AA") }""",
+    "s/b.css": "",
+    "s/bg.png": "",
+    "s/main.js": """import{a as b}from"./one.js";import"./two.js";export*from './three.js';
+        import { c,
+          d } from "./four.js"
+        const later = () => import("./later.js"); const words = 'import "./no.js"';
+        export const e = "./neither.js";""",
+    "s/early.js": "",
+    "s/one.js": 'import "./main.js";\nimport x from "./five.js";',
+    "s/two.js": "",
+    "s/three.js": "",
+    "s/four.js": "",
+    "s/five.js": "",
+    "i.svg": "",
+}
+
+
+class _Files(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _serve(folder: Path) -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=str(folder))) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[int]:
+    """Serve SITE; give the port."""
+    for name, text in SITE.items():
+        file = tmp_path / "site" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    yield from _serve(tmp_path / "site")
+
+
+def test_all_that_a_page_names_is_found_and_nothing_else(site: int) -> None:
+    page = crawl(site)
+    assert set(page.names) == {"/"} | {f"/{name}" for name in SITE} - {"/index.html"}
+    assert page.names["/s/a.css"] == ("/s/b.css", "/s/bg.png")
+
+
+def test_a_saved_page_is_the_same_files_again(site: int, tmp_path: Path) -> None:
+    save(crawl(site), tmp_path / "copy")
+    copied = {
+        str(file.relative_to(tmp_path / "copy")): file.read_text()
+        for file in (tmp_path / "copy").rglob("*")
+        if file.is_file()
+    }
+    assert copied == SITE
+
+
+def test_a_file_that_is_named_and_missing_is_said(site: int, tmp_path: Path) -> None:
+    (tmp_path / "site" / "s" / "five.js").unlink()
+    with pytest.raises(RuntimeError, match=r"/s/five\.js was answered with 404"):
+        crawl(site)
