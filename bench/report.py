@@ -16,7 +16,7 @@ from pathlib import Path
 from bench.measured import BUSY, FULL, Measured, Results
 from bench.plots import PLOTS, draw
 from bench.servers import ROOT
-from bench.shapes import GROWTH, STEPS, THROUGHPUT
+from bench.shapes import CROWD_UNDER_WAY, GROWTH, STEPS, THROUGHPUT, VISITS_UNDER_WAY
 
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
 FULL_RESULTS = ROOT / "bench" / "results" / "full.json"
@@ -108,7 +108,13 @@ def _door(measured: Measured) -> list[str]:
     """Make the tables of first visits."""
     text = []
     if measured.has("door"):
-        text += ["**16 visitors at a time**", ""]
+        loaded = ", ".join(
+            f"{server.label} {_three_digits(kib[0])}"
+            for server in measured.servers
+            if (kib := measured.values("door", server.name, "kib_per_visit"))
+        )
+        text += [f"KiB of files that a visitor gets: {loaded}.", ""]
+        text += [f"**100 visits, {VISITS_UNDER_WAY} at a time**", ""]
         text += _compared(
             measured,
             "door",
@@ -117,12 +123,10 @@ def _door(measured: Measured) -> list[str]:
                 ("to Go", "cpu_ms_per_visit", "go"),
                 ("visits a second", "visits_per_s", None),
                 ("to Go", "visits_per_s", "go"),
-                ("files", "files", None),
-                ("KiB of files", "kib_per_visit", None),
             ),
         )
     if measured.has("door-1000"):
-        text += ["**1,000 together**", ""]
+        text += [f"**1,000 together, {CROWD_UNDER_WAY} at a time**", ""]
         text += _compared(
             measured,
             "door-1000",

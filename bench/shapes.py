@@ -37,10 +37,10 @@ _OPEN_RATE = 40.0  # messages a second
 _OPEN_CONNECTIONS = 500
 _OPEN_WINDOWS = 7  # a p99 needs many messages
 _IDLE_CONNECTIONS = 1000
-_VISITS_UNDER_WAY = 16
+VISITS_UNDER_WAY = 16
 # Of a thousand who come together. Each has six connections: with more of them, those that the
 # kernel lets wait (2,048 of gunicorn's) overflow, and its pauses would be measured, up to minutes.
-_CROWD_UNDER_WAY = 200
+CROWD_UNDER_WAY = 200
 _VISITS_WITHIN_S = 300.0
 # Rooms of one size: what grows from step to step is the number of connections, and nothing else.
 _STEP_ROOM = 100
@@ -358,14 +358,14 @@ SHAPES = (
         "door",
         "100 first visits",
         100,
-        lambda server, _: door(server, visits=100, in_flight=_VISITS_UNDER_WAY),
+        lambda server, _: door(server, visits=100, in_flight=VISITS_UNDER_WAY),
         servers=_DOOR_SERVERS,
     ),
     Shape(
         "door-1000",
         "1,000 first visits together",
         1000,
-        lambda server, _: door(server, visits=1000, in_flight=_CROWD_UNDER_WAY),
+        lambda server, _: door(server, visits=1000, in_flight=CROWD_UNDER_WAY),
         servers=_DOOR_SERVERS,
         quick=False,
     ),
