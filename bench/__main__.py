@@ -6,6 +6,7 @@ import argparse
 import json
 import random
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -29,6 +30,7 @@ def main() -> None:
     options = _options()
     if not sys.platform.startswith("linux"):
         raise SystemExit("The bench needs Linux: it uses epoll, /proc and pinned cores.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no server is left behind
     _raise_file_limit()
     BUILD.mkdir(parents=True, exist_ok=True)
     notices: list[str] = []
@@ -64,11 +66,13 @@ def main() -> None:
             results["runs"] += _run_shape(shape, servers, repetition, window_s, notices)
     results["seconds"] = time.monotonic() - began
     _RESULTS.mkdir(exist_ok=True)
-    path = _RESULTS / ("full.json" if options.full else "quick.json")
+    # Tables of a part would take the place of the whole ones.
+    whole = options.full and not (options.servers or options.shapes)
+    path = _RESULTS / ("full.json" if whole else "quick.json")
     path.write_text(json.dumps(results, indent=1))
     print(report.table(results))
     print(f"{results['seconds']:.0f} s; the numbers are in {path.relative_to(Path.cwd())}")
-    if options.full:
+    if whole:
         report.write(results, options.docs)
 
 
