@@ -16,7 +16,7 @@ from pathlib import Path
 from bench.measured import BUSY, FULL, Measured, Results
 from bench.plots import PLOTS, draw
 from bench.servers import ROOT
-from bench.shapes import CROWD_UNDER_WAY, GROWTH, STEPS, THROUGHPUT, VISITS_UNDER_WAY
+from bench.shapes import CROWD_UNDER_WAY, GROWTH, STEPS, THROUGHPUT, VISITS, VISITS_UNDER_WAY
 
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
 FULL_RESULTS = ROOT / "bench" / "results" / "full.json"
@@ -114,7 +114,7 @@ def _door(measured: Measured) -> list[str]:
             if (kib := measured.values("door", server.name, "kib_per_visit"))
         )
         text += [f"KiB of files that a visitor gets: {loaded}.", ""]
-        text += [f"**100 visits, {VISITS_UNDER_WAY} at a time**", ""]
+        text += [f"**{VISITS} visits, {VISITS_UNDER_WAY} at a time**", ""]
         text += _compared(
             measured,
             "door",

@@ -37,6 +37,7 @@ _OPEN_RATE = 40.0  # messages a second
 _OPEN_CONNECTIONS = 500
 _OPEN_WINDOWS = 7  # a p99 needs many messages
 _IDLE_CONNECTIONS = 1000
+VISITS = 300  # fewer would cost Go less than counters in ticks can tell
 VISITS_UNDER_WAY = 16
 # Of a thousand who come together. Each has six connections: with more of them, those that the
 # kernel lets wait (2,048 of gunicorn's) overflow, and its pauses would be measured, up to minutes.
@@ -356,9 +357,9 @@ SHAPES = (
     ),
     Shape(
         "door",
-        "100 first visits",
-        100,
-        lambda server, _: door(server, visits=100, in_flight=VISITS_UNDER_WAY),
+        f"{VISITS} first visits",
+        VISITS,
+        lambda server, _: door(server, visits=VISITS, in_flight=VISITS_UNDER_WAY),
         servers=_DOOR_SERVERS,
     ),
     Shape(
