@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from bench.page import crawl
 from tests.browser.tab import Tab
-from tests.servers import ChatServer
+from tests.support.servers import ChatServer
 
 # Browsers that have no window, as here, leave the manifest alone.
 _MANIFESTS = {"/manifest.webmanifest"}
