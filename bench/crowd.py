@@ -19,11 +19,11 @@ _QUIET_WITHIN_S = 20.0
 
 
 class LoadFailed(Exception):
-    """Say why a measurement is worth nothing."""
+    """A measurement that is worth nothing; the message says why."""
 
 
 class Connection:
-    """Be one client: `state` is what it waits for."""
+    """One client: `state` is what it waits for."""
 
     __slots__ = ("buffer", "seat", "sock", "state", "welcome")
 
@@ -36,7 +36,7 @@ class Connection:
 
 
 class Crowd:
-    """Be many clients of one server."""
+    """Many clients of one server."""
 
     def __init__(self, port: int, dialect: Chat) -> None:
         self._port = port

@@ -32,7 +32,7 @@ _DRAIN_S = 20.0
 
 @dataclass
 class _Watch:
-    """Parse what one connection receives."""
+    """What one connection receives, parsed."""
 
     connection: Connection
     number: int
@@ -65,7 +65,7 @@ Meter = Callable[[], tuple[float, float]]  # CPU seconds of the server, and of b
 
 @dataclass
 class Window:
-    """Hold what was measured between two moments."""
+    """What was measured between two moments."""
 
     seconds: float
     received_bytes: int
@@ -82,7 +82,7 @@ class Window:
 
 
 class Load(Crowd):
-    """Post, and count what is delivered."""
+    """Clients that post, and a count of what is delivered."""
 
     def __init__(self, port: int, dialect: Chat) -> None:
         super().__init__(port, dialect)
@@ -271,7 +271,7 @@ class Load(Crowd):
 
 
 class _NoCollection:
-    """Keep the garbage collector out of a window."""
+    """A block without garbage collections."""
 
     def __enter__(self) -> None:
         gc.collect()

@@ -26,14 +26,14 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Job:
-    """Say what a server is started for."""
+    """What a server is started for."""
 
     connections: int
     batch: int = 0  # messages in each `send` of the bare limit; 0: one for each post
 
 
 class Running:
-    """Run a server, pinned to its core; start it again on the same port and folder."""
+    """A server's process, pinned to its core; it may start again on the same port and folder."""
 
     def __init__(self, server: Server, job: Job) -> None:
         BUILD.mkdir(parents=True, exist_ok=True)

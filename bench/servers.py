@@ -22,7 +22,7 @@ _GO_PATH = Path("/usr/share/gocode")
 
 @dataclass(frozen=True)
 class Server:
-    """Name a server, and how to start it; {port}, {batch} and the like are filled in."""
+    """A server, and how to start it; {port}, {batch} and the like are filled in."""
 
     name: str
     label: str

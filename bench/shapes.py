@@ -54,7 +54,7 @@ _Clients = TypeVar("_Clients", bound=Crowd)
 
 @dataclass(frozen=True)
 class Shape:
-    """Name what is measured; `servers` are all, unless named."""
+    """Something to measure; `servers` are all, unless named."""
 
     name: str
     label: str
@@ -117,7 +117,7 @@ def _shares(server_s: float, cores_s: float, load_s: float, seconds: float) -> N
 
 
 class _Stopwatch:
-    """Time a block, and who used the cores meanwhile."""
+    """The time that a block takes, and who used the cores meanwhile."""
 
     def __init__(self, running: Running) -> None:
         self._running = running

@@ -20,7 +20,7 @@ MESSAGE = re.compile(rb'"seq": ?(\d+), ?"id": ?"([\w-]+)"[^}]*\}[^}]*\}')
 
 @dataclass(frozen=True)
 class Seat:
-    """Say who one connection is, and where it joins."""
+    """Who one connection is, and where it joins."""
 
     number: int
     room: str
@@ -97,7 +97,7 @@ def request(port: int, path: str) -> bytes:
 
 
 class Chat:
-    """Speak Tchat's protocol, as all peers but one do."""
+    """The way to speak Tchat's protocol, as all peers but one do."""
 
     path = "/ws"
 
@@ -124,7 +124,7 @@ class Chat:
 
 
 class SocketIo(Chat):
-    """Speak the same inside Socket.IO's events, over a WebSocket from the start."""
+    """The way to speak the same inside Socket.IO's events, over a WebSocket from the start."""
 
     path = "/socket.io/?EIO=4&transport=websocket"
 

@@ -17,7 +17,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 @dataclass
 class Room:
-    """Count a room's messages and know its sockets."""
+    """A room: its sockets, and the count of its messages."""
 
     seq: int = 0
     sockets: set[WebSocket] = field(default_factory=set)

@@ -16,7 +16,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 @dataclass
 class Room:
-    """Count a room's messages and know its connections."""
+    """A room: its connections, and the count of its messages."""
 
     seq: int = 0
     connections: set[ServerConnection] = field(default_factory=set)
