@@ -25,7 +25,7 @@ run: $(RUN)  ## serve the chat on http://127.0.0.1:8080 (HOST and PORT change th
 	@exec $(BIN)/python -m chat
 
 # Named one by one: what `node --test` makes of a folder differs from version to version.
-JS_TESTS := $(wildcard tests/js/*test*.js tests/js/*test*.mjs)
+JS_TESTS := $(wildcard tests/js/*/*.test.js)
 
 # pytest comes last: its summary is the last line. Two workers, because the browsers and
 # servers that tests start want the other half of a small machine. Who has nothing left to do

@@ -116,7 +116,7 @@ def updated(tree: Path, make_server: Callable[..., ChatServer]) -> ChatServer:
 
 def change(tree: Path, number: int = 2) -> None:
     """Make another version of the page."""
-    for name in ("css/page.css", "js/on-demand/markup.js"):
+    for name in ("css/page.css", "js/conversation/later/markup.js"):
         with (tree / "chat/static" / name).open("a") as file:
             file.write(f"/* version {number} */\n")
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.tab import Tab, Wire
-from tests.support.servers import ROOT, ChatServer
+from tests.support.servers import ROOT
 
 Enter = Callable[..., Tab]
 
@@ -166,34 +166,6 @@ def test_targets_are_large_enough_for_a_thumb(enter: Enter) -> None:
         assert box is not None
         assert box["width"] >= 44, button
         assert box["height"] >= 44, button
-
-
-def test_every_module_is_named_in_the_page(chat_server: ChatServer) -> None:
-    page = chat_server.get("/")
-    modules = {file.name for file in Path(ROOT, "chat/static/js").glob("*.js")}
-    assert set(re.findall(r"/static/\w+/js/([\w-]+\.js)", page)) == modules
-
-
-def test_every_module_that_shows_text_is_named() -> None:
-    scripts = Path(ROOT, "chat/static/js")
-    named = re.search(r"TOGETHER = \[(.*?)\];", (scripts / "text.js").read_text("utf-8"), re.DOTALL)
-    assert named
-    together = {
-        (scripts / "on-demand" / f"{name}.js").resolve()
-        for name in re.findall(r'"([^"]+)"', named[1])
-    }
-    needed: set[Path] = set()
-    todo = [scripts / "on-demand" / "with-text.js"]
-    while todo:
-        file = todo.pop().resolve()
-        if file in needed or file.parent == scripts:  # the first view has it
-            continue
-        needed.add(file)
-        imports = re.findall(
-            r'^import (?:.* from )?"(\..*)";', file.read_text("utf-8"), re.MULTILINE
-        )
-        todo.extend(file.parent / name for name in imports)
-    assert together == needed
 
 
 def test_user_text_never_meets_an_html_parser() -> None:

@@ -331,7 +331,7 @@ def test_only_what_is_needed_is_fetched(open_tab: Enter) -> None:
     expect(tab.nick).to_be_visible()
     tab.page.wait_for_load_state("networkidle")
     assert sum(answer.request.sizes()["responseBodySize"] for answer in answers) < _FIRST_LOAD
-    assert not [url for url in asked if "/vendor/" in url or "/on-demand/" in url]
+    assert not [url for url in asked if "/vendor/" in url or "/later/" in url]
     tab.enter("Alice")
     tab.say("plain", "*marked*")
     expect(last(tab).get_by_role("emphasis")).to_be_visible()
@@ -340,12 +340,12 @@ def test_only_what_is_needed_is_fetched(open_tab: Enter) -> None:
 
 def test_text_without_its_renderer_is_shown_as_written(open_tab: Enter) -> None:
     tab = open_tab(service_workers="block")
-    tab.page.route("**/on-demand/markup.js", lambda route: route.abort())
+    tab.page.route("**/later/markup.js", lambda route: route.abort())
     tab.open()
     tab.enter("Alice")
     tab.say("**bold**")
     tab.shows("**bold**")
-    tab.page.unroute("**/on-demand/markup.js")
+    tab.page.unroute("**/later/markup.js")
 
 
 def test_page_lets_no_other_road_for_html(enter: Enter, watch: Watch) -> None:

@@ -28,7 +28,7 @@ def test_version_is_the_same_wherever_the_same_page_is(package: Path) -> None:
     "file",
     [
         "static/css/page.css",
-        "static/js/on-demand/markup.js",
+        "static/js/conversation/later/markup.js",
         "static/vendor/emoji/fr.json",
         "templates/index.html",
         "templates/sw.js",
@@ -50,7 +50,8 @@ def test_file_that_moves_makes_another_version(package: Path) -> None:
 
 def test_kept_are_what_the_page_needs_and_nothing_large(package: Path) -> None:
     files = read_shell(package).files
-    assert {"js/main.js", "css/page.css", "icon.svg", "js/on-demand/sanitise.js"} <= set(files)
+    later = "js/conversation/later/sanitise.js"
+    assert {"js/main.js", "css/page.css", "icon.svg", later} <= set(files)
     assert {"vendor/markdown-it/markdown-it.min.js", "vendor/uqr/uqr.js"} <= set(files)
     assert not [file for file in files if "emoji/" in file or "highlight/" in file]
     assert sum((package / "static" / file).stat().st_size for file in files) < 500_000

@@ -1,30 +1,30 @@
 // Wires the features together; says nothing itself.
 
-import { Composer } from "./composer.js";
-import { Connection } from "./connection.js";
-import { Dates } from "./dates.js";
-import { Identity } from "./identity.js";
-import { Muted } from "./muted.js";
-import { NickField } from "./nick-field.js";
-import { Notice } from "./notice.js";
-import { PendingView } from "./pending-view.js";
-import { Posts } from "./posts.js";
-import { Room } from "./room.js";
-import { roomHere } from "./room-here.js";
-import { Sender } from "./sender.js";
-import { Settings } from "./settings.js";
-import { Stage } from "./stage.js";
-import { StateLine } from "./state-line.js";
-import { Store } from "./store.js";
-import { Strings } from "./strings.js";
-import { Typing } from "./typing.js";
-import { followKeyboard } from "./viewport.js";
-import { withAlerts } from "./with-alerts.js";
-import { withConversation } from "./with-conversation.js";
-import { withOffline } from "./with-offline.js";
-import { withPeople } from "./with-people.js";
-import { withRooms } from "./with-rooms.js";
-import { withShortcuts } from "./with-shortcuts.js";
+import { Composer } from "./writing/composer.js";
+import { Connection } from "./server/connection.js";
+import { Dates } from "./base/dates.js";
+import { Identity } from "./server/identity.js";
+import { Muted } from "./people/muted.js";
+import { NickField } from "./people/nick-field.js";
+import { Notice } from "./state/notice.js";
+import { PendingView } from "./writing/pending-view.js";
+import { Posts } from "./writing/posts.js";
+import { Room } from "./server/room.js";
+import { roomHere } from "./rooms/room-here.js";
+import { Sender } from "./writing/sender.js";
+import { Settings } from "./state/settings.js";
+import { Stage } from "./state/stage.js";
+import { StateLine } from "./state/state-line.js";
+import { Store } from "./base/store.js";
+import { Strings } from "./base/strings.js";
+import { Typing } from "./writing/typing.js";
+import { followKeyboard } from "./state/viewport.js";
+import { withAlerts } from "./alerts/with-alerts.js";
+import { withConversation } from "./conversation/with-conversation.js";
+import { withOffline } from "./offline/with-offline.js";
+import { withPeople } from "./people/with-people.js";
+import { withRooms } from "./rooms/with-rooms.js";
+import { withShortcuts } from "./state/with-shortcuts.js";
 
 const TEXT_LIMIT = 2000; // characters, until the server says otherwise
 

@@ -1,0 +1,38 @@
+// Wires what a reader is told while they look elsewhere, and what they chose about it.
+
+import { Alerts } from "./alerts.js";
+import { Chime } from "./chime.js";
+import { Desktop } from "./desktop.js";
+import { Favicon } from "./favicon.js";
+import { LastRead } from "../conversation/last-read.js";
+import { openOnDemand } from "../base/opener.js";
+
+export function withAlerts(page) {
+  const { byId, name, everywhere, settings, muted, notice, strings } = page;
+  const { room, nicks, messages, conversation, unread } = page;
+  const chime = new Chime();
+  const desktop = new Desktop(name, strings);
+  const alerts = new Alerts({ settings, chime, desktop, nicks });
+  const favicon = new Favicon(document.querySelector("link[rel=icon]"));
+  const lastRead = new LastRead({ store: everywhere, room: name, messages });
+  const title = document.title;
+  const load = async () => {
+    const [{ SettingsBox }, { MutedList }] = await Promise.all([
+      import("../state/later/settings-box.js"),
+      import("../people/later/muted-list.js"),
+    ]);
+    new MutedList({ section: byId("muted"), muted, strings });
+    return new SettingsBox({ dialog: byId("settings"), settings, desktop, chime, strings });
+  };
+  openOnDemand([byId("settings-button")], load, () => notice.show(strings.say("unavailable")));
+  conversation.on("news", (message) => alerts.arrived(message));
+  unread.on("change", (number) => {
+    document.title = number > 0 ? `(${number}) ${title}` : title;
+    favicon.show(number);
+  });
+  room.on("out", () => lastRead.keep());
+  room.on("welcome", ({ epoch, member }, { first, resumed }) => {
+    const seq = lastRead.enter(epoch);
+    if ((first || !resumed) && seq !== undefined) unread.returned(seq, member);
+  });
+}

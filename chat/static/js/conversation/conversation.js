@@ -1,0 +1,85 @@
+// What the room tells, shown: messages in the log's order, posts settled, the reader's place
+// kept. Tells "news" (message): somebody else's, while this page is in the room.
+
+import { Source } from "../base/source.js";
+
+export class Conversation extends Source {
+  #room;
+  #messages;
+  #posts;
+  #sender;
+  #scroll;
+  #history;
+  #unread;
+  #muted;
+
+  constructor({ room, messages, posts, sender, scroll, history, unread, muted }) {
+    super();
+    this.#room = room;
+    this.#messages = messages;
+    this.#posts = posts;
+    this.#sender = sender;
+    this.#scroll = scroll;
+    this.#history = history;
+    this.#unread = unread;
+    this.#muted = muted;
+    room.on("welcome", (event, how) => this.#welcomed(event, how));
+    room.on("message", (message, { fresh }) => this.#told(message, fresh));
+    room.on("post refused", (error) => sender.refused(error));
+    room.on("out", () => sender.out());
+    posts.on("change", () => scroll.follow());
+  }
+
+  // What is kept from another day, before there is a server.
+  recall(messages) {
+    this.#quietly(messages);
+    this.#scroll.toEnd();
+  }
+
+  #welcomed({ seq, messages, more, key, member }, { first, resumed }) {
+    if (!resumed) this.#messages.clear();
+    for (const message of messages) this.#posts.settle(message);
+    if (resumed && !first) {
+      for (const message of messages) this.#show(message);
+    } else {
+      this.#quietly(messages);
+      this.#history.begin(seq, more);
+      if (resumed) this.#scroll.follow();
+      else this.#scroll.toEnd();
+    }
+    this.#history.check();
+    this.#sender.joined(key, member.id);
+  }
+
+  // A post sent again may come back long after its message was shown: then it only settles.
+  #told(message, fresh) {
+    if (fresh) this.#show(message);
+    if (this.#posts.settle(message)) this.#sender.settled(message.id);
+  }
+
+  // Not in the list where the one before is not: the reader is far up.
+  #show(message) {
+    const mine = this.#isMine(message);
+    if (!this.#history.isBehind && !this.#append(message, !mine)) return;
+    this.#history.moved(message.seq);
+    if (this.#muted.has(message.member.id)) this.#scroll.follow();
+    else if (!mine) {
+      this.#scroll.arrived();
+      this.#unread.arrived(message, this.#room.member, this.#scroll.atEnd);
+      this.tell("news", message);
+    }
+    this.#history.trim();
+  }
+
+  #quietly(messages) {
+    this.#messages.quietly(() => messages.forEach((message) => this.#append(message)));
+  }
+
+  #append(message, arrived = false) {
+    return this.#messages.append(message, { mine: this.#isMine(message), arrived });
+  }
+
+  #isMine({ member }) {
+    return member.id === this.#room.member?.id;
+  }
+}

@@ -1,0 +1,52 @@
+// A block of code in a message: scrolls sideways by itself, copied by a button, coloured.
+
+import { copyFrom } from "../../base/later/copy.js";
+
+const SAID_MS = 2_000;
+const template = document.getElementById("code-block");
+
+export class CodeBlock {
+  #code;
+  #button;
+  #spoken;
+  #strings;
+
+  constructor(pre, { spoken, strings }) {
+    const box = template.content.firstElementChild.cloneNode(true);
+    const code = pre.querySelector("code");
+    this.#code = code;
+    this.#button = box.querySelector("button");
+    this.#spoken = spoken;
+    this.#strings = strings;
+    this.language = /^language-(\S+)$/.exec(code.className)?.[1] ?? null;
+    code.removeAttribute("class");
+    code.textContent = code.textContent.replace(/\n$/, "");
+    pre.replaceWith(box);
+    box.querySelector("pre").append(code);
+    this.#button.addEventListener("click", () => this.#copy());
+  }
+
+  get text() {
+    return this.#code.textContent;
+  }
+
+  colour(fragment) {
+    this.#code.replaceChildren(fragment);
+  }
+
+  async #copy() {
+    if (!(await copyFrom(this.#code))) return;
+    if (this.#button.classList.contains("copied")) return;
+    const copied = this.#strings.say("codeCopied");
+    const label = this.#button.querySelector("span");
+    const words = label.textContent;
+    label.textContent = copied;
+    this.#button.classList.add("copied");
+    this.#spoken.textContent = copied;
+    setTimeout(() => {
+      label.textContent = words;
+      this.#button.classList.remove("copied");
+      this.#spoken.textContent = "";
+    }, SAID_MS);
+  }
+}

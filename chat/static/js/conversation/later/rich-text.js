@@ -1,0 +1,113 @@
+// Fills an element with a message's text and its markup. A language's colours and the emoji's
+// names are fetched when the first text asks for them; then those that waited are drawn again.
+
+import { mentionsIn } from "../mentions.js";
+import { READ_MS } from "../message-list.js";
+import { paragraph } from "../paragraph.js";
+import { CodeBlock } from "./code-block.js";
+import { hasCodes } from "../../writing/later/emoji.js";
+import { render } from "./markup.js";
+
+const MARKUP = /[*_~`>[\\]|https?:\/\/|^\s*(?:[-+]|\d{1,9}[.)])(?:\s|$)/im;
+
+export class RichText {
+  #nicks;
+  #emoji;
+  #strings;
+  #spoken;
+  #redraw;
+  #colours = null;
+  #waiting = new Map(); // for the emoji: element → its text
+
+  // `redraw(change)` lets `change` alter what is shown already.
+  constructor({ nicks, emoji, strings, spoken, redraw }) {
+    this.#nicks = nicks;
+    this.#emoji = emoji;
+    this.#strings = strings;
+    this.#spoken = spoken;
+    this.#redraw = redraw;
+  }
+
+  fill(element, text) {
+    element.replaceChildren((MARKUP.test(text) && marked(text)) || paragraph(text));
+    for (const pre of element.querySelectorAll("pre")) this.#dressCode(pre);
+    if (hasCodes(text)) this.#replaceCodes(element, text);
+    element.classList.toggle("for-me", text.includes("@") && this.#markMentions(element));
+  }
+
+  #dressCode(pre) {
+    const block = new CodeBlock(pre, { spoken: this.#spoken, strings: this.#strings });
+    if (block.language) this.#colour(block);
+  }
+
+  // At once, where the language's colours are there.
+  async #colour(block) {
+    try {
+      this.#colours ??= await import("./highlight.js");
+      const { fileOf, highlight, isReady, prepare } = this.#colours;
+      const file = fileOf(block.language);
+      if (!file) return;
+      const paint = () => block.colour(highlight(block.text, file));
+      if (isReady(file)) return void paint();
+      await Promise.all([prepare(file), read()]);
+      this.#redraw(paint);
+    } catch {
+      // Code without colours is code all the same.
+    }
+  }
+
+  #replaceCodes(element, text) {
+    if (!this.#emoji.isLoaded) return void this.#waitForEmoji(element, text);
+    for (const node of proseOf(element)) node.data = this.#emoji.replaceCodes(node.data);
+  }
+
+  async #waitForEmoji(element, text) {
+    this.#waiting.set(element, text);
+    if (this.#waiting.size > 1) return;
+    try {
+      await Promise.all([this.#emoji.load(), read()]);
+      this.#redraw(() => this.#waiting.forEach((each, one) => this.fill(one, each)));
+    } catch {
+      // The codes stay; the next one asks again.
+    } finally {
+      this.#waiting.clear();
+    }
+  }
+
+  #markMentions(element) {
+    let isMe = false;
+    for (const node of proseOf(element)) {
+      for (const { from, to, nick } of mentionsIn(node.data, this.#nicks.all).reverse()) {
+        const mine = this.#nicks.isMine(nick);
+        const mention = document.createElement(mine ? "mark" : "span");
+        mention.className = "mention";
+        node.splitText(to);
+        const middle = node.splitText(from);
+        middle.replaceWith(mention);
+        mention.append(middle);
+        isMe ||= mine;
+      }
+    }
+    return isMe;
+  }
+}
+
+const read = () => new Promise((done) => setTimeout(done, READ_MS));
+
+// Whatever goes wrong in there, the text is shown.
+function marked(text) {
+  try {
+    return render(text);
+  } catch (error) {
+    console.error(error);
+    return null;
+  }
+}
+
+// The text nodes that are neither code nor links.
+function proseOf(element) {
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  const nodes = [];
+  while (walker.nextNode()) nodes.push(walker.currentNode);
+  return nodes.filter((node) => !node.parentElement.closest("code, a, button"));
+}

@@ -1,0 +1,40 @@
+// Wires how the text of messages is shown, and what helps to write it.
+
+import { Completion } from "../../writing/later/completion.js";
+import { Emoji } from "../../writing/later/emoji.js";
+import { EmojiButton } from "../../writing/later/emoji-button.js";
+import { NickCompletion } from "../../writing/later/nick-completion.js";
+import { RichText } from "./rich-text.js";
+
+export async function withText({ byId, everywhere, nicks, strings, notice, redraw }) {
+  await Promise.all(["text", "emoji"].map(addSheet));
+  const emoji = new Emoji(byId("composer").dataset.emoji);
+  const spoken = byId("spoken");
+  const area = byId("text");
+  const sources = [new NickCompletion(nicks), emoji];
+  new Completion({ area, list: byId("completions"), sources, spoken, strings });
+  new EmojiButton({
+    button: byId("emoji-button"),
+    panel: byId("emoji"),
+    area,
+    emoji,
+    store: everywhere,
+    strings,
+    notice,
+  });
+  return new RichText({ nicks, emoji, strings, spoken, redraw });
+}
+
+function addSheet(name) {
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = new URL(`../../../css/${name}.css`, import.meta.url).href;
+  return new Promise((done, failed) => {
+    link.onload = done;
+    link.onerror = () => {
+      link.remove();
+      failed(new Error(`${name}.css`));
+    };
+    document.head.append(link);
+  });
+}

@@ -1,0 +1,103 @@
+// One message as an element: a clone of the page's own template, filled by textContent;
+// its text by text.js.
+
+import { sameDay, within5Minutes } from "../base/dates.js";
+import { dressAs } from "../people/mark.js";
+
+const template = document.getElementById("message");
+
+export class MessageView {
+  element = template.content.firstElementChild.cloneNode(true);
+  #message;
+  #at;
+  #dates;
+  #shape = ""; // what stands above its text
+  #find = (name) => this.element.querySelector(`.${name}`);
+
+  // `message`: { member, text, at }, and seq once the log has it. `text` fills its text in.
+  constructor(message, dates, { mine, text }) {
+    this.#message = message;
+    this.#at = new Date(message.at);
+    this.#dates = dates;
+    this.dress(message.member);
+    this.element.classList.toggle("mine", mine);
+    text.fill(this.#find("text"), message.text);
+    const time = this.#find("time");
+    time.dateTime = message.at;
+    time.textContent = dates.time(this.#at);
+    time.title = dates.full(this.#at);
+  }
+
+  get seq() {
+    return this.#message.seq;
+  }
+
+  get member() {
+    return this.#message.member;
+  }
+
+  get message() {
+    return this.#message;
+  }
+
+  // Something stands between it and the message before.
+  get isHeaded() {
+    return ["day", "unread", "came"].some((name) => !this.#find(name).hidden);
+  }
+
+  // Who came and went before it.
+  precede(words) {
+    this.#find("came").hidden = false;
+    this.#find("came").textContent = words;
+  }
+
+  dress(member) {
+    this.#message = { ...this.#message, member };
+    dressAs(this.element, member);
+  }
+
+  // Show what depends on the message before: the day it opens, and whose it is.
+  follow(previous) {
+    const newDay = !previous || !sameDay(previous.#at, this.#at);
+    this.#find("day").hidden = !newDay;
+    if (newDay) this.#find("day-name").textContent = this.#dates.day(this.#at);
+    this.element.classList.toggle("grouped", !this.isHeaded && this.#continues(previous));
+    this.#settleAgain();
+  }
+
+  // Where its height may have changed, what far.js remembers of it is forgotten.
+  #settleAgain() {
+    const heads = ["day", "came", "unread"].filter((name) => !this.#find(name).hidden);
+    const shape = [this.element.classList.contains("grouped"), ...heads].join();
+    if (shape !== this.#shape) this.element.classList.remove("settled");
+    this.#shape = shape;
+  }
+
+  #continues(previous) {
+    const [mine, theirs] = [this.#message.member, previous.#message.member];
+    return mine.id === theirs.id && mine.nick === theirs.nick && within5Minutes(previous.#at, this.#at);
+  }
+
+  get isMarked() {
+    return !this.#find("unread").hidden;
+  }
+
+  // The rule where the reader left.
+  mark(isMarked) {
+    this.#find("unread").hidden = !isMarked;
+  }
+
+  // For a post that is not in the log yet: how it stands, and what can be done.
+  setFate(state, words, actions) {
+    this.element.classList.toggle("waiting", state === "waiting");
+    this.element.classList.toggle("failed", state === "failed");
+    this.#find("fate").hidden = false;
+    this.#find("fate-words").textContent = words;
+    this.#find("clock").toggleAttribute("hidden", state !== "waiting");
+    for (const [name, action] of Object.entries(actions)) {
+      const button = this.#find(name);
+      button.hidden = state !== "failed";
+      button.onclick = action;
+    }
+  }
+}

@@ -1,0 +1,8 @@
+// A text as it was written, without markup.
+
+export function paragraph(text) {
+  const element = document.createElement("p");
+  element.dir = "auto";
+  element.textContent = text;
+  return element;
+}

@@ -1,0 +1,70 @@
+// What came while nobody looked: a rule where the reader left, and their number. Tells
+// "change" (number).
+
+import { Source } from "../base/source.js";
+
+export class Unread extends Source {
+  #messages;
+  #isAway = false; // something came that the reader has not seen
+  #number = 0;
+  #place = null; // { seq, member }: what others wrote after it is new to this member
+  #marked = null; // the view with the rule
+
+  // `scroll` knows whether the reader is where new messages come.
+  constructor(messages, scroll) {
+    super();
+    this.#messages = messages;
+    const look = () => document.hidden || !scroll.atEnd || (this.#isAway = false);
+    document.addEventListener("visibilitychange", () => {
+      look();
+      if (!document.hidden) this.#count(0);
+    });
+    scroll.on("end", look);
+    messages.on("rearranged", () => this.#seek());
+  }
+
+  // A message of somebody else, in the list or not; `isSeen` if the reader is at the end.
+  arrived({ seq }, member, isSeen) {
+    if (isSeen && !document.hidden) return;
+    if (!this.#isAway) this.returned(seq - 1, member);
+    this.#isAway = true;
+    if (document.hidden) this.#count(this.#number + 1);
+  }
+
+  // Back after a while: the reader had read up to `seq`, as this `member`.
+  returned(seq, member) {
+    this.#place = { seq, member };
+    this.#mark(null);
+    this.#seek();
+  }
+
+  // Who answers has read.
+  answered() {
+    this.#place = null;
+    this.#mark(null);
+  }
+
+  #count(number) {
+    this.#number = number;
+    this.tell("change", number);
+  }
+
+  // The place may be among messages that are not here yet, or have left.
+  #seek() {
+    const { first, last, views } = this.#messages;
+    if (!this.#place || !first || this.#marked?.element.isConnected) return;
+    const { seq, member } = this.#place;
+    if (first.seq > seq + 1 || last.seq <= seq) return;
+    const view = views.find((each) => each.seq > seq && each.member.id !== member.id);
+    if (view) this.#mark(view);
+  }
+
+  #mark(view) {
+    const before = this.#marked;
+    this.#marked = view;
+    for (const each of [before, view]) {
+      each?.mark(each === view);
+      if (each) this.#messages.refresh(each);
+    }
+  }
+}

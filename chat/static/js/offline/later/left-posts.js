@@ -1,0 +1,66 @@
+// Posts that wait outlive their tab: what was written in the train leaves from home, though the
+// app was closed in between. The next tab of the room takes them over. They keep their ids and
+// their writer's key, so that the log takes each once, whoever sends it.
+
+import { makePostId } from "../../base/ids.js";
+import { inStore } from "../../base/later/database.js";
+
+const STORE = "posts";
+const isId = (value) => typeof value === "string";
+
+export class LeftPosts {
+  #name;
+  #posts;
+  #identity;
+  #tab;
+
+  // `store`: what is kept for the tab.
+  constructor({ name, posts, identity, store }) {
+    this.#name = name;
+    this.#posts = posts;
+    this.#identity = identity;
+    this.#tab = store.read("tab", isId) ?? makePostId();
+    store.write("tab", this.#tab);
+  }
+
+  // Without locks, which tell a tab that is open from one that is not, posts end with their tab.
+  async start() {
+    if (!navigator.locks) return;
+    const asked = navigator.locks.request(lockOf(this.#tab), () => new Promise(() => {}));
+    this.#posts.on("change", () => this.#write());
+    try {
+      // Held while this tab is open, so it never settles; where locks are forbidden, both fail.
+      await Promise.race([asked, navigator.locks.query()]);
+      await this.#takeOver();
+      await this.#write();
+    } catch {
+      // The browser keeps nothing.
+    }
+  }
+
+  async #takeOver() {
+    const { held, pending } = await navigator.locks.query();
+    const open = new Set([...held, ...pending].map(({ name }) => name));
+    const all = await inStore(STORE, "readonly", (store) => store.getAll());
+    for (const { room, tab, posts } of all) {
+      if (room !== this.#name || tab === this.#tab || open.has(lockOf(tab))) continue;
+      this.#posts.adopt(posts, this.#identity.key);
+      await this.#write(); // before they are gone there
+      await inStore(STORE, "readwrite", (store) => store.delete([room, tab]));
+    }
+  }
+
+  async #write() {
+    const [room, tab] = [this.#name, this.#tab];
+    const posts = this.#posts.all.map((post) => ({ ...post, key: post.key ?? this.#identity.key }));
+    try {
+      await inStore(STORE, "readwrite", (store) =>
+        posts.length > 0 ? store.put({ room, tab, posts }) : store.delete([room, tab]),
+      );
+    } catch {
+      // The browser keeps nothing, or has no room: the tab has them.
+    }
+  }
+}
+
+const lockOf = (tab) => `tchat:tab:${tab}`;

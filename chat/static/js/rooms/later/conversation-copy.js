@@ -1,0 +1,65 @@
+// The button that copies the conversation.
+
+import { conversationText } from "./conversation-text.js";
+import { copyFrom } from "../../base/later/copy.js";
+
+const SAID_MS = 2_000;
+
+export class ConversationCopy {
+  #button;
+  #said;
+  #page;
+  #words;
+  #timer;
+
+  // `said`: where it is spoken, within the button's own dialog; `page`: { link, messages, muted,
+  // strings }.
+  constructor({ button, said, ...page }) {
+    this.#button = button;
+    this.#said = said;
+    this.#page = page;
+    this.#words = button.textContent;
+    button.addEventListener("click", () => this.#copy());
+  }
+
+  offer() {
+    this.#button.hidden = this.#page.messages.isEmpty;
+  }
+
+  async #copy() {
+    const { link, messages, muted, strings } = this.#page;
+    const text = conversationText({
+      link,
+      messages: messages.views.map(({ message }) => message),
+      isHidden: ({ id }) => muted.has(id),
+      strings,
+    });
+    const isCopied = await this.#through(text);
+    this.#say(strings.say(isCopied ? "conversationCopied" : "conversationNotCopied"));
+  }
+
+  // Where there is no clipboard, what is selected is copied: it must be on the page, and in the
+  // dialog, for nothing else can be selected meanwhile.
+  async #through(text) {
+    const paper = document.createElement("pre");
+    paper.className = "spoken";
+    paper.setAttribute("aria-hidden", "true");
+    paper.textContent = text;
+    this.#button.after(paper);
+    try {
+      return await copyFrom(paper);
+    } finally {
+      paper.remove();
+      this.#button.focus();
+    }
+  }
+
+  #say(words) {
+    clearTimeout(this.#timer);
+    this.#button.textContent = this.#said.textContent = words;
+    this.#timer = setTimeout(() => {
+      this.#button.textContent = this.#words;
+      this.#said.textContent = "";
+    }, SAID_MS);
+  }
+}

@@ -1,0 +1,34 @@
+// A text as a QR code. The library comes when a code is asked for.
+
+const SVG = "http://www.w3.org/2000/svg";
+const QUIET_ZONE = 4; // modules of white around, which readers need
+
+// Fills `svg`. Gives whether it could: offline, the library may not be there.
+export async function drawQr(svg, text) {
+  let library;
+  try {
+    library = await import("../../../vendor/uqr/uqr.js");
+  } catch {
+    return false;
+  }
+  const { data, size } = library.encode(text, { ecc: "M", border: QUIET_ZONE });
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", outline(data));
+  svg.setAttribute("viewBox", `0 0 ${size} ${size}`);
+  svg.replaceChildren(path);
+  return true;
+}
+
+// One rectangle for each run of dark modules in a row: no hairlines between neighbours.
+export function outline(rows) {
+  let path = "";
+  rows.forEach((row, y) => {
+    for (let x = 0; x < row.length; x += 1) {
+      if (!row[x]) continue;
+      const start = x;
+      while (row[x + 1]) x += 1;
+      path += `M${start} ${y}h${x + 1 - start}v1h-${x + 1 - start}z`;
+    }
+  });
+  return path;
+}

@@ -1,0 +1,167 @@
+// The conversation as the protocol sees it: join, order, resume.
+//
+// Tells "welcome" (event, { first, resumed, gap }), "message" (event, { fresh }), "joined",
+// "left", "renamed", "typing", "history", "out" (no longer joined), and what was refused:
+// "entry refused", "rename refused", "post refused", "refused".
+
+import { gapBetween } from "./gap.js";
+import { followsFrom } from "./join-refusal.js";
+import { Source } from "../base/source.js";
+
+const SIMPLE = new Set(["joined", "left", "typing", "history"]);
+
+export class Room extends Source {
+  #name;
+  #identity;
+  #connection;
+  #last = null; // { epoch, seq }: everything up to it was seen
+  #welcomes = 0;
+  #member = null;
+  #joined = false;
+  #renaming = false;
+  #refused = false;
+
+  constructor(name, identity, connection) {
+    super();
+    this.#name = name;
+    this.#identity = identity;
+    this.#connection = connection;
+    connection.on("open", () => this.#join());
+    connection.on("event", (event) => this.#received(event));
+    connection.on("state", (state) => this.#moved(state));
+  }
+
+  get isJoined() {
+    return this.#joined;
+  }
+
+  get member() {
+    return this.#member;
+  }
+
+  get last() {
+    return this.#last;
+  }
+
+  // What was seen another day, by `member`, or by null who this reader may not be: the first
+  // join resumes from there.
+  recall({ epoch, seq }, member) {
+    this.#last = { epoch, seq };
+    this.#member = member;
+  }
+
+  enter(nick) {
+    this.#identity.choose(nick);
+    this.reenter();
+  }
+
+  // Join as who this tab already is.
+  reenter() {
+    this.#refused = false;
+    const { name } = this.#connection.state;
+    if (name === "open") this.#join();
+    else if (name === "waiting") this.#connection.retryNow();
+    else this.#connection.start();
+  }
+
+  post(id, text) {
+    return this.#send({ type: "post", id, text });
+  }
+
+  typing() {
+    return this.#send({ type: "typing" });
+  }
+
+  history(before, limit) {
+    return this.#send({ type: "history", before, limit });
+  }
+
+  rename(nick) {
+    this.#renaming = this.#send({ type: "rename", nick });
+    return this.#renaming;
+  }
+
+  #send(command) {
+    return this.#joined && this.#connection.send(command);
+  }
+
+  #join() {
+    const command = {
+      type: "join",
+      room: this.#name,
+      nick: this.#identity.nick,
+      key: this.#identity.key,
+    };
+    if (this.#last) command.after = this.#last;
+    this.#connection.send(command);
+  }
+
+  #moved({ name }) {
+    if (name === "open") return;
+    const was = this.#joined;
+    this.#joined = false;
+    this.#renaming = false;
+    if (was) this.tell("out");
+    // Who has to choose another nick first would only be turned down again.
+    if (name === "waiting" && this.#refused) this.#connection.stop();
+  }
+
+  #received(event) {
+    if (event.type === "welcome") this.#welcomed(event);
+    else if (event.type === "error") this.#turnedDown(event);
+    else if (!this.#joined) return;
+    else if (Number.isInteger(event.seq)) this.#logged(event);
+    else if (event.type === "renamed") this.#renamed(event);
+    else if (SIMPLE.has(event.type)) this.tell(event.type, event);
+  }
+
+  #welcomed(event) {
+    const before = this.#last;
+    this.#last = { epoch: event.epoch, seq: event.seq };
+    this.#member = event.member;
+    this.#joined = true;
+    this.#welcomes += 1;
+    this.#connection.joined();
+    this.#identity.confirm(event.member.nick, event.key);
+    const resumed = event.resumed && before !== null;
+    const gap = before === null || resumed ? null : gapBetween(before, event);
+    this.tell("welcome", event, { first: this.#welcomes === 1, resumed, gap });
+  }
+
+  // Only what comes from the log has a seq, whether this page knows its type or not.
+  #logged(event) {
+    if (event.seq > this.#last.seq + 1) return this.#connection.redial();
+    const fresh = event.seq === this.#last.seq + 1;
+    if (fresh) this.#last = { ...this.#last, seq: event.seq };
+    if (event.type === "message") this.tell("message", event, { fresh });
+  }
+
+  // Of this member too when another tab of theirs asked.
+  #renamed(event) {
+    if (event.member.id === this.#member.id) {
+      this.#renaming = false;
+      this.#member = event.member;
+      this.#identity.rename(event.was, event.member.nick);
+    }
+    this.tell("renamed", event);
+  }
+
+  #turnedDown(error) {
+    if (error.id !== undefined) return this.tell("post refused", error);
+    if (!this.#joined) return this.#joinTurnedDown(error);
+    if (this.#renaming) {
+      this.#renaming = false;
+      return this.tell("rename refused", error);
+    }
+    this.tell("refused", error);
+  }
+
+  #joinTurnedDown(error) {
+    const { stop, pause, ms, ask } = followsFrom(error);
+    if (stop) return this.#connection.stop(stop);
+    if (pause) return this.#connection.pause(pause, ms);
+    if (!ask) return;
+    this.#refused = true;
+    this.tell("entry refused", error);
+  }
+}

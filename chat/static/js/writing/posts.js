@@ -1,0 +1,128 @@
+// What was written here and is not yet known to be in the log. Kept for the tab, so that a
+// reload loses nothing.
+//
+// A post: { id, text, at, key, member, state: "waiting" | "failed", reason }. Its key and its
+// member are null until it is first sent.
+
+import { makePostId } from "../base/ids.js";
+import { Source } from "../base/source.js";
+
+const MOST = 100; // then the composer keeps the text
+
+export class Posts extends Source {
+  #store;
+  #name;
+  #posts;
+
+  constructor(store, room) {
+    super();
+    this.#store = store;
+    this.#name = `posts:${room}`;
+    this.#posts = store.read(this.#name, (value) => Array.isArray(value) && value.every(isPost)) ?? [];
+  }
+
+  get all() {
+    return this.#posts;
+  }
+
+  get isFull() {
+    return this.#posts.length >= MOST;
+  }
+
+  add(text) {
+    const at = new Date().toISOString();
+    this.#posts.push({ id: makePostId(), text, at, key: null, member: null, state: "waiting" });
+    this.#changed();
+  }
+
+  // From a tab that is no more. They go on under the key that they were written under.
+  adopt(posts, key) {
+    const others = posts.filter((post) => isPost(post) && !this.find(post.id));
+    this.#posts = [...others, ...this.#posts];
+    if (key === null) this.#changed();
+    else this.claim(key);
+  }
+
+  find(id) {
+    return this.#posts.find((post) => post.id === id);
+  }
+
+  // Sent under another key, a post may be in the log already: under this one it would be a
+  // second message. Its writer decides.
+  claim(key) {
+    for (const post of this.#posts) {
+      if (post.key !== null && post.key !== key) fail(post, "other_nick");
+      else if (post.state === "waiting" || post.reason === "other_nick") wait(post);
+    }
+    this.#changed();
+  }
+
+  // Written down before it leaves: a reload in between must know whose it was.
+  sign(post, { key, member }) {
+    Object.assign(post, { key, member });
+    this.#save();
+  }
+
+  // The sender's own message is the acknowledgement. Says whether it was one.
+  settle(message) {
+    const index = this.#posts.findIndex(
+      (post) => post.id === message.id && post.member === message.member.id,
+    );
+    if (index < 0) return false;
+    this.#posts.splice(index, 1);
+    this.#changed();
+    return true;
+  }
+
+  // It will go all the same; `reason` says why not yet.
+  delay(id, reason) {
+    this.find(id).reason = reason;
+    this.#changed();
+  }
+
+  fail(id, reason) {
+    fail(this.find(id), reason);
+    this.#changed();
+  }
+
+  // Under another key it is a new message, so it gets a new id.
+  retry(id) {
+    const post = this.find(id);
+    if (post.reason === "other_nick") Object.assign(post, { id: makePostId(), key: null, member: null });
+    wait(post);
+    this.#changed();
+  }
+
+  drop(id) {
+    this.#posts = this.#posts.filter((post) => post.id !== id);
+    this.#changed();
+  }
+
+  #changed() {
+    this.#save();
+    this.tell("change", this.#posts);
+  }
+
+  #save() {
+    this.#store.write(this.#name, this.#posts);
+  }
+}
+
+function wait(post) {
+  post.state = "waiting";
+  delete post.reason;
+}
+
+function fail(post, reason) {
+  post.state = "failed";
+  post.reason = reason;
+}
+
+function isPost(value) {
+  return (
+    typeof value?.id === "string" &&
+    typeof value.text === "string" &&
+    Number.isFinite(Date.parse(value.at)) &&
+    (value.state === "waiting" || value.state === "failed")
+  );
+}

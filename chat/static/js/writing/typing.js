@@ -1,0 +1,67 @@
+// Who is writing: told at most every few seconds, shown for a few; neither for who wants
+// neither.
+
+import { isolate } from "../base/strings.js";
+
+const TELL_MS = 3_000;
+const SHOWN_MS = 5_000;
+const NAMED = 2; // more are « several people »
+
+export class Typing {
+  #room;
+  #line;
+  #strings;
+  #settings;
+  #muted;
+  #toldAt = -Infinity;
+  #writers = new Map(); // member id → { nick, timer }
+
+  constructor({ room, line, strings, settings, muted }) {
+    this.#room = room;
+    this.#line = line;
+    this.#strings = strings;
+    this.#settings = settings;
+    this.#muted = muted;
+    room.on("typing", ({ member }) => this.#started(member));
+    room.on("left", ({ member }) => this.stopped(member));
+    room.on("message", ({ member }) => this.stopped(member));
+    room.on("out", () => this.#stopAll());
+    settings.on("change", () => settings.get("typing") || this.#stopAll());
+  }
+
+  // This member wrote something.
+  typed() {
+    if (!this.#settings.get("typing") || performance.now() - this.#toldAt < TELL_MS) return;
+    if (this.#room.typing()) this.#toldAt = performance.now();
+  }
+
+  stopped({ id }) {
+    clearTimeout(this.#writers.get(id)?.timer);
+    if (this.#writers.delete(id)) this.#show();
+  }
+
+  #stopAll() {
+    for (const id of [...this.#writers.keys()]) this.stopped({ id });
+  }
+
+  #started(member) {
+    if (member.id === this.#room.member.id || this.#muted.has(member.id)) return;
+    if (!this.#settings.get("typing")) return;
+    clearTimeout(this.#writers.get(member.id)?.timer);
+    const timer = setTimeout(() => this.stopped(member), SHOWN_MS);
+    this.#writers.set(member.id, { nick: isolate(member.nick), timer });
+    this.#show();
+  }
+
+  #show() {
+    const nicks = [...this.#writers.values()].map(({ nick }) => nick);
+    this.#line.textContent = this.#sentence(nicks);
+  }
+
+  #sentence(nicks) {
+    if (nicks.length === 0) return "";
+    if (nicks.length > NAMED) return this.#strings.say("typingSeveral");
+    if (nicks.length === 1) return this.#strings.say("typingOne", { nick: nicks[0] });
+    return this.#strings.say("typingTwo", { nick: nicks[0], other: nicks[1] });
+  }
+}

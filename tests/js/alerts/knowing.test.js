@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Comings } from "../../../chat/static/js/people/comings.js";
+import { drawn } from "../../../chat/static/js/alerts/favicon.js";
+import { callsMe } from "../../../chat/static/js/conversation/mentions.js";
+import { Muted } from "../../../chat/static/js/people/muted.js";
+import { calls, Settings } from "../../../chat/static/js/state/settings.js";
+import { Store } from "../../../chat/static/js/base/store.js";
+import { Strings } from "../../../chat/static/js/base/strings.js";
+import { Area } from "../fakes.js";
+
+const SENTENCES = {
+  came: { one: "{people} joined.", other: "{people} have joined." },
+  went: { one: "{people} left.", other: "{people} have left." },
+  others: { one: "{count} other", other: "{count} others" },
+};
+
+function comings(language = "en") {
+  const list = new Comings(new Strings(SENTENCES, language), language, []);
+  const member = (nick) => ({ id: nick, nick });
+  const come = (...nicks) => nicks.forEach((nick) => list.joined(member(nick)));
+  const go = (...nicks) => nicks.forEach((nick) => list.left(member(nick)));
+  return { list, come, go, words: () => list.words.replace(/[\u2068\u2069]/g, "") };
+}
+
+test("who comes and goes is said in one line, in the reader's own words", () => {
+  const { come, go, words } = comings();
+  assert.equal(words(), "");
+  come("Ann");
+  assert.equal(words(), "Ann joined.");
+  come("Bob");
+  go("Carl");
+  assert.equal(words(), "Ann and Bob have joined. Carl left.");
+  const french = comings("fr");
+  french.come("Ann", "Bob", "Carl");
+  assert.equal(french.words(), "Ann, Bob et Carl have joined.");
+});
+
+test("a crowd is counted, and never as one other", () => {
+  const { come, words } = comings("fr");
+  come("Ann", "Bob", "Carl", "Dora");
+  assert.equal(words(), "Ann, Bob, Carl et Dora have joined.");
+  come("Émile");
+  assert.equal(words(), "Ann, Bob, Carl et 2 others have joined.");
+});
+
+test("who comes and goes at once is not worth a word", () => {
+  const { list, come, go, words } = comings();
+  come("Ann");
+  go("Ann");
+  go("Bob");
+  come("Bob");
+  assert.equal(words(), "");
+  come("Carl");
+  list.renamed({ id: "Carl", nick: "Charles" });
+  list.renamed({ id: "somebody", nick: "else" });
+  assert.equal(words(), "Charles joined.");
+  list.clear();
+  assert.equal(words(), "");
+});
+
+test("a mention is the whole nick behind an at sign, in any case", () => {
+  const mentions = (text, nick, ...others) =>
+    callsMe(text, { all: [nick, ...others], isMine: (one) => one === nick });
+  for (const text of ["@Zoé", "oui @zoé, merci", "(@ZOÉ)", "@Zoe\u0301 !", "@Zoée @Zoé"]) {
+    assert.ok(mentions(text, "Zoé"), text);
+  }
+  for (const text of ["Zoé", "@Zoéline", "@ Zoé", "mail@zoé", "@Zo", ""]) assert.ok(!mentions(text, "Zoé"), text);
+  assert.ok(mentions("@Ann  Lee?", "Ann Lee"));
+  assert.ok(mentions("@𝒳 hello", "𝒳"));
+  assert.ok(mentions("a@b? @b.", "b"));
+  assert.ok(!mentions("@Ann Lee?", "Ann", "Ann Lee")); // who is somebody else
+});
+
+test("what calls is what was asked for", () => {
+  const cases = { never: [false, false], mentions: [false, true], all: [true, true] };
+  for (const [level, [plain, mention]] of Object.entries(cases)) {
+    assert.equal(calls(level, false), plain);
+    assert.equal(calls(level, true), mention);
+  }
+});
+
+test("settings are silent at first, kept, and shared by tabs", () => {
+  const area = new Area();
+  const [one, other] = [new Settings(new Store(() => area)), new Settings(new Store(() => area))];
+  assert.deepEqual(["sound", "notify", "typing", "comings"].map((name) => one.get(name)), ["never", "never", true, true]);
+  const told = [];
+  one.on("change", (name) => told.push(name));
+  one.set("sound", "mentions");
+  one.set("typing", false);
+  assert.deepEqual(told, ["sound", "typing"]);
+  assert.equal(other.get("sound"), "mentions");
+  assert.equal(other.get("typing"), false);
+});
+
+test("hostile settings read as none", () => {
+  for (const value of ['{"sound":"loud","typing":"yes"}', "[]", "3", '"x"', "{"]) {
+    const area = new Area();
+    area.setItem("tchat:settings", value);
+    const settings = new Settings(new Store(() => area));
+    assert.equal(settings.get("sound"), "never");
+    assert.equal(settings.get("typing"), true);
+  }
+});
+
+test("whom one muted is remembered on the device, and can be heard again", () => {
+  const area = new Area();
+  const muted = new Muted(new Store(() => area));
+  muted.mute({ id: "b", nick: "Bob" });
+  const after = new Muted(new Store(() => area));
+  assert.ok(after.has("b"));
+  assert.deepEqual(after.all, [["b", "Bob"]]);
+  after.unmute("b");
+  assert.ok(new Muted(new Store(() => area)).isEmpty);
+  area.setItem("tchat:muted", '[["a"], 3]');
+  assert.ok(new Muted(new Store(() => area)).isEmpty);
+});
+
+test("the icon shows the number, and no more than two digits of it", () => {
+  assert.match(decodeURIComponent(drawn(7)), />7<\/text>/);
+  assert.match(decodeURIComponent(drawn(250)), />99\+<\/text>/);
+});

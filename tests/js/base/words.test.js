@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Dates } from "../../../chat/static/js/base/dates.js";
+import { makeKey, makePostId } from "../../../chat/static/js/base/ids.js";
+import { hueOf, initials } from "../../../chat/static/js/people/mark.js";
+import { Strings } from "../../../chat/static/js/base/strings.js";
+
+test("sentences are filled in, and only once", () => {
+  const strings = new Strings({ hello: "Hello {nick}, {unknown}" }, "en");
+  assert.equal(strings.say("hello", { nick: "{nick}" }), "Hello {nick}, {unknown}");
+});
+
+test("zero is singular in French and plural in English", () => {
+  const forms = { people: { one: "{count} one", other: "{count} other" } };
+  assert.equal(new Strings(forms, "fr").count("people", 0), "0 one");
+  assert.equal(new Strings(forms, "en").count("people", 0), "0 other");
+  assert.equal(new Strings(forms, "fr").count("people", 1_000_000), "1000000 other");
+});
+
+test("days are said as people say them", () => {
+  const dates = new Dates("fr", ["fr-FR"]);
+  const now = new Date(2026, 2, 3, 0, 30);
+  assert.equal(dates.day(new Date(2026, 2, 3, 0, 5), now), "Aujourd’hui");
+  assert.equal(dates.day(new Date(2026, 2, 2, 23, 55), now), "Hier");
+  assert.equal(dates.day(new Date(2026, 1, 1), now), "Dimanche 1er février");
+  assert.equal(dates.day(new Date(2025, 1, 1), now), "Samedi 1er février 2025");
+});
+
+test("a reader's own variety of the page's language writes the time", () => {
+  const at = new Date(2026, 2, 3, 14, 5);
+  assert.equal(new Dates("en", ["fr-FR", "en-GB"]).time(at), "14:05");
+  assert.match(new Dates("en", ["en-US"]).time(at), /^2:05\sPM$/);
+});
+
+test("initials are letters as readers see them", () => {
+  assert.equal(initials("Amélie Durand"), "AD");
+  assert.equal(initials("karim"), "K");
+  assert.equal(initials("Bilal 3"), "B");
+  assert.equal(initials("👩‍👩‍👧 Famille"), "👩‍👩‍👧");
+  assert.equal(initials("..."), ".");
+});
+
+test("a member's hue is one of twelve, always the same", () => {
+  const hues = new Set(Array.from({ length: 500 }, (_, i) => hueOf(`member-${i}`)));
+  assert.equal(hues.size, 12);
+  assert.equal(hueOf("a"), hueOf("a"));
+});
+
+test("ids and keys have the form that the protocol wants", () => {
+  assert.match(makePostId(), /^[A-Za-z0-9_-]{1,64}$/);
+  assert.match(makeKey(), /^[A-Za-z0-9_-]{22,128}$/);
+  assert.equal(new Set(Array.from({ length: 1000 }, makePostId)).size, 1000);
+});

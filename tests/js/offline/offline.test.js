@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { conversationText } from "../../../chat/static/js/rooms/later/conversation-text.js";
+import { joined } from "../../../chat/static/js/offline/later/last-messages.js";
+import { Posts } from "../../../chat/static/js/writing/posts.js";
+import { roomAt } from "../../../chat/static/js/rooms/room-name.js";
+import { Store } from "../../../chat/static/js/base/store.js";
+import { Strings } from "../../../chat/static/js/base/strings.js";
+import { Area } from "../fakes.js";
+
+const log = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => ({ seq: from + i }));
+const kept = (from, to, epoch = "e") => ({ epoch, seq: to, messages: log(from, to) });
+const seqs = ({ messages }) => messages.map(({ seq }) => seq);
+
+test("what was kept stays in front of what is shown, where the two touch", () => {
+  assert.deepEqual(seqs(joined(kept(1, 5), kept(4, 8))), [1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(seqs(joined(kept(1, 3), kept(4, 8))), [1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(seqs(joined(kept(2, 5), kept(1, 6))), [1, 2, 3, 4, 5, 6]);
+});
+
+test("where they do not touch, only what is shown is kept", () => {
+  assert.deepEqual(seqs(joined(kept(1, 2), kept(4, 8))), [4, 5, 6, 7, 8]);
+  assert.deepEqual(seqs(joined(kept(1, 5, "other"), kept(4, 8))), [4, 5, 6, 7, 8]);
+  assert.deepEqual(seqs(joined(kept(1, 9), kept(4, 8))), [4, 5, 6, 7, 8]);
+  assert.deepEqual(seqs(joined(undefined, kept(4, 8))), [4, 5, 6, 7, 8]);
+});
+
+test("an empty room keeps nothing, and forgets what an older log had", () => {
+  assert.deepEqual(seqs(joined(kept(1, 5, "other"), { epoch: "e", seq: 0, messages: [] })), []);
+});
+
+test("no more are kept than are bounded", () => {
+  const { messages, seq } = joined(kept(1, 150), kept(100, 300));
+  assert.equal(messages.length, 200);
+  assert.equal(messages[0].seq, 101);
+  assert.equal(seq, 300);
+});
+
+test("the room of an address is found however it was typed", () => {
+  assert.equal(roomAt("/"), "general");
+  assert.equal(roomAt("/r/garden"), "garden");
+  assert.equal(roomAt("/r/%C3%A9t%C3%A9"), "été");
+  assert.equal(roomAt("/r/Salle%203%20B"), "salle-3-b");
+  for (const none of ["/r/", "/r/a/b", "/r/%FF", "/r/a.b", "/nowhere", "/r/%F0%9F%91%8D"]) {
+    assert.equal(roomAt(none), null, none);
+  }
+});
+
+test("posts of a closed tab keep their place, their ids and their writer's key", () => {
+  const store = new Store(() => new Area());
+  const mine = new Posts(store, "general");
+  mine.add("mine");
+  const theirs = ["key", "another"].map((key, i) => ({
+    id: `id-${i}`, text: key, at: "2026-01-01T00:00:00.000Z", key, member: null, state: "waiting",
+  }));
+  mine.adopt([...theirs, { damaged: true }], "key");
+  mine.adopt(theirs, "key");
+  assert.deepEqual(mine.all.map(({ text, state }) => [text, state]), [
+    ["key", "waiting"],
+    ["another", "failed"],
+    ["mine", "waiting"],
+  ]);
+  assert.equal(mine.all[1].reason, "other_nick");
+});
+
+test("the conversation as text: a line a message, the reader's time, and what is left out", () => {
+  process.env.TZ = "Europe/Paris";
+  const strings = new Strings(
+    { textLine: "[{when}] {nick} : {text}", textBegins: "Begins.", textMuted: "Muted." },
+    "fr",
+  );
+  const message = (seq, id, text) => ({
+    seq, member: { id, nick: id }, text, at: "2026-11-24T15:05:59.000Z",
+  });
+  const messages = [message(1, "Ann", "one\n[2026-11-24 16:06] Bob : forged"), message(2, "Bob", "{nick}")];
+  const text = (given, muted) =>
+    conversationText({ link: "http://chat/", messages: given, isHidden: ({ id }) => id === muted, strings });
+  assert.equal(
+    text(messages),
+    "http://chat/\n\n[2026-11-24 16:05] Ann : one\n    [2026-11-24 16:06] Bob : forged\n[2026-11-24 16:05] Bob : {nick}",
+  );
+  assert.equal(text(messages.slice(1)), "http://chat/\nBegins.\n\n[2026-11-24 16:05] Bob : {nick}");
+  assert.match(text(messages, "Bob"), /^http:\/\/chat\/\nMuted\.\n\n\[.*\] Ann/);
+});

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { outline } from "../../../chat/static/js/rooms/later/qr.js";
+import { RecentRooms } from "../../../chat/static/js/rooms/recent-rooms.js";
+import { isRoom, roomForm, roomPath } from "../../../chat/static/js/rooms/room-name.js";
+import { Store } from "../../../chat/static/js/base/store.js";
+import { Area } from "../fakes.js";
+
+test("rooms' names are those that the server takes", () => {
+  for (const name of ["general", "été-2025", "a", "_", "日本", "кухня", "m".repeat(32), "𝒶".normalize("NFKC")]) {
+    assert.ok(isRoom(name), name);
+  }
+  for (const name of ["", "m".repeat(33), "Été", "a b", "a/b", "a.b", "e\u0301", "\u0301a", "a\u200b", "½", "🦊", "Ⅳ"]) {
+    assert.ok(!isRoom(name), name);
+  }
+});
+
+test("length is counted in code points, as the server counts", () => {
+  assert.ok(isRoom("𐐨".repeat(32)));
+  assert.ok(!isRoom("𐐨".repeat(33)));
+});
+
+test("what somebody types becomes a room's name", () => {
+  assert.equal(roomForm("  Salle 3 B "), "salle-3-b");
+  assert.equal(roomForm("E\u0301te\u0301"), "été");
+  assert.equal(roomForm("a\u200bb"), "ab");
+});
+
+test("the home room is the root, any other has its path", () => {
+  assert.equal(roomPath("general"), "/");
+  assert.equal(roomPath("été"), "/r/%C3%A9t%C3%A9");
+});
+
+test("recent rooms come latest first, each once, and not for ever", () => {
+  const recent = new RecentRooms(new Store(() => area));
+  const area = new Area();
+  for (const room of ["a", "b", "a"]) recent.visit(room);
+  assert.deepEqual(recent.all, ["a", "b"]);
+  for (let i = 0; i < 20; i += 1) recent.visit(`room-${i}`);
+  assert.equal(recent.all.length, 8);
+  assert.equal(recent.all[0], "room-19");
+});
+
+test("hostile contents of the storage are no rooms", () => {
+  for (const value of ["{}", "12", '["javascript:alert(1)", "../../x", 3, null]', "["]) {
+    const area = new Area();
+    area.setItem("tchat:rooms", value);
+    assert.deepEqual(new RecentRooms(new Store(() => area)).all, []);
+  }
+});
+
+test("dark modules beside one another are drawn in one piece", () => {
+  assert.equal(outline([[true, true, false, true]]), "M0 0h2v1h-2zM3 0h1v1h-1z");
+  assert.equal(outline([[false], [true]]), "M0 1h1v1h-1z");
+});

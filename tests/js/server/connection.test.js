@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { beforeEach, mock, test } from "node:test";
+
+import { Backoff } from "../../../chat/static/js/server/backoff.js";
+import { Connection } from "../../../chat/static/js/server/connection.js";
+import { Socket } from "../../../chat/static/js/server/socket.js";
+import { FakeWebSocket } from "../fakes.js";
+
+beforeEach(() => {
+  FakeWebSocket.all.length = 0;
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+});
+
+function connect({ why = async () => "unreachable" } = {}) {
+  const connection = new Connection("ws://test/ws", {
+    dial: (url, told) => new Socket(url, told, FakeWebSocket),
+    why,
+    backoff: new Backoff(() => 1),
+  });
+  connection.start();
+  return connection;
+}
+
+test("silence is answered by a ping, and no answer by a new connection", () => {
+  const connection = connect();
+  FakeWebSocket.last.open();
+  mock.timers.tick(20_000);
+  assert.deepEqual(FakeWebSocket.last.sent, [{ type: "ping" }]);
+  FakeWebSocket.last.say({ type: "pong" });
+  mock.timers.tick(20_000);
+  assert.equal(FakeWebSocket.last.sent.length, 2);
+  mock.timers.tick(8_000);
+  assert.equal(connection.state.name, "waiting");
+  mock.timers.tick(500);
+  assert.equal(FakeWebSocket.all.length, 2);
+});
+
+test("an unanswered post is not left for twenty seconds", () => {
+  const connection = connect();
+  FakeWebSocket.last.open();
+  connection.send({ type: "post", id: "a", text: "b" });
+  mock.timers.tick(3_000);
+  assert.equal(FakeWebSocket.last.sent.at(-1).type, "ping");
+});
+
+test("waking tries again at once, or asks whether the line still stands", () => {
+  const connection = connect();
+  FakeWebSocket.last.open();
+  connection.wake();
+  assert.deepEqual(FakeWebSocket.last.sent, [{ type: "ping" }]);
+  FakeWebSocket.last.end(1006);
+  connection.wake();
+  assert.equal(connection.state.name, "connecting");
+  connection.wake();
+  assert.equal(FakeWebSocket.all.length, 2);
+});
+
+test("a handshake that hangs is given up", () => {
+  const connection = connect();
+  mock.timers.tick(8_000);
+  assert.equal(connection.state.reason, "unreachable");
+});
+
+test("a refused handshake is asked about", async () => {
+  const connection = connect({ why: async () => "full" });
+  FakeWebSocket.last.end(1006);
+  assert.equal(connection.state.reason, "unreachable");
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.equal(connection.state.reason, "full");
+});
+
+test("each close code has its own consequence", () => {
+  for (const [code, name, reason, least, most] of [
+    [1006, "waiting", "lost", 100, 500],
+    [1012, "waiting", "restarting", 200, 2_000],
+    [1013, "waiting", "full", 100, 500],
+    [1008, "waiting", "abuse", 15_000, 30_000],
+    [4003, "stopped", "removed", 0, 0],
+    [4008, "connecting", undefined, 0, 0],
+  ]) {
+    const connection = connect();
+    FakeWebSocket.last.open();
+    FakeWebSocket.last.end(code);
+    assert.equal(connection.state.name, name, `${code}`);
+    assert.equal(connection.state.reason, reason, `${code}`);
+    if (name === "waiting") {
+      const wait = connection.state.retryAt - Date.now();
+      assert.ok(least <= wait && wait <= most, `${code}: ${wait}`);
+    }
+  }
+});
+
+test("a server that takes its time to restart is still restarting", async () => {
+  const connection = connect();
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.end(1012);
+  mock.timers.tick(2_000);
+  FakeWebSocket.last.end(1006);
+  assert.equal(connection.state.reason, "restarting");
+});
+
+test("a server that accepts and drops at once is not hammered", () => {
+  const connection = connect();
+  for (const wait of [500, 1_000, 2_000]) {
+    FakeWebSocket.last.open();
+    connection.joined();
+    FakeWebSocket.last.end(1006);
+    assert.equal(connection.state.retryAt - Date.now(), wait);
+    mock.timers.tick(wait);
+  }
+  FakeWebSocket.last.open();
+  connection.joined();
+  mock.timers.tick(6_000);
+  FakeWebSocket.last.end(1006);
+  assert.equal(connection.state.retryAt - Date.now(), 500);
+});
+
+test("too slow twice in a row waits the second time", () => {
+  const connection = connect();
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.end(4008);
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.end(4008);
+  assert.equal(connection.state.name, "waiting");
+});

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Identity } from "../../../chat/static/js/server/identity.js";
+import { Store } from "../../../chat/static/js/base/store.js";
+import { Area } from "../fakes.js";
+
+function browser() {
+  const everywhere = new Store(() => shared);
+  const shared = new Area();
+  return { tab: (area = new Area()) => new Identity(everywhere, new Store(() => area)) };
+}
+
+test("each nick has its own key, and gets it back in another tab", () => {
+  const { tab } = browser();
+  const [one, two, three] = [tab(), tab(), tab()];
+  one.choose("Alice");
+  one.confirm("Alice", one.key);
+  two.choose("Bob");
+  two.confirm("Bob", two.key);
+  assert.match(one.key, /^[A-Za-z0-9_-]{22,128}$/);
+  assert.notEqual(one.key, two.key);
+  three.choose("  ALICE ");
+  assert.equal(three.key, one.key);
+});
+
+test("a reload keeps the tab's nick and key, accepted yet or not", () => {
+  const { tab } = browser();
+  const area = new Area();
+  const before = tab(area);
+  before.choose("Alice");
+  const after = tab(area);
+  assert.equal(after.nick, "Alice");
+  assert.equal(after.key, before.key);
+});
+
+test("a new tab is offered the last nick", () => {
+  const { tab } = browser();
+  const one = tab();
+  assert.equal(one.lastNick, "");
+  one.choose("Alice");
+  one.confirm("Alice", one.key);
+  const two = tab();
+  assert.equal(two.nick, null);
+  assert.equal(two.lastNick, "Alice");
+});
+
+test("a rename moves the key, and only its own", () => {
+  const { tab } = browser();
+  const [one, other] = [tab(), tab()];
+  one.choose("Alice");
+  one.confirm("Alice", one.key);
+  one.rename("Alice", "Alix");
+  other.choose("Alice");
+  assert.notEqual(other.key, one.key);
+  other.choose("Alix");
+  assert.equal(other.key, one.key);
+});
