@@ -13,10 +13,13 @@ BIN := .venv/bin
 RUN := .venv/.installed
 DEV := .venv/.installed-dev
 
+# The same of what builds the page.
+BUILDER := tools/page/node_modules/.installed
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test chaos soak overload smooth pictures lint format lock binary translations vendor \
-	icons lighthouse bench autobahn fuzz clean
+	page icons lighthouse bench autobahn fuzz clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*  ## /make \1  /p' Makefile | awk '{ $$2 = sprintf("%-13s", $$2) } 1'
@@ -30,7 +33,7 @@ JS_TESTS := $(wildcard tests/js/*/*.test.js)
 # pytest comes last: its summary is the last line. Two workers, because the browsers and
 # servers that tests start want the other half of a small machine. Who has nothing left to do
 # takes tests from the other: the long ones are not at the end of one alone.
-test: $(DEV) dist/chat-server  ## run every test (installs Chromium and Node where it may)
+test: $(DEV) $(BUILDER) dist/chat-server  ## run every test (installs Chromium and Node where it may)
 	@tools/need.sh chromium
 	@tools/need.sh node
 	@tools/need.sh nginx
@@ -98,6 +101,16 @@ vendor:  ## copy the page's libraries from npm into chat/static/vendor/
 	cd tools/vendor && npm ci --silent --ignore-scripts
 	node tools/vendor/vendor.mjs
 
+# Committed, so that running needs Python alone; `make test` looks whether it is what the sources
+# make.
+page: $(BUILDER)  ## build chat/static/dist/, the page as browsers get it
+	node tools/page/build.mjs
+
+$(BUILDER): tools/page/package-lock.json
+	@tools/need.sh npm
+	cd tools/page && npm ci --silent --ignore-scripts
+	@touch $@
+
 icons: $(DEV)  ## draw the installed page's icons from chat/static/icon.svg
 	@tools/need.sh chromium
 	$(BIN)/python tools/icons.py
@@ -153,7 +166,7 @@ fuzz: .venv-fuzz/.installed  ## throw made-up input at what parses a stranger's 
 clean:  ## remove what make made; instance/, the conversations, stays
 	rm -rf .venv .venv-autobahn .venv-bench .venv-fuzz build dist test-results .hypothesis \
 		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
-		tools/vendor/node_modules tools/lighthouse/node_modules
+		tools/lighthouse/node_modules tools/page/node_modules tools/vendor/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # bin/pip is the last thing venv makes: an environment without it is half made.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from babel import negotiate_locale
 from flask import Flask, request
+from flask.helpers import get_debug_flag
 from flask_babel import Babel
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -19,11 +20,10 @@ from chat.rooms.commands import Hub
 from chat.rooms.registry import Registry
 from chat.web.admission import Admission
 from chat.web.compression import compress
+from chat.web.files import Files
 from chat.web.pages import create_views
-from chat.web.shell import LANGUAGES, read_shell
+from chat.web.shell import DIST, LANGUAGES, Shell, read_shell
 from chat.web.socket import create_ws
-
-_FOREVER_S = 365 * 24 * 3600  # for files whose address changes with them
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,10 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     Raises SettingError or LogError, one line each, for what would not work.
     """
     settings = read_settings(config)
-    shell = read_shell(Path(__file__).parent)
-    # The version is a folder in every file's address: a page has its modules from its own
-    # version or not at all, whatever browsers and proxies keep.
-    app = Flask("chat", static_url_path=f"/static/{shell.version}")
-    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = _FOREVER_S
+    package = Path(__file__).parent
+    # Who changes the page's sources (`flask run --debug`) reloads it and sees them.
+    shell = Shell() if get_debug_flag() else read_shell(package)
+    app = Flask("chat", static_folder=None if shell.is_built else "static")
     app.config["BABEL_DEFAULT_LOCALE"] = LANGUAGES[0]
     app.logger.setLevel(logging.INFO)  # the parent of every logger here
 
@@ -64,6 +63,8 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+    if shell.is_built:
+        app.wsgi_app = Files(app.wsgi_app, package / DIST, shell.names)  # type: ignore[method-assign]
     app.extensions["chat"] = Chat(settings, hub, admission)
     # For `flask run`; under gunicorn this would be too late (chat/serving/worker.py).
     atexit.register(hub.stop)

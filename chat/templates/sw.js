@@ -1,14 +1,13 @@
-// Keeps the page for when there is no server: one version of it, whole. Its files have their
-// version in their address, so that what two versions keep never mixes in one page.
+// Keeps the page for when there is no server: one version of it, whole. A file's name changes
+// with its content, so that what two versions keep never mixes in one page.
 
 "use strict";
 
-const KEPT = {{ kept|tojson }}; // { version, files, pages: language → address, otherwise }
+const KEPT = {{ kept|tojson }}; // { version, files, later, pages: language → address, otherwise }
 
 const PREFIX = "tchat:";
 const CACHE = PREFIX + KEPT.version;
 const FILES = "/static/";
-const OWN_FILES = `${FILES}${KEPT.version}/`;
 const PATIENCE_MS = 3_000; // for the server's page, before the one kept is shown
 
 // All or nothing: where one file is missing, the browser tries again another time. What the
@@ -52,11 +51,11 @@ async function file(event, path) {
   const kept = await caches.match(path);
   if (kept) return kept;
   const answer = await fetch(event.request);
-  if (answer.ok && path.startsWith(OWN_FILES)) event.waitUntil(add(path, answer.clone()));
+  if (answer.ok && KEPT.later.includes(path)) event.waitUntil(add(path, answer.clone()));
   return answer;
 }
 
-// What was not kept beforehand, once it was asked for: no more than the version has files.
+// What was not kept beforehand, once it was asked for.
 async function add(path, answer) {
   try {
     await (await caches.open(CACHE)).put(path, answer);

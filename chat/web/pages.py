@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from flask import (
     Blueprint,
@@ -15,11 +16,10 @@ from flask import (
     make_response,
     redirect,
     render_template,
-    request,
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_babel import force_locale
+from flask_babel import force_locale, get_locale
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from chat.log import MessageLog, StorageUnavailable
@@ -28,31 +28,11 @@ from chat.protocol import Refused
 from chat.rooms.commands import Hub
 from chat.rooms.registry import Registry
 from chat.web.admission import Admission
+from chat.web.headers import DOCUMENT, WORKER_POLICY
 from chat.web.shell import LANGUAGES, PAPER, Shell
 
 _HOME = "general"
-
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; "
-        "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
-        "trusted-types dompurify tchat-worker"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
-
-# Of those, what says something about a response that is no document. A page loads some seventy
-# scripts and sheets: the others would be a third of what it costs.
-_ALWAYS = {"X-Content-Type-Options"}
-_NO_DOCUMENTS = {"text/css", "text/javascript"}
-
-
-# The service worker fetches from here, and does nothing else.
-_WORKER_POLICY = "default-src 'none'; connect-src 'self'; require-trusted-types-for 'script'"
+_PAGES = 64  # kept as they were rendered, 20 KB each
 
 
 def create_views(
@@ -62,9 +42,23 @@ def create_views(
     blueprint = Blueprint("chat", __name__)
     metrics = _metrics(registry, admission)
 
+    def render(room: str, language: str) -> str:
+        with force_locale(language):
+            return render_template("index.html", room=room, paper=PAPER, shell=shell)
+
+    # Of the built page, nothing changes but the room's name and the language.
+    html = lru_cache(_PAGES)(render) if shell.is_built else render
+
+    def page(room: str) -> Response:
+        """Give a room's page in the reader's language; fresh each time, so that an update shows."""
+        response = make_response(html(room, str(get_locale())))
+        response.vary.add("Accept-Language")
+        response.cache_control.no_cache = True
+        return response
+
     @blueprint.get("/")
     def home() -> Response:
-        return _page(_HOME, shell.version)
+        return page(_HOME)
 
     @blueprint.get("/r/<room>")
     def room(room: str) -> ResponseReturnValue:
@@ -77,34 +71,39 @@ def create_views(
             return redirect(url_for("chat.home"), 308)
         if form != room:
             return redirect(url_for("chat.room", room=form), 308)
-        return _page(room, shell.version)
+        return page(room)
 
     # The page of no room, which stands in for any when there is no server. Its version is in
     # its address: a worker that keeps the page keeps the one that goes with its files.
-    @blueprint.get(f"/shell/{shell.version}/<any({', '.join(LANGUAGES)}):language>")
-    def empty_page(language: str) -> Response:
+    @blueprint.get("/shell/<version>/<language>")
+    def empty_page(version: str, language: str) -> Response:
+        if version != shell.version or language not in LANGUAGES:
+            abort(404)
         with force_locale(language):
-            return _page("", shell.version)
+            return page("")
 
     @blueprint.get("/sw.js")
     def worker() -> Response:
-        files = [url_for("static", filename=file) for file in shell.files]
-        pages = {each: url_for("chat.empty_page", language=each) for each in LANGUAGES}
+        if not shell.is_built:
+            abort(404)
         kept = {
             "version": shell.version,
-            "files": files,
-            "pages": pages,
+            "files": [f"/static/{name}" for name in shell.kept],
+            "later": [f"/static/{name}" for name in shell.later],
+            "pages": {each: f"/shell/{shell.version}/{each}" for each in LANGUAGES},
             "otherwise": LANGUAGES[0],
         }
         response = make_response(render_template("sw.js", kept=kept))
         response.mimetype = "text/javascript"
         response.cache_control.no_cache = True
-        response.headers["Content-Security-Policy"] = _WORKER_POLICY
+        response.headers["Content-Security-Policy"] = WORKER_POLICY
         return response
 
     @blueprint.get("/manifest.webmanifest")
     def manifest() -> Response:
-        response = make_response(render_template("manifest.jinja", paper=PAPER["light"]))
+        response = make_response(
+            render_template("manifest.jinja", paper=PAPER["light"], shell=shell)
+        )
         response.mimetype = "application/manifest+json"
         response.vary.add("Accept-Language")
         response.cache_control.no_cache = True
@@ -134,22 +133,11 @@ def create_views(
 
     @blueprint.after_app_request
     def harden(response: Response) -> Response:
-        """Load nothing from elsewhere, be framed by nobody, tell nobody where one comes from."""
-        is_part = request.endpoint == "static" and response.mimetype in _NO_DOCUMENTS
-        for name, value in _HEADERS.items():
-            if name in _ALWAYS or not is_part:
-                response.headers.setdefault(name, value)
+        for name, value in DOCUMENT.items():
+            response.headers.setdefault(name, value)
         return response
 
     return blueprint
-
-
-def _page(room: str, version: str) -> Response:
-    """Give a room's page in the reader's language; fresh each time, so that an update shows."""
-    response = make_response(render_template("index.html", room=room, paper=PAPER, version=version))
-    response.vary.add("Accept-Language")
-    response.cache_control.no_cache = True
-    return response
 
 
 def _metrics(registry: Registry, admission: Admission) -> CollectorRegistry:

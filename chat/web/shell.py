@@ -1,10 +1,15 @@
-"""The page as one whole: which version of it this server gives, and the files that it takes."""
+"""The page as one whole: its version, and where each of its files is.
+
+A page is built by `make page` (tools/page/build.mjs), or made of the sources as they are, which
+is for whoever changes them.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 LANGUAGES = ("fr", "en")
@@ -12,41 +17,61 @@ LANGUAGES = ("fr", "en")
 # What a browser shows around an installed page; the stylesheet says the same in OKLCH.
 PAPER = {"light": "#fbf9f6", "dark": "#1a1713"}
 
-_BYTES = 8  # of the version: two versions must differ, nobody has to be kept from forging one
+DIST = Path("static", "dist")  # within the package
 
-# What the page can do without when there is no server: names of emoji, colours of code.
-_LUXURY = ("vendor/emoji/", "vendor/highlight/")
+_BYTES = 8  # of the version: two versions must differ, nobody has to be kept from forging one
 
 
 @dataclass(frozen=True)
 class Shell:
-    """A version of the page, with the static files that it needs offline."""
+    """A page: its version, and the names of its files under /static/.
 
-    version: str
-    files: tuple[str, ...]
+    Without any, it is made of the sources: it has no version, and no browser keeps it.
+    """
+
+    version: str = ""
+    addresses: Mapping[str, str] = field(default_factory=dict)  # source → name, if in the HTML
+    beside: tuple[str, ...] = ()  # scripts that the first one imports
+    kept: tuple[str, ...] = ()  # what the page needs without a server
+    later: tuple[str, ...] = ()  # what a browser keeps once the page has asked for it
+
+    @property
+    def is_built(self) -> bool:
+        """Tell whether `make page` made it."""
+        return self.version != ""
+
+    @property
+    def names(self) -> set[str]:
+        """Give the names of all its files."""
+        return {*self.addresses.values(), *self.beside, *self.kept, *self.later}
+
+    def address(self, source: str) -> str:
+        """Give the address of a file of chat/static/ that the HTML names."""
+        return f"/static/{self.addresses[source] if self.is_built else source}"
 
 
 def read_shell(package: Path) -> Shell:
-    """Derive the version from all that the page is made of: nobody has to remember a number."""
-    static = package / "static"
+    """Read what `make page` has built.
+
+    The version follows from all that the page is made of: nobody has to remember a number.
+    """
+    manifest = json.loads((package / DIST / "manifest.json").read_text("utf-8"))
     digest = hashlib.blake2b(digest_size=_BYTES)
-    for path in sorted(_files(package)):
+    for path in sorted(_parts(package)):
         content = path.read_bytes()
         digest.update(f"{path.relative_to(package).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)
-    files = (path.relative_to(static).as_posix() for path in sorted(static.rglob("*")))
     return Shell(
         version=digest.hexdigest(),
-        files=tuple(
-            file
-            for file in files
-            if file.endswith((".css", ".js", ".svg"))
-            and not file.startswith(_LUXURY)
-            and "LICENSE" not in file
-        ),
+        addresses=manifest["addresses"],
+        beside=tuple(manifest["beside"]),
+        kept=tuple(manifest["kept"]),
+        later=tuple(manifest["later"]),
     )
 
 
-def _files(package: Path) -> Iterator[Path]:
-    for pattern in ("static/**/*", "templates/*", "translations/**/*.mo"):
-        yield from (path for path in package.glob(pattern) if path.is_file())
+def _parts(package: Path) -> Iterator[Path]:
+    """Find the texts of the page. The manifest stands for all other files: it has their hashes."""
+    yield package / DIST / "manifest.json"
+    yield from package.glob("templates/*")
+    yield from package.glob("translations/*/LC_MESSAGES/*.mo")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
 
 from tests.browser.tab import Tab
-from tests.support.servers import ChatServer
+from tests.support.servers import ROOT, ChatServer
 
 _QUIET = (
     "--no-sandbox",
@@ -112,3 +113,22 @@ def enter(open_tab: Callable[..., Tab]) -> Callable[..., Tab]:
         return tab
 
     return enter
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Copy the program, so that its page can become another version."""
+    tree = tmp_path / "tree"
+    shutil.copytree(ROOT / "chat", tree / "chat", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "tools/page", tree / "tools/page", symlinks=True)
+    for file in ("wsgi.py", "gunicorn.conf.py"):
+        shutil.copy(ROOT / file, tree)
+    return tree
+
+
+@pytest.fixture
+def updated(tree: Path, make_server: Callable[..., ChatServer]) -> ChatServer:
+    """Run the copy."""
+    server = make_server(cwd=tree)
+    server.start()
+    return server

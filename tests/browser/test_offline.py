@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import struct
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.browser.conftest import Watch
 from tests.browser.tab import Tab, Wire
 from tests.browser.test_page import PHONE, fits
 from tests.browser.test_rooms import open_rooms
-from tests.support.servers import ROOT, ChatServer
+from tests.support.servers import ChatServer
 
 Enter = Callable[..., Tab]
 
@@ -96,29 +96,14 @@ def offer(tab: Tab) -> Any:
     return tab.page.get_by_role("status").filter(has_text=words)
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """Copy the program, so that its page can become another version."""
-    tree = tmp_path / "tree"
-    shutil.copytree(ROOT / "chat", tree / "chat", ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("wsgi.py", "gunicorn.conf.py"):
-        shutil.copy(ROOT / file, tree)
-    return tree
-
-
-@pytest.fixture
-def updated(tree: Path, make_server: Callable[..., ChatServer]) -> ChatServer:
-    """Run the copy."""
-    server = make_server(cwd=tree)
-    server.start()
-    return server
-
-
 def change(tree: Path, number: int = 2) -> None:
     """Make another version of the page."""
-    for name in ("css/page.css", "js/conversation/later/markup.js"):
-        with (tree / "chat/static" / name).open("a") as file:
-            file.write(f"/* version {number} */\n")
+    with (tree / "chat/static/css/page.css").open("a") as sheet:
+        sheet.write(f":root {{ --version: {number}; }}\n")
+    for name in ("conversation/later/markup.js", "rooms/later/projection.js", "rooms/room-name.js"):
+        with (tree / "chat/static/js" / name).open("a") as script:
+            script.write(f"globalThis.version = {number};\n")
+    subprocess.run(("node", tree / "tools/page/build.mjs"), check=True)
 
 
 def restart(server: ChatServer) -> None:

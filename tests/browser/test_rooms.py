@@ -81,7 +81,7 @@ def test_qr_code_is_there_when_people_talk_already(enter: Enter) -> None:
 def test_qr_code_that_cannot_be_loaded_is_said(enter: Enter, open_tab: Enter) -> None:
     enter("Alice").say("Hello")
     tab = open_tab(service_workers="block")
-    tab.page.route("**/vendor/uqr/uqr.js", lambda route: route.abort())
+    tab.page.route("**/projection-*.js", lambda route: route.abort())
     tab.open()
     tab.enter("Bob")
     open_rooms(tab).get_by_role("button", name="Show QR code").click()

@@ -1,4 +1,4 @@
-"""The version of the page follows from what it is made of."""
+"""The version of the page follows from what it is made of; its files are where it says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.web.shell import read_shell
+from chat.web.shell import DIST, Shell, read_shell
 from tests.support.servers import ROOT
 
 
@@ -27,31 +27,46 @@ def test_version_is_the_same_wherever_the_same_page_is(package: Path) -> None:
 @pytest.mark.parametrize(
     "file",
     [
-        "static/css/page.css",
-        "static/js/conversation/later/markup.js",
-        "static/vendor/emoji/fr.json",
+        "static/dist/manifest.json",
         "templates/index.html",
         "templates/sw.js",
         "translations/fr/LC_MESSAGES/messages.mo",
     ],
 )
-def test_version_changes_with_every_file_of_the_page(package: Path, file: str) -> None:
+def test_version_changes_with_every_part_of_the_page(package: Path, file: str) -> None:
     before = read_shell(package).version
     with (package / file).open("ab") as stream:
         stream.write(b"\n")
     assert read_shell(package).version != before
 
 
-def test_file_that_moves_makes_another_version(package: Path) -> None:
-    before = read_shell(package).version
-    (package / "static/css/page.css").rename(package / "static/css/pages.css")
-    assert read_shell(package).version != before
+def test_sources_are_no_part_of_it(package: Path) -> None:
+    before = read_shell(package)
+    for folder in ("js", "css", "vendor"):
+        shutil.rmtree(package / "static" / folder)
+    assert read_shell(package) == before
 
 
-def test_kept_are_what_the_page_needs_and_nothing_large(package: Path) -> None:
-    files = read_shell(package).files
-    later = "js/conversation/later/sanitise.js"
-    assert {"js/main.js", "css/page.css", "icon.svg", later} <= set(files)
-    assert {"vendor/markdown-it/markdown-it.min.js", "vendor/uqr/uqr.js"} <= set(files)
-    assert not [file for file in files if "emoji/" in file or "highlight/" in file]
-    assert sum((package / "static" / file).stat().st_size for file in files) < 500_000
+def test_names_are_those_of_the_files_that_there_are() -> None:
+    files = {path.name for path in (ROOT / "chat" / DIST).iterdir()}
+    beside = {name for name in files if name.endswith((".gz", ".br"))}
+    assert read_shell(ROOT / "chat").names == files - beside - {"manifest.json"}
+    assert {name[:-3] for name in beside} < files
+
+
+def test_kept_are_what_the_page_needs_and_nothing_large() -> None:
+    shell = read_shell(ROOT / "chat")
+    needed = {shell.addresses[name] for name in ("js/main.js", "css/main.css", "icon.svg")}
+    assert needed | set(shell.beside) < set(shell.kept)
+    assert any(name.startswith("with-text-") for name in shell.kept)
+    assert not [name for name in shell.kept if name.endswith(".json") or "highlight" in name]
+    assert any(name.startswith("highlight-") for name in shell.later)
+    assert shell.addresses["vendor/emoji/fr.json"] in shell.later
+    assert sum((ROOT / "chat" / DIST / name).stat().st_size for name in shell.kept) < 300_000
+
+
+def test_page_of_the_sources_has_no_version_and_its_files_are_the_sources() -> None:
+    shell = Shell()
+    assert not shell.is_built
+    assert shell.address("js/main.js") == "/static/js/main.js"
+    assert (ROOT / "chat/static/js/main.js").exists()

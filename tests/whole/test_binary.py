@@ -41,7 +41,7 @@ def test_binary_serves_the_page_in_both_languages_and_its_files(
     assert '<html lang="fr"' in server.get("/", {"Accept-Language": "fr"})
     page = server.get("/", {"Accept-Language": "en"})
     assert '<html lang="en"' in page
-    main = re.search(r"/static/\w+/js/main\.js", page)
+    main = re.search(r"/static/main-\w+\.js", page)
     assert main is not None
     assert server.get(main[0])
     assert f"Serveur démarré sur http://localhost:{server.port}" in server.log()

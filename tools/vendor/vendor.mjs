@@ -1,9 +1,9 @@
-// Copies what the page uses of its npm packages, with their licences beside, into
+// Copies what the page uses of its npm packages, with their licences, into
 // chat/static/vendor/. `make vendor` runs it after `npm ci`, which checks the hashes in
 // package-lock.json. To renew: change a version in package.json, run
 // `npm install --package-lock-only --omit-lockfile-registry-resolved`, then `make vendor`.
 
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -25,20 +25,19 @@ const COPIED = [
   {
     folder: "markdown-it",
     from: "markdown-it",
-    files: { "dist/browser/markdown-it.umd.min.js": "markdown-it.min.js", LICENSE: "LICENSE" },
+    files: { "dist/browser/markdown-it.esm.min.mjs": "markdown-it.js" },
     within: ["entities", "linkify-it", "mdurl", "punycode.js", "uc.micro"], // in the same file
   },
   {
     folder: "dompurify",
     from: "dompurify",
-    files: { "dist/purify.min.js": "purify.min.js", LICENSE: "LICENSE", "LICENSE-MPL": "LICENSE-MPL" },
+    files: { "dist/purify.es.mjs": "purify.js" },
   },
   {
     folder: "highlight",
     from: "@highlightjs/cdn-assets",
     files: {
-      "es/core.min.js": "core.min.js",
-      LICENSE: "LICENSE",
+      "es/core.min.js": "core.js",
       ...Object.fromEntries(
         LANGUAGES.map((name) => [`es/languages/${name}.min.js`, `languages/${name}.js`]),
       ),
@@ -47,12 +46,12 @@ const COPIED = [
   {
     folder: "uqr",
     from: "uqr",
-    files: { "dist/index.mjs": "uqr.js", LICENSE: "LICENSE" },
+    files: { "dist/index.mjs": "uqr.js" },
   },
   {
     folder: "emoji",
     from: "emoji-picker-element-data",
-    files: { LICENSE: "LICENSE" },
+    files: {},
     note: `en.json and fr.json are made from its data: emoji up to version ${NEWEST_EMOJI}, by group,
   each [emoji, name, short codes (GitHub's), words].`,
   },
@@ -60,17 +59,28 @@ const COPIED = [
 
 const read = (path) => readFileSync(join(PACKAGES, path), "utf8");
 
-function copy({ folder, from, files, within = [] }) {
+function copy({ folder, from, files }) {
   rmSync(join(TARGET, folder), { recursive: true, force: true });
+  mkdirSync(join(TARGET, folder));
   for (const [source, name] of Object.entries(files)) {
     const target = join(TARGET, folder, name);
     mkdirSync(dirname(target), { recursive: true });
-    cpSync(join(PACKAGES, from, source), target);
+    // The map of a script is not copied: nor is the line that names it.
+    const text = read(`${from}/${source}`).replace(/\n\/\/# sourceMappingURL=.*\s*$/, "\n");
+    writeFileSync(target, text);
   }
-  for (const each of within) {
-    const name = readdirSync(join(PACKAGES, each)).find((file) => file.startsWith("LICENSE"));
-    cpSync(join(PACKAGES, each, name), join(TARGET, folder, `LICENSE-${each}`));
-  }
+}
+
+// In one file, which the page names: what is built of these scripts has no comments.
+function makeLicences() {
+  const all = COPIED.flatMap(({ from, within = [] }) => [from, ...within]).sort();
+  const texts = all.flatMap((name) =>
+    readdirSync(join(PACKAGES, name))
+      .filter((file) => /^licen[cs]e/i.test(file))
+      .sort()
+      .map((file) => `${"=".repeat(70)}\n${name}: ${file}\n\n${read(`${name}/${file}`).trim()}\n`),
+  );
+  writeFileSync(join(TARGET, "licences.txt"), texts.join("\n"));
 }
 
 // Short codes are the same in every language: what one writes, all read.
@@ -93,12 +103,13 @@ function makeReadme() {
     const { version, license } = JSON.parse(read(`${from}/package.json`));
     return `- \`${folder}/\`: ${from} ${version}, ${license}.${note ? ` ${note}` : ""}`;
   });
-  const head = "# Not ours\n\nMade by `make vendor` from npm packages; `tools/vendor/` names and pins them.\n\n";
+  const head = "# Not ours\n\nMade by `make vendor` from npm packages; `tools/vendor/` names and pins them. Their licences are in\n`licences.txt`.\n\n";
   writeFileSync(join(TARGET, "README.md"), `${head}${lines.join("\n")}\n`);
 }
 
 COPIED.forEach(copy);
 makeEmoji("en/github", "en");
 makeEmoji("fr/emojibase", "fr");
+makeLicences();
 makeReadme();
 writeFileSync(join(TARGET, "package.json"), '{ "type": "module" }\n'); // for the tests in Node

@@ -3,6 +3,7 @@
 import { Composer } from "./writing/composer.js";
 import { Connection } from "./server/connection.js";
 import { Dates } from "./base/dates.js";
+import { hasVersion, Parts } from "./base/parts.js";
 import { Identity } from "./server/identity.js";
 import { Muted } from "./people/muted.js";
 import { NickField } from "./people/nick-field.js";
@@ -14,6 +15,7 @@ import { roomHere } from "./rooms/room-here.js";
 import { Sender } from "./writing/sender.js";
 import { Settings } from "./state/settings.js";
 import { Stage } from "./state/stage.js";
+import { started } from "./state/started.js";
 import { StateLine } from "./state/state-line.js";
 import { Store } from "./base/store.js";
 import { Strings } from "./base/strings.js";
@@ -46,7 +48,9 @@ const posts = new Posts(tab, name);
 const sender = new Sender(posts, (id, text) => room.post(id, text));
 
 const notice = new Notice(byId("notice"));
-const page = { byId, name, everywhere, settings, muted, language, strings, dates, notice };
+const parts = new Parts(() => hasVersion(document.body.dataset.version, language));
+const missing = (words) => parts.isGone || notice.show(strings.say(words)); // gone: a reload is offered
+const page = { byId, name, everywhere, settings, muted, language, strings, dates, parts, missing };
 const { nicks, text, messages, history, unread, conversation } = withConversation({
   ...page,
   room,
@@ -89,9 +93,9 @@ const stage = new Stage({
   greetings: { entry: byId("greeting"), joining: byId("joining"), inside: byId("empty") },
   isEmpty: () => messages.isEmpty && posts.all.length === 0,
 });
-const parts = { room, nicks, messages, conversation, unread, typing, history, composer };
-for (const wire of [withPeople, withRooms, withAlerts, withShortcuts]) wire({ ...page, ...parts });
-const offline = withOffline({ ...page, ...parts, connection, identity, posts, tab, isKept });
+const inside = { room, nicks, messages, conversation, unread, typing, history, composer };
+for (const wire of [withPeople, withRooms, withAlerts, withShortcuts]) wire({ ...page, ...inside });
+const offline = withOffline({ ...page, ...inside, connection, identity, posts, tab, isKept });
 followKeyboard();
 
 function post(text) {
@@ -111,7 +115,6 @@ posts.on("change", () => stage.draw());
 connection.on("state", (state) => {
   stateLine.set(state);
   if (state.name === "waiting") entry.busy = false;
-  if (state.name === "connecting") text.prepare(); // beside the way in
 });
 
 room.on("welcome", ({ limits }, { first, gap }) => {
@@ -122,6 +125,7 @@ room.on("welcome", ({ limits }, { first, gap }) => {
   const entering = stage.now === "entry";
   stage.set("inside");
   entry.clear();
+  text.prepare(); // after the messages: they are read as they were written meanwhile
   // After a reload too, but where a keyboard would have to slide in.
   if (entering || (first && matchMedia("(hover: hover)").matches)) composer.focus();
 });
@@ -143,6 +147,7 @@ document.addEventListener("visibilitychange", () => {
 });
 
 if (isKept) await offline.ready;
+started();
 entry.offer(identity.lastNick);
 if (identity.nick) {
   stage.set("joining");

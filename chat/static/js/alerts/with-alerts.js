@@ -8,7 +8,7 @@ import { LastRead } from "../conversation/last-read.js";
 import { openOnDemand } from "../base/opener.js";
 
 export function withAlerts(page) {
-  const { byId, name, everywhere, settings, muted, notice, strings } = page;
+  const { byId, name, everywhere, parts, missing, settings, muted, strings } = page;
   const { room, nicks, messages, conversation, unread } = page;
   const chime = new Chime();
   const desktop = new Desktop(name, strings);
@@ -24,7 +24,7 @@ export function withAlerts(page) {
     new MutedList({ section: byId("muted"), muted, strings });
     return new SettingsBox({ dialog: byId("settings"), settings, desktop, chime, strings });
   };
-  openOnDemand([byId("settings-button")], load, () => notice.show(strings.say("unavailable")));
+  openOnDemand([byId("settings-button")], parts, load, () => missing("unavailable"));
   conversation.on("news", (message) => alerts.arrived(message));
   unread.on("change", (number) => {
     document.title = number > 0 ? `(${number}) ${title}` : title;

@@ -1,14 +1,28 @@
 // Wires what the page keeps for when there is no server, and the offer of its next version. All
 // of it comes after the first view: once somebody is in a room, or when no server answers.
 
+import { UpdateOffer } from "./update-offer.js";
+
 const LATER_MS = 2_000; // after the way in, and then when the page has nothing else to do
 
 export function withOffline(page) {
-  const { room, connection, isKept } = page;
+  const { byId, room, connection, parts, strings, isKept } = page;
   let loading = null;
+  let offline = null;
   let isIn = false;
 
-  const load = () => (loading ??= fetchAll(page).catch(() => (loading = null)));
+  const reload = async () => {
+    await offline?.takeOver();
+    location.reload();
+  };
+  const offer = new UpdateOffer({ box: byId("update"), strings, reload });
+  parts.on("gone", () => offer.insist());
+
+  const fetchAll = async () => {
+    const { Offline } = await import("./later/offline.js");
+    return (offline = new Offline({ ...page, offer }));
+  };
+  const load = () => (loading ??= parts.ahead(fetchAll).catch(() => (loading = null)));
   const recall = async () => (await load())?.recall();
 
   room.on("welcome", (event) => {
@@ -21,11 +35,6 @@ export function withOffline(page) {
 
   // Settled before the page begins: on the kept page, with the last messages in view.
   return { ready: isKept ? recall() : null };
-}
-
-async function fetchAll(page) {
-  const { Offline } = await import("./later/offline.js");
-  return new Offline(page);
 }
 
 function whenIdle(then) {

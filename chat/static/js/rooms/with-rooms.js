@@ -4,7 +4,8 @@ import { openOnDemand } from "../base/opener.js";
 import { RecentRooms } from "./recent-rooms.js";
 import { Share } from "./share.js";
 
-export function withRooms({ byId, name, everywhere, room, messages, muted, notice, strings }) {
+export function withRooms(page) {
+  const { byId, name, everywhere, parts, room, messages, muted, strings } = page;
   const share = new Share({
     buttons: [byId("share"), byId("empty-share"), byId("rooms-share")],
     texts: [byId("empty-link")],
@@ -16,7 +17,7 @@ export function withRooms({ byId, name, everywhere, room, messages, muted, notic
   const link = share.words;
   const missing = (words) => {
     byId("rooms").close();
-    notice.show(strings.say(words));
+    page.missing(words);
   };
   const loadRooms = async () => {
     const [{ RoomsBox }, { ConversationCopy }] = await Promise.all([
@@ -34,12 +35,11 @@ export function withRooms({ byId, name, everywhere, room, messages, muted, notic
       preview: byId("empty-qr"),
       text: share.link,
       words: link,
-      missing: () => missing("qrMissing"),
     });
   };
-  openOnDemand([byId("rooms-button")], loadRooms, () => missing("unavailable"));
+  openOnDemand([byId("rooms-button")], parts, loadRooms, () => missing("unavailable"));
   const qrButtons = [byId("rooms-qr"), byId("empty-qr")];
-  const projection = openOnDemand(qrButtons, loadQr, () => missing("qrMissing"));
+  const projection = openOnDemand(qrButtons, parts, loadQr, () => missing("qrMissing"));
   room.on("welcome", async () => {
     recent.visit(name);
     if (messages.isEmpty) (await projection())?.preview();

@@ -1,6 +1,6 @@
 // A block of code in a message: scrolls sideways by itself, copied by a button, coloured.
 
-import { copyFrom } from "../../base/later/copy.js";
+import { copyFrom } from "../../base/copy.js";
 
 const SAID_MS = 2_000;
 const template = document.getElementById("code-block");

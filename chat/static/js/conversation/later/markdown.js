@@ -2,7 +2,7 @@
 // tables, images and HTML stay what they are: text. What comes out is not trusted: sanitise.js
 // comes after.
 
-import "../../../vendor/markdown-it/markdown-it.min.js";
+import MarkdownIt from "../../../vendor/markdown-it/markdown-it.js";
 
 const SYNTAX = [
   ...["linkify", "newline", "escape", "backticks", "strikethrough", "emphasis", "link", "autolink"],
@@ -10,7 +10,7 @@ const SYNTAX = [
 ];
 const DEEPEST = 8; // quotes and lists within each other; deeper is no longer a message
 
-const markdown = new globalThis.markdownit("zero", { html: false, linkify: true, breaks: true });
+const markdown = new MarkdownIt("zero", { html: false, linkify: true, breaks: true });
 markdown.enable(SYNTAX);
 markdown.validateLink = (url) => /^https?:\/\/[^/]/i.test(url);
 markdown.linkify

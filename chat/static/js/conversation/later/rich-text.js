@@ -7,6 +7,7 @@ import { paragraph } from "../paragraph.js";
 import { CodeBlock } from "./code-block.js";
 import { hasCodes } from "../../writing/later/emoji.js";
 import { render } from "./markup.js";
+import { sanitise } from "./sanitise.js";
 
 const MARKUP = /[*_~`>[\\]|https?:\/\/|^\s*(?:[-+]|\d{1,9}[.)])(?:\s|$)/im;
 
@@ -44,12 +45,12 @@ export class RichText {
   async #colour(block) {
     try {
       this.#colours ??= await import("./highlight.js");
-      const { fileOf, highlight, isReady, prepare } = this.#colours;
-      const file = fileOf(block.language);
-      if (!file) return;
-      const paint = () => block.colour(highlight(block.text, file));
-      if (isReady(file)) return void paint();
-      await Promise.all([prepare(file), read()]);
+      const { highlight, isReady, nameOf, prepare } = this.#colours;
+      const name = nameOf(block.language);
+      if (!name) return;
+      const paint = () => block.colour(sanitise(highlight(block.text, name)));
+      if (isReady(name)) return void paint();
+      await Promise.all([prepare(name), read()]);
       this.#redraw(paint);
     } catch {
       // Code without colours is code all the same.

@@ -1,7 +1,7 @@
 // The one way in which HTML reaches the page: through DOMPurify, whose Trusted Types policy is
 // the only one that the Content Security Policy allows.
 
-import "../../../vendor/dompurify/purify.min.js";
+import DOMPurify from "../../../vendor/dompurify/purify.js";
 
 const ALLOWED = {
   ALLOWED_TAGS: [
@@ -17,5 +17,5 @@ const ALLOWED = {
 };
 
 export function sanitise(html) {
-  return globalThis.DOMPurify.sanitize(html, ALLOWED);
+  return DOMPurify.sanitize(html, ALLOWED);
 }

@@ -6,8 +6,7 @@ import { EmojiButton } from "../../writing/later/emoji-button.js";
 import { NickCompletion } from "../../writing/later/nick-completion.js";
 import { RichText } from "./rich-text.js";
 
-export async function withText({ byId, everywhere, nicks, strings, notice, redraw }) {
-  await Promise.all(["text", "emoji"].map(addSheet));
+export function withText({ byId, everywhere, parts, missing, nicks, strings, redraw }) {
   const emoji = new Emoji(byId("composer").dataset.emoji);
   const spoken = byId("spoken");
   const area = byId("text");
@@ -20,21 +19,8 @@ export async function withText({ byId, everywhere, nicks, strings, notice, redra
     emoji,
     store: everywhere,
     strings,
-    notice,
+    parts,
+    missing,
   });
   return new RichText({ nicks, emoji, strings, spoken, redraw });
-}
-
-function addSheet(name) {
-  const link = document.createElement("link");
-  link.rel = "stylesheet";
-  link.href = new URL(`../../../css/${name}.css`, import.meta.url).href;
-  return new Promise((done, failed) => {
-    link.onload = done;
-    link.onerror = () => {
-      link.remove();
-      failed(new Error(`${name}.css`));
-    };
-    document.head.append(link);
-  });
 }

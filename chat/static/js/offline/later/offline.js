@@ -4,7 +4,6 @@
 
 import { LastMessages } from "./last-messages.js";
 import { LeftPosts } from "./left-posts.js";
-import { UpdateOffer } from "./update-offer.js";
 import { Worker } from "./worker.js";
 
 const SPREAD_MS = 8_000; // a new server is not asked for its page by everybody at once
@@ -20,19 +19,19 @@ export class Offline {
   #asked = null; // the server's version that was last asked for
 
   constructor(page) {
-    const { byId, name, room, messages, posts, identity, tab, strings } = page;
+    const { name, room, messages, posts, identity, tab, offer } = page;
     this.#page = page;
     this.#last = new LastMessages({ name, room, messages });
     this.#left = new LeftPosts({ name, posts, identity, store: tab });
     this.#worker = new Worker(this.#version);
-    this.#offer = new UpdateOffer({ box: byId("update"), strings, reload: () => this.#reload() });
+    this.#offer = offer;
   }
 
   // The server let this page in, and said which version of the page it has.
   async entered(version) {
     this.#last.follow();
     this.#takePosts();
-    await this.#worker.register();
+    if (this.#version) await this.#worker.register(); // what is not built is not kept
     if (!version || version === this.#asked) return;
     this.#asked = version;
     if (version === this.#version) return this.#offer.withdraw();
@@ -63,8 +62,8 @@ export class Offline {
     if (version === this.#asked) this.#offer.make();
   }
 
-  async #reload() {
-    await this.#worker.takeOver();
-    location.reload();
+  // The reader wants the next version.
+  takeOver() {
+    return this.#worker.takeOver();
   }
 }

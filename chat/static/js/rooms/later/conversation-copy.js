@@ -1,7 +1,7 @@
 // The button that copies the conversation.
 
+import { copyFrom } from "../../base/copy.js";
 import { conversationText } from "./conversation-text.js";
-import { copyFrom } from "../../base/later/copy.js";
 
 const SAID_MS = 2_000;
 

@@ -1,22 +1,17 @@
-// A text as a QR code. The library comes when a code is asked for.
+// A text as a QR code.
+
+import { encode } from "../../../vendor/uqr/uqr.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const QUIET_ZONE = 4; // modules of white around, which readers need
 
-// Fills `svg`. Gives whether it could: offline, the library may not be there.
-export async function drawQr(svg, text) {
-  let library;
-  try {
-    library = await import("../../../vendor/uqr/uqr.js");
-  } catch {
-    return false;
-  }
-  const { data, size } = library.encode(text, { ecc: "M", border: QUIET_ZONE });
+// Fills `svg`.
+export function drawQr(svg, text) {
+  const { data, size } = encode(text, { ecc: "M", border: QUIET_ZONE });
   const path = document.createElementNS(SVG, "path");
   path.setAttribute("d", outline(data));
   svg.setAttribute("viewBox", `0 0 ${size} ${size}`);
   svg.replaceChildren(path);
-  return true;
 }
 
 // One rectangle for each run of dark modules in a row: no hairlines between neighbours.

@@ -9,18 +9,20 @@ export class EmojiButton {
   #emoji;
   #store;
   #strings;
-  #notice;
+  #parts;
+  #missing;
   #picker = null;
   #opening = false;
 
-  constructor({ button, panel, area, emoji, store, strings, notice }) {
+  constructor({ button, panel, area, emoji, store, strings, parts, missing }) {
     this.#button = button;
     this.#panel = panel;
     this.#area = area;
     this.#emoji = emoji;
     this.#store = store;
     this.#strings = strings;
-    this.#notice = notice;
+    this.#parts = parts;
+    this.#missing = missing;
     button.hidden = false;
     button.addEventListener("click", () => (panel.hidden ? this.#open() : this.#close()));
     panel.addEventListener("keydown", (event) => {
@@ -39,9 +41,9 @@ export class EmojiButton {
     if (this.#opening) return;
     this.#opening = true;
     try {
-      this.#picker ??= await this.#make();
+      this.#picker ??= await this.#parts.get(() => this.#make());
     } catch {
-      return this.#notice.show(this.#strings.say("emojiUnavailable"));
+      return this.#missing("emojiUnavailable");
     } finally {
       this.#opening = false;
     }

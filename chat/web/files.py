@@ -1,0 +1,67 @@
+"""The files of the built page, given without Flask: compressed beforehand, kept for good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from wsgiref.headers import Headers
+
+from whitenoise import WhiteNoise
+from whitenoise.responders import Response, StaticFile
+
+from chat.web.headers import DOCUMENT, PART
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+# `make page` puts a hash of its content into a file's name: what has another content has
+# another name.
+_HASHED = r"-[0-9A-Z]{8}\.\w+$"
+
+
+class Files(WhiteNoise):  # type: ignore[misc]
+    """The built page's files in front of an application, as they were when the server started.
+
+    They are read once: a `git pull` under a running server takes away files that its pages,
+    which it made at the start too, still name.
+    """
+
+    def __init__(self, application: WSGIApplication, folder: Path, names: Iterable[str]) -> None:
+        super().__init__(
+            application,
+            allow_all_origins=False,
+            immutable_file_test=_HASHED,
+        )
+        for name in names:
+            self.add_file_to_dictionary(f"/static/{name}", str(folder / name))
+
+    def get_static_file(self, path: str, url: str, stat_cache: Any = None) -> StaticFile:
+        """Make what answers for one file, with what is compressed beside it."""
+        headers = Headers([])
+        self.add_mime_headers(headers, path, url)
+        self.add_cache_headers(headers, path, url)
+        for name, value in (DOCUMENT if path.endswith(".svg") else PART).items():
+            headers[name] = value
+        return _HeldFile(path, headers.items(), {"gzip": f"{path}.gz", "br": f"{path}.br"})
+
+
+class _HeldFile(StaticFile):  # type: ignore[misc]
+    """A file and its compressed forms, in memory."""
+
+    def __init__(
+        self, path: str, headers: list[tuple[str, str]], encodings: Mapping[str, str]
+    ) -> None:
+        super().__init__(path, headers, encodings)
+        self._contents = {each: Path(each).read_bytes() for _, each, _ in self.alternatives}
+
+    def get_response(self, method: str, request_headers: Mapping[str, str]) -> Response:
+        """Answer; a GET as StaticFile does, but from memory, and always with the whole file."""
+        if method != "GET":
+            return super().get_response(method, request_headers)
+        if self.is_not_modified(request_headers):
+            return self.not_modified_response
+        path, headers = self.get_path_and_headers(request_headers)
+        return Response(HTTPStatus.OK, headers, BytesIO(self._contents[path]))

@@ -1,0 +1,98 @@
+"""The page's files: compressed beforehand, kept for good, without Flask."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.test import Client
+
+from chat.web.files import Files
+from chat.web.shell import DIST, read_shell
+from tests.support.servers import ROOT
+
+SHELL = read_shell(ROOT / "chat")
+MAIN = f"/static/{SHELL.addresses['js/main.js']}"
+TEXTS = [SHELL.addresses[name] for name in ("js/main.js", "css/main.css", "vendor/emoji/fr.json")]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(ROOT / "chat" / DIST, tmp_path / "dist"))
+
+
+@pytest.fixture
+def client(folder: Path) -> Client:
+    def elsewhere(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("404 NOT FOUND", [])
+        return [b"the application"]
+
+    return Client(Files(elsewhere, folder, SHELL.names))
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_texts_leave_as_they_were_compressed(client: Client, folder: Path, name: str) -> None:
+    plain = client.get(f"/static/{name}")
+    assert plain.data == (folder / name).read_bytes()
+    assert "Content-Encoding" not in plain.headers
+    zipped = client.get(f"/static/{name}", headers={"Accept-Encoding": "gzip, deflate"})
+    assert zipped.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(zipped.data) == plain.data
+    small = client.get(f"/static/{name}", headers={"Accept-Encoding": "gzip, deflate, br, zstd"})
+    assert small.headers["Content-Encoding"] == "br"
+    assert small.data == (folder / f"{name}.br").read_bytes()
+    assert len(small.data) == small.content_length < len(zipped.data) < len(plain.data)
+    for response in (plain, zipped, small):
+        assert "Accept-Encoding" in response.vary  # or a cache would give one for the other
+
+
+@pytest.mark.parametrize("name", sorted(SHELL.names))
+def test_files_are_kept_for_good(client: Client, name: str) -> None:
+    response = client.get(f"/static/{name}")
+    assert response.status_code == 200
+    assert response.cache_control.max_age is not None
+    assert response.cache_control.max_age >= 365 * 24 * 3600
+    assert response.cache_control.immutable
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert not {"Access-Control-Allow-Origin", "Set-Cookie"} & set(response.headers.keys())
+    # Which can be a document; for the others it would be a third of what they cost.
+    assert ("Content-Security-Policy" in response.headers) == name.endswith(".svg")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/manifest.json",
+        f"{MAIN}.br",
+        "/static/js/main.js",
+        "/static/",
+        "/static/../__init__.py",
+    ],
+)
+def test_nothing_else_is_given(client: Client, path: str) -> None:
+    assert client.get(path).data == b"the application"
+
+
+def test_file_that_has_not_changed_is_not_sent_again(client: Client) -> None:
+    etag = client.get(MAIN).headers["ETag"]
+    again = client.get(MAIN, headers={"If-None-Match": etag})
+    assert again.status_code == 304
+    assert again.data == b""
+
+
+def test_head_tells_the_size_alone_and_post_is_refused(client: Client, folder: Path) -> None:
+    head = client.head(MAIN)
+    assert head.content_length == (folder / MAIN.removeprefix("/static/")).stat().st_size
+    assert head.data == b""
+    assert client.post(MAIN).status_code == 405
+
+
+def test_files_that_leave_the_disk_under_a_running_server_are_given_as_before(
+    client: Client, folder: Path
+) -> None:
+    before = client.get(MAIN).data
+    shutil.rmtree(folder)
+    assert client.get(MAIN).data == before
