@@ -18,7 +18,7 @@ BUILDER := tools/page/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test chaos soak overload smooth pictures lint format lock binary translations vendor \
+.PHONY: help run test chaos soak overload smooth arrival pictures lint format lock binary translations vendor \
 	page icons lighthouse bench autobahn fuzz clean
 
 help:  ## list these targets
@@ -53,6 +53,10 @@ overload: $(DEV)  ## measure what a client that never reads costs the others
 smooth: $(DEV)  ## measure what 10,000 messages cost a page, beside 50
 	@tools/need.sh chromium
 	$(BIN)/python -m tests.long.smooth
+
+arrival: $(DEV)  ## measure how long the page takes on a slow line (BESIDE=folder: and another)
+	@tools/need.sh chromium
+	$(BIN)/python -m tests.long.arrival $(if $(BESIDE),--beside $(BESIDE))
 
 pictures: $(DEV)  ## take pictures of the page in build/pictures/, and renew those in docs/
 	@tools/need.sh chromium

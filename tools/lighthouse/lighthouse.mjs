@@ -35,13 +35,12 @@ function chromium() {
   throw new Error("no Chromium: tools/need.sh chromium");
 }
 
-// In the room nothing is asked for speed: to come there with an empty cache takes one who deletes
-// it. It is told all the same.
+// In the room, too, with an empty cache.
 const PAGES = [
-  { name: "First visit", asked: { performance: 95, accessibility: 100, "best-practices": 100 } },
+  { name: "First visit", asked: { performance: 98, accessibility: 100, "best-practices": 100 } },
   {
     name: "In the room",
-    asked: { performance: 0, accessibility: 100, "best-practices": 100 },
+    asked: { performance: 95, accessibility: 100, "best-practices": 100 },
     prepare: (page) => enter(page),
   },
 ];
