@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.support.crowd import Ledger, Page, Refused, run
+from tests.support.crowd import Ledger, NotAdmitted, Page, run
 from tests.support.processes import Figures, figures, worker_pid
 from tests.support.servers import ChatServer
 
@@ -112,7 +112,7 @@ class Soak:
         came_before = bool(page.epoch)
         try:
             await page.enter()
-        except Refused as refusal:
+        except NotAdmitted as refusal:
             raise AssertionError(f"refused with {refusal}, although there is room") from None
         self._counts["resumes" if came_before else "joins"] += 1
         assert page.welcome["resumed"] or not came_before, "a reset, although little was missed"

@@ -1,6 +1,8 @@
 """A client of the wire protocol, over a real WebSocket, that trusts nothing.
 
-It keeps what it is given, and raises at the first message that is not the next one.
+It knows where it is in its room's log, by epoch and seq, and raises at the first message that
+is not the next one. What waits for an answer waits on the caller's thread; one thread may send
+while another receives.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,18 +24,73 @@ WAIT_S = 10.0
 _ids = itertools.count(1)
 
 
-class Client:
-    """Be one browser tab: a key, what it has seen, and a connection that may be renewed."""
+class Refused(Exception):
+    """An error event where something else was awaited."""
+
+    def __init__(self, error: Event) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class PromiseBroken(Exception):
+    """A message, or a welcome, that cannot follow what this client has seen."""
+
+
+class Place:
+    """A place in a room's log: what has been seen of it, and what may come next."""
+
+    def __init__(self, room: str = "general") -> None:
+        self.room = room
+        self.key: str | None = None
+        self.member: Event = {}
+        self.epoch = ""
+        self.seq = 0
+
+    def join_command(self, nick: str | None = None, **fields: Any) -> Event:
+        """Make the command that joins the room, as the same member if there was one."""
+        command: Event = {"type": "join", "room": self.room, **fields}
+        if nick is not None:
+            command["nick"] = nick
+        if self.key is not None:
+            command.setdefault("key", self.key)
+        return command
+
+    def resume_command(self, nick: str | None = None) -> Event:
+        """Make the command that goes on after what has been seen."""
+        after = {"epoch": self.epoch, "seq": self.seq}
+        return self.join_command(nick or self.member["nick"], after=after)
+
+    def _take_in(self, welcome: Event) -> None:
+        """Begin where the welcome does, or go on; then take its messages."""
+        self.key, self.member = welcome["key"], welcome["member"]
+        if not welcome["resumed"]:
+            self.seq = seq_before(welcome)
+        elif welcome["epoch"] != self.epoch:
+            raise PromiseBroken(f"resumed in {welcome['epoch']}, which is not {self.epoch}")
+        self.epoch = welcome["epoch"]
+        for message in welcome["messages"]:
+            self._see(message)
+        if self.seq != welcome["seq"]:
+            raise PromiseBroken(f"a welcome to {welcome['seq']} that ends at {self.seq}")
+
+    def _see(self, message: Event) -> bool:
+        """Take the next message; False: one from before, which answers a repeated post."""
+        if message["seq"] <= self.seq:
+            return False
+        if message["seq"] != self.seq + 1:
+            raise PromiseBroken(f"a hole after {self.seq}: {message}")
+        self.seq = message["seq"]
+        return True
+
+
+class Client(Place):
+    """One browser tab: a key, what it has seen, and a connection that may be renewed."""
 
     def __init__(self, ws_url: str, **connect_options: Any) -> None:
+        super().__init__()
         self._ws_url = ws_url
         self._connect_options = connect_options
         self.ws: ClientConnection
-        self.key: str | None = None
-        self.member: Event = {}
-        self.room = "general"
-        self.epoch = ""
-        self.seq = 0
         self.messages: list[Event] = []  # what was seen, in order
         self.connect()
 
@@ -47,71 +105,38 @@ class Client:
     ) -> None:
         self.ws.close()
 
+    # --- coming and going --------------------------------------------------------------
+
     def connect(self) -> None:
         """Open a new WebSocket."""
         self.ws = connect(
             self._ws_url, compression=None, legacy=True, max_size=None, **self._connect_options
         )
 
-    def send(self, **command: Any) -> None:
-        """Send a command as it is."""
-        self.ws.send(json.dumps(command, ensure_ascii=False))
-
-    def receive(self, timeout_s: float = WAIT_S) -> Event:
-        """Receive one event; a message must be the next one, or one that was seen."""
-        event: Event = json.loads(self.ws.recv(timeout_s))
-        if event["type"] == "message":
-            self._see(event)
-        return event
-
-    def _see(self, message: Event) -> None:
-        if message["seq"] > self.seq:
-            assert message["seq"] == self.seq + 1, f"a hole after {self.seq}: {message}"
-            self.seq = message["seq"]
-            self.messages.append(message)
-        else:
-            seen = [known for known in self.messages if known["seq"] == message["seq"]]
-            assert not seen or seen == [message], f"{message} was {seen}"
-
-    def expect(self, kind: str, timeout_s: float = WAIT_S, **fields: Any) -> Event:
-        """Receive until an event of this type with these fields comes; an error is one too."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            event = self.receive(deadline - time.monotonic())
-            if event["type"] == kind and all(event.get(n) == v for n, v in fields.items()):
-                return event
-            assert event["type"] != "error" or kind == "error", event
-
     def join(self, nick: str | None = None, room: str = "general", **fields: Any) -> Event:
-        """Join and take in the welcome; resumes when this client has been in the room."""
-        command: Event = {"type": "join", "room": room, **fields}
-        if nick is not None:
-            command["nick"] = nick
-        if self.key is not None:
-            command.setdefault("key", self.key)
-        self.send(**command)
-        welcome = self.expect("welcome")
-        self.key, self.member, self.room = welcome["key"], welcome["member"], room
-        self._take_in(welcome)
-        return welcome
-
-    def _take_in(self, welcome: Event) -> None:
-        if not welcome["resumed"]:
-            self.seq, self.messages = seq_before(welcome), []
-        self.epoch = welcome["epoch"]
-        for message in welcome["messages"]:
-            self._see(message)
-        assert self.seq == welcome["seq"]
+        """Join a room and take in its welcome; with `after`, as one that goes on."""
+        self.room = room
+        return self._enter(self.join_command(nick, **fields))
 
     def resume(self) -> Event:
         """Connect anew and come back to where this client was."""
         self.connect()
-        return self.join(
-            self.member["nick"], self.room, after={"epoch": self.epoch, "seq": self.seq}
-        )
+        return self._enter(self.resume_command())
+
+    def _enter(self, command: Event) -> Event:
+        self.send(**command)
+        welcome = self.expect("welcome")
+        self._take_in(welcome)
+        return welcome
+
+    # --- talking -------------------------------------------------------------------------
+
+    def send(self, **command: Any) -> None:
+        """Send a command as it is."""
+        self.ws.send(json.dumps(command, ensure_ascii=False))
 
     def post(self, text: str, post_id: str | None = None) -> Event:
-        """Post and wait for the acknowledgement."""
+        """Post and wait for the acknowledgement; the same id again posts nothing twice."""
         post_id = post_id or new_id()
         self.send(type="post", id=post_id, text=text)
         return self.acknowledged(post_id)
@@ -128,17 +153,58 @@ class Client:
         self.send(**command)
         return self.expect("error")
 
-    def close_code(self) -> int | None:
-        """Receive until the connection ends and give the close code that came."""
+    # --- what comes ------------------------------------------------------------------------
+
+    def receive(self, timeout_s: float | None = WAIT_S) -> Event:
+        """Receive one event; a message must be the next one, or one that was seen."""
+        event: Event = json.loads(self.ws.recv(timeout_s))
+        if event["type"] == "message":
+            self._see(event)
+        return event
+
+    def events(self, timeout_s: float | None = None) -> Iterator[Event]:
+        """Receive events for as long as the connection lasts; TimeoutError at a long silence."""
         try:
             while True:
-                self.receive()
-        except ConnectionClosed as closed:
-            return closed.rcvd.code if closed.rcvd else None
+                yield self.receive(timeout_s)
+        except ConnectionClosed:
+            return
+
+    def expect(self, kind: str, timeout_s: float = WAIT_S, **fields: Any) -> Event:
+        """Receive until an event of this type with these fields comes; Refused at an error."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            event = self.receive(deadline - time.monotonic())
+            if event["type"] == kind and all(event.get(n) == v for n, v in fields.items()):
+                return event
+            if event["type"] == "error" and kind != "error":
+                raise Refused(event)
+
+    def close_code(self) -> int | None:
+        """Receive until the connection ends and give the close code that came."""
+        for _ in self.events(WAIT_S):
+            pass
+        received = self.ws.protocol.close_rcvd
+        return received.code if received else None
 
     def texts(self) -> list[str]:
         """Give the texts seen, in order."""
         return [message["text"] for message in self.messages]
+
+    def _take_in(self, welcome: Event) -> None:
+        if not welcome["resumed"]:
+            self.messages = []
+        super()._take_in(welcome)
+
+    def _see(self, message: Event) -> bool:
+        is_new = super()._see(message)
+        if is_new:
+            self.messages.append(message)
+            return True
+        seen = [known for known in self.messages if known["seq"] == message["seq"]]
+        if seen and seen != [message]:
+            raise PromiseBroken(f"{message} was {seen}")
+        return False
 
 
 def seq_before(welcome: Event) -> int:

@@ -1,22 +1,21 @@
 """A crowd of pages on one thread: each joins, follows its room, and comes back when dropped.
 
-What they see is held together: all pages of a room agree which message has which seq.
+What they see is held together: all pages of a room agree which message has which seq. Client
+would need a thread for each page; these are a thousand, beside a server on the same two cores.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
-import os
 import resource
 import secrets
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from tests.support.client import Event
-from tests.support.raw import CLOSE, PING, PONG, TEXT
+from tests.support.client import Event, Place
+from tests.support.frames import CLOSE, FIN, NO_CHANGE, PING, PONG, TEXT, frame, upgrade
 
 WAIT_S = 30.0
 _ABORTED = 1006  # RFC 6455's word for an end without a close frame
@@ -25,8 +24,8 @@ _REMEMBERED = 20_000  # messages of a room: more than any page may miss
 T = TypeVar("T")
 
 
-class Refused(Exception):
-    """Say with which status the upgrade was refused."""
+class NotAdmitted(Exception):
+    """An upgrade that was refused, and the status that came instead."""
 
 
 class Ledger:
@@ -52,21 +51,18 @@ class Ledger:
         return max(self._ids.get(room, {0: ""}))
 
 
-class Page:
-    """Be one page; raises at the first message that is not the next one."""
+class Page(Place):
+    """One page of the crowd; raises at the first message that is not the next one."""
 
     def __init__(self, port: int, number: int, ledger: Ledger, *, room: str = "general") -> None:
+        super().__init__(room)
         self._port = port
         self._number = number
         self._ledger = ledger
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter | None = None
         self._posts = 0
-        self._member_id = ""
-        self.room = room
         self.key = secrets.token_urlsafe(16)
-        self.epoch = ""
-        self.seq = 0
         self.welcome: Event = {}
         self.waiting: dict[str, str] = {}  # posts that are not acknowledged: id, text
         self.acknowledged: dict[str, int] = {}  # id, seq
@@ -80,44 +76,30 @@ class Page:
         """Open a WebSocket, and join or resume; what was not acknowledged is posted again."""
         async with asyncio.timeout(WAIT_S):
             await self._open()
-            command: Event = {"room": self.room, "nick": f"page {self._number}", "key": self.key}
-            if self.epoch:
-                command["after"] = {"epoch": self.epoch, "seq": self.seq}
-            self.command("join", **command)
+            nick = f"page {self._number}"
+            self.command(**self.resume_command(nick) if self.epoch else self.join_command(nick))
             while (event := await self._event()) and event["type"] != "welcome":
                 assert event["type"] != "error", event
             if event is None:
                 raise ConnectionResetError("closed before the welcome")
         self._take_in(event)
         for post_id, text in self.waiting.items():
-            self.command("post", id=post_id, text=text)
+            self.command(type="post", id=post_id, text=text)
 
     async def _open(self) -> None:
         await self.end()
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
-        key = base64.b64encode(os.urandom(16)).decode()
-        self._writer.write(
-            f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nUpgrade: websocket\r\n"
-            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
-            "Sec-WebSocket-Version: 13\r\n\r\n".encode()
-        )
+        self._writer.write(upgrade(self._port))
         try:
             head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
         except asyncio.IncompleteReadError:
             raise ConnectionResetError("closed during the handshake") from None
         if not head.startswith("HTTP/1.1 101 "):
-            raise Refused(head.split()[1])
+            raise NotAdmitted(head.split()[1])
 
     def _take_in(self, welcome: Event) -> None:
         self.welcome = welcome
-        self._member_id = welcome["member"]["id"]
-        if not welcome["resumed"]:
-            messages = welcome["messages"]
-            self.seq = messages[0]["seq"] - 1 if messages else welcome["seq"]
-        self.epoch = welcome["epoch"]
-        for message in welcome["messages"]:
-            self._see(message)
-        assert self.seq == welcome["seq"], (self.seq, welcome["seq"])
+        super()._take_in(welcome)
 
     def drop(self) -> None:
         """Break the connection off, as a lost network does."""
@@ -140,16 +122,16 @@ class Page:
 
     # --- talking -------------------------------------------------------------------------
 
-    def command(self, kind: str, **fields: Any) -> None:
+    def command(self, **fields: Any) -> None:
         """Send a command."""
-        self._frame(json.dumps({"type": kind, **fields}).encode(), TEXT)
+        self._frame(json.dumps(fields).encode(), TEXT)
 
     def post(self, text: str) -> None:
         """Post, and keep the text until it is acknowledged."""
         self._posts += 1
         post_id = f"{self._number}-{self._posts}"
         self.waiting[post_id] = text
-        self.command("post", id=post_id, text=text)
+        self.command(type="post", id=post_id, text=text)
 
     async def until_acknowledged(self) -> None:
         """Wait until no post waits; somebody must follow meanwhile."""
@@ -159,11 +141,8 @@ class Page:
                 await self._acknowledged.wait()
 
     def _frame(self, payload: bytes, opcode: int) -> None:
-        size = len(payload)
-        head = bytes((0x80 | opcode, 0x80 | size)) if size < 126 else b""
-        head = head or bytes((0x80 | opcode, 0xFE)) + size.to_bytes(2)
         assert self._writer is not None
-        self._writer.write(head + b"\0\0\0\0" + payload)  # a mask that changes nothing
+        self._writer.write(frame(FIN | opcode, payload, mask=NO_CHANGE))
 
     # --- following -------------------------------------------------------------------------
 
@@ -195,24 +174,23 @@ class Page:
             elif size == 127:
                 size = int.from_bytes(await self._reader.readexactly(8))
             payload = await self._reader.readexactly(size)
-            if first == 0x80 | TEXT:
+            if first == FIN | TEXT:
                 event: Event = json.loads(payload)
                 return event
-            if first == 0x80 | CLOSE:
+            if first == FIN | CLOSE:
                 self.close_payload = payload
                 return None
-            assert first == 0x80 | PING, first
+            assert first == FIN | PING, first
             self._frame(payload, PONG)
 
-    def _see(self, message: Event) -> None:
-        if message["member"]["id"] == self._member_id:
+    def _see(self, message: Event) -> bool:
+        if message["member"]["id"] == self.member["id"]:
             self.waiting.pop(message["id"], None)
             self.acknowledged[message["id"]] = message["seq"]
             self._acknowledged.set()
-        if message["seq"] > self.seq:
-            assert message["seq"] == self.seq + 1, f"a hole after {self.seq}: {message}"
-            self.seq = message["seq"]
+        is_new = super()._see(message)
         self._ledger.note(self.room, message)
+        return is_new
 
 
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -1,8 +1,28 @@
-"""Frames as a peer writes them, right or wrong."""
+"""What a peer writes, right or wrong: the request for the upgrade, and frames."""
 
 from __future__ import annotations
 
+import base64
+import os
 import struct
+
+TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
+FIN = 0x80
+NO_CHANGE = bytes(4)  # a mask that changes nothing
+
+
+def upgrade(port: int, **headers: str) -> bytes:
+    """Build the request for a WebSocket. A header's `_` is a dash; `X_Y=""` leaves one out."""
+    fields = {
+        "Host": f"127.0.0.1:{port}",
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
+        "Sec-WebSocket-Version": "13",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    lines = [f"{name}: {value}" for name, value in fields.items() if value]
+    return "\r\n".join(["GET /ws HTTP/1.1", *lines, "", ""]).encode("latin-1")
 
 
 def frame(
@@ -18,5 +38,7 @@ def frame(
         head = bytes((first, bit | size))
     if mask is None:
         return head + payload
+    if mask == NO_CHANGE:
+        return head + mask + payload
     key = (mask * (size // 4 + 1))[:size]
     return head + mask + (int.from_bytes(payload) ^ int.from_bytes(key)).to_bytes(size)

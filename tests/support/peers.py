@@ -1,6 +1,7 @@
 """The two ends of one real TCP connection: our Connection, and a peer that is all wsproto.
 
-The peer reads only when it is told to, so a test decides who is slow.
+The peer reads only when it is told to, so a test decides who is slow. It has no server to join:
+Client needs one. And wsproto judges each byte, which RawPeer would only cut into frames.
 """
 
 from __future__ import annotations

@@ -1,19 +1,22 @@
-"""A WebSocket peer that may do everything wrong: bytes on a socket."""
+"""A WebSocket peer that may do everything wrong: bytes on a socket.
+
+Client is what talks as it should; this one sends what a client's library refuses to send, reads
+as little as a test wants, and sees each frame.
+"""
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import socket
-import struct
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.frames import BINARY, CLOSE, FIN, NO_CHANGE, PING, PONG, TEXT, frame, upgrade
 from tests.support.servers import ChatServer
 
+__all__ = ["BINARY", "CLOSE", "PING", "PONG", "TEXT", "WAIT_S", "RawPeer"]
+
 WAIT_S = 15.0
-TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 
 
 class RawPeer:
@@ -41,16 +44,7 @@ class RawPeer:
 
     def handshake(self, **headers: str) -> tuple[int, str]:
         """Ask for the upgrade; give the status and the answer's headers. `X_Y=""` drops one."""
-        fields = {
-            "Host": f"127.0.0.1:{self.server.port}",
-            "Upgrade": "websocket",
-            "Connection": "Upgrade",
-            "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
-            "Sec-WebSocket-Version": "13",
-            **{name.replace("_", "-"): value for name, value in headers.items()},
-        }
-        lines = [f"{name}: {value}" for name, value in fields.items() if value]
-        self.sock.sendall("\r\n".join(["GET /ws HTTP/1.1", *lines, "", ""]).encode("latin-1"))
+        self.sock.sendall(upgrade(self.server.port, **headers))
         while b"\r\n\r\n" not in self._read:
             self._more()
         head, self._read = self._read.split(b"\r\n\r\n", 1)
@@ -65,17 +59,8 @@ class RawPeer:
         self, payload: bytes, opcode: int = TEXT, *, first: int | None = None, mask: bool = True
     ) -> None:
         """Send one frame; `first` is its whole first byte where FIN and opcode will not do."""
-        head = bytes([0x80 | opcode if first is None else first])
-        bit = 0x80 if mask else 0
-        if len(payload) < 126:
-            head += bytes([bit | len(payload)])
-        elif len(payload) < 65536:
-            head += struct.pack("!BH", bit | 126, len(payload))
-        else:
-            head += struct.pack("!BQ", bit | 127, len(payload))
-        if mask:
-            head += b"\0\0\0\0"  # a mask that changes nothing
-        self.sock.sendall(head + payload)
+        first = FIN | opcode if first is None else first
+        self.sock.sendall(frame(first, payload, mask=NO_CHANGE if mask else None))
 
     def command(self, **fields: Any) -> None:
         """Send a command."""

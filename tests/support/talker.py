@@ -126,21 +126,20 @@ class Talker(Client):
         self._history.append(Record(kind, self.nick, post_id, seq, text))
 
     def _take_in(self, welcome: Event) -> None:
-        if welcome["resumed"]:
-            assert welcome["epoch"] == self.epoch, "resumed in another log"
-            self._note(Kind.RESUME, seq=seq_before(welcome))
-        else:
-            self._note(Kind.RESET, seq=seq_before(welcome))
+        kind = Kind.RESUME if welcome["resumed"] else Kind.RESET
+        self._note(kind, seq=seq_before(welcome))
         super()._take_in(welcome)
 
-    def _see(self, message: Event) -> None:
+    def _see(self, message: Event) -> bool:
         author, post_id, seq = message["member"]["nick"], message["id"], message["seq"]
         self._note(Kind.RECEIPT, f"{author}/{post_id}", seq, message["text"])
+        is_new = seq > self.seq
         self.seq = max(self.seq, seq)
         if author == self.nick and self._unacknowledged.pop(post_id, None) is not None:
             self._in_flight.discard(post_id)
             self._note(Kind.ACKNOWLEDGED, f"{author}/{post_id}", seq)
             self._pace.acknowledge()
+        return is_new
 
     # --- what is done: on the talker's own thread ------------------------------------------
 
