@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
 
-from tests.browser.tab import Tab
+from tests.browser.tab import Tab, Visitor
 from tests.support.servers import ROOT, ChatServer
 
 _QUIET = (
@@ -84,16 +85,19 @@ def watch() -> Iterator[Watch]:
 
 @pytest.fixture
 def open_tab(
-    new_context: Callable[..., BrowserContext], chat_server: ChatServer, watch: Watch
+    new_context: Callable[..., BrowserContext], request: pytest.FixtureRequest, watch: Watch
 ) -> Callable[..., Tab]:
-    """Open a tab on the server: in a browser of its own, or in `context`.
+    """Open a tab on the server, or on `base_url`: in a browser of its own, or in `context`.
 
     A test that routes requests says `service_workers="block"`: what a worker answers or fetches
     itself never meets a page's routes.
     """
 
     def open_tab(path: str = "/", context: BrowserContext | None = None, **options: Any) -> Tab:
-        context = context or new_context(**{**_READER, "base_url": chat_server.url, **options})
+        if context is None:
+            if "base_url" not in options:  # a test that has a server of its own needs no other
+                options["base_url"] = request.getfixturevalue("chat_server").url
+            context = new_context(**{**_READER, **options})
         page = context.new_page()
         page.set_default_timeout(20_000)
         watch.follow(page)
@@ -132,3 +136,17 @@ def updated(tree: Path, make_server: Callable[..., ChatServer]) -> ChatServer:
     server = make_server(cwd=tree)
     server.start()
     return server
+
+
+@pytest.fixture
+def meet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Visitor]]:
+    """Let somebody without a page into a room: a page costs a second of a processor."""
+    with ExitStack() as stack:
+
+        def meet(nick: str, room: str = "general", server: ChatServer | None = None) -> Visitor:
+            server = server or request.getfixturevalue("chat_server")
+            visitor = stack.enter_context(Visitor(server.ws_url))
+            visitor.join(nick, room)
+            return visitor
+
+        yield meet

@@ -7,6 +7,8 @@ import re
 
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
+from tests.support.client import Client
+
 expect.set_options(timeout=20_000)
 
 
@@ -78,6 +80,15 @@ class Tab:
         """Give the texts in the log, without who and when."""
         items = self.log.get_by_role("listitem").all()
         return [item.get_by_role("paragraph").last.inner_text() for item in items]
+
+
+class Visitor(Client):
+    """Somebody without a page, who is there for the reader of another one."""
+
+    def say(self, *texts: str) -> None:
+        """Post messages, each once the one before is in the log."""
+        for text in texts:
+            self.post(text)
 
 
 class Wire:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.tab import Tab, Wire
+from tests.browser.tab import Tab, Visitor, Wire
 from tests.browser.test_page import _CONTRAST
 from tests.support.logs import Past, fill
 from tests.support.servers import ChatServer
 
 Enter = Callable[..., Tab]
+Meet = Callable[..., Visitor]
 
 _TABS = 60  # more than there are stops on any page here
 
@@ -40,14 +41,12 @@ def press(page: Page, wanted: Locator, key: str = "Tab") -> None:
 
 
 def test_keyboard_alone_does_everything(
-    make_server: Callable[..., ChatServer], open_tab: Enter
+    make_server: Callable[..., ChatServer], open_tab: Enter, meet: Meet
 ) -> None:
     server = make_server(settings={"CHAT_LIMITS": "off"})
     fill(server.database, "general", [Past("Old", f"old {n}", n) for n in range(1, 121)])
     server.start()
-    bob = open_tab(base_url=server.url)
-    bob.open()
-    bob.enter("Bob")
+    bob = meet("Bob", server=server)
     alice = open_tab(base_url=server.url, permissions=["clipboard-read", "clipboard-write"])
     page, keyboard = alice.page, alice.page.keyboard
     wire = Wire(page)
@@ -70,7 +69,7 @@ def test_keyboard_alone_does_everything(
     keyboard.press("Enter")
     expect(alice.composer).to_be_focused()
     keyboard.press("Enter")
-    expect(bob.log).to_contain_text("Hello 🎉")
+    bob.expect("message", text="Hello 🎉")
 
     # Read what came before, to the beginning, and come back.
     items = alice.log.get_by_role("listitem")
@@ -110,7 +109,7 @@ def test_keyboard_alone_does_everything(
     keyboard.type("Alix")  # over the old one, which is selected
     keyboard.press("Enter")
     expect(dialog).to_have_count(0)
-    expect(bob.people.filter(has_text="Alix")).to_be_visible()
+    bob.expect("renamed", was="Alice")
     expect(button("Change my nick")).to_be_focused()
     press(page, button("Copy link"), "Shift+Tab")
     expect(button("Link copied")).to_be_visible()
@@ -128,7 +127,7 @@ def test_keyboard_alone_does_everything(
     expect(alice.composer).to_be_focused()
     wire.refuses = None
     press(page, button("Try again"), "Shift+Tab")
-    expect(bob.log).to_contain_text("first")
+    bob.expect("message", text="first")
     expect(alice.composer).to_be_focused()
 
     # Make a room, and go there.
@@ -181,9 +180,9 @@ def test_keys_that_are_for_writing_stay_there(enter: Enter) -> None:
 @pytest.mark.parametrize(
     ("scheme", "colours"), [("light", "none"), ("dark", "none"), ("light", "active")]
 )
-def test_focus_is_always_visible(enter: Enter, scheme: str, colours: str) -> None:
+def test_focus_is_always_visible(enter: Enter, meet: Meet, scheme: str, colours: str) -> None:
     tab = enter("Alice", color_scheme=scheme, forced_colors=colours)
-    enter("Bob").say("https://example.org\n```\ncode\n```")
+    meet("Bob").say("https://example.org\n```\ncode\n```")
     expect(tab.log.get_by_role("link")).to_be_visible()
     expect(tab.page.get_by_role("button", name="Mute Bob")).to_be_visible()
     walk_in_sight(tab.page)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.tab import Tab, Wire
+from tests.browser.tab import Tab, Visitor, Wire
 from tests.browser.test_page import fits
 
 Enter = Callable[..., Tab]
+Meet = Callable[..., Visitor]
 
 # Playwright's pages are always looked at; and nobody hears or sees what they play and show.
 _SENSES = """
@@ -76,8 +77,8 @@ def came(tab: Tab) -> Locator:
     return tab.page.get_by_role("status").filter(has_text=re.compile("joined|left|salon"))
 
 
-def test_unread_messages_are_counted_in_title_and_icon(open_tab: Enter, enter: Enter) -> None:
-    alice, bob = with_senses(open_tab, "Alice"), enter("Bob")
+def test_unread_messages_are_counted_in_title_and_icon(open_tab: Enter, meet: Meet) -> None:
+    alice, bob = with_senses(open_tab, "Alice"), meet("Bob")
     bob.say("seen")
     alice.shows("seen")
     plain = icon(alice)
@@ -92,8 +93,8 @@ def test_unread_messages_are_counted_in_title_and_icon(open_tab: Enter, enter: E
     expect(alice.log.get_by_role("listitem").filter(has_text="one")).to_contain_text("New")
 
 
-def test_rule_stands_where_the_reader_left_for_the_night(open_tab: Enter, enter: Enter) -> None:
-    alice, bob = with_senses(open_tab, "Alice"), enter("Bob")
+def test_rule_stands_where_the_reader_left_for_the_night(open_tab: Enter, meet: Meet) -> None:
+    alice, bob = with_senses(open_tab, "Alice"), meet("Bob")
     bob.say("read")
     alice.shows("read")
     context = alice.page.context
@@ -109,8 +110,8 @@ def test_rule_stands_where_the_reader_left_for_the_night(open_tab: Enter, enter:
     expect(item.get_by_text("New", exact=True)).to_be_visible()
 
 
-def test_sound_is_asked_for_and_only_for_mentions(open_tab: Enter, enter: Enter) -> None:
-    alice, bob = with_senses(open_tab, "Alice"), enter("Bob")
+def test_sound_is_asked_for_and_only_for_mentions(open_tab: Enter, meet: Meet) -> None:
+    alice, bob = with_senses(open_tab, "Alice"), meet("Bob")
     look(alice.page, False)
     bob.say("@Alice before")
     alice.shows("@Alice before")
@@ -130,8 +131,8 @@ def test_sound_is_asked_for_and_only_for_mentions(open_tab: Enter, enter: Enter)
     expect(settings(alice).get_by_role("combobox", name="Sound")).to_have_value("mentions")
 
 
-def test_notification_tells_who_and_what(open_tab: Enter, enter: Enter) -> None:
-    alice, bob = with_senses(open_tab, "Alice"), enter("Bob")
+def test_notification_tells_who_and_what(open_tab: Enter, meet: Meet) -> None:
+    alice, bob = with_senses(open_tab, "Alice"), meet("Bob")
     choose(alice, "Notifications", "For every message")
     bob.say("seen")
     alice.shows("seen")
@@ -152,12 +153,12 @@ def test_refused_notifications_are_explained(open_tab: Enter) -> None:
     expect(field).to_have_accessible_description(re.compile("The browser blocks notifications"))
 
 
-def test_who_comes_and_goes_is_one_line(open_tab: Enter, enter: Enter) -> None:
+def test_who_comes_and_goes_is_one_line(enter: Enter, meet: Meet) -> None:
     alice = enter("Alice", locale="fr-FR")
-    tabs = [enter(nick) for nick in ("Bob", "Carl")]
+    bob, _carl = meet("Bob"), meet("Carl")
     line = came(alice)
     expect(line).to_have_text("\u2068Bob\u2069 et \u2068Carl\u2069 ont rejoint le salon.")
-    tabs[0].say("Salut")
+    bob.say("Salut")
     expect(line).to_be_hidden()
     item = alice.log.get_by_role("listitem")
     expect(item).to_contain_text("ont rejoint le salon.")
@@ -183,18 +184,19 @@ def test_two_tabs_of_somebody_are_one_person(enter: Enter, open_tab: Enter) -> N
     expect(alice.page.get_by_role("heading", name="2 people")).to_be_visible()
 
 
-def test_comings_and_goings_can_be_switched_off(enter: Enter) -> None:
+def test_comings_and_goings_can_be_switched_off(enter: Enter, meet: Meet) -> None:
     alice = enter("Alice")
     settings(alice).get_by_role("checkbox", name="Say who comes and goes").uncheck()
     alice.page.keyboard.press("Escape")
-    bob = enter("Bob")
-    bob.say("Hello")
+    meet("Bob").say("Hello")
     alice.shows("Hello")
     expect(alice.log).not_to_contain_text("joined")
 
 
-def test_who_hides_typing_neither_shows_nor_sees_it(open_tab: Enter, enter: Enter) -> None:
-    bob, carl = enter("Bob"), enter("Carl")
+def test_who_hides_typing_neither_shows_nor_sees_it(
+    open_tab: Enter, enter: Enter, meet: Meet
+) -> None:
+    bob, carl = meet("Bob"), enter("Carl")
     alice = open_tab()
     wire = Wire(alice.page)
     alice.open()
@@ -202,7 +204,7 @@ def test_who_hides_typing_neither_shows_nor_sees_it(open_tab: Enter, enter: Ente
     settings(alice).get_by_role("checkbox", name=re.compile("See who is writing")).uncheck()
     alice.page.keyboard.press("Escape")
     alice.composer.press_sequentially("Hel")
-    bob.composer.press_sequentially("Hel")
+    bob.send(type="typing")
     expect(carl.page.get_by_text("Bob\u2069 is writing…")).to_be_visible()
     expect(alice.page.get_by_text("is writing…")).to_be_hidden()
     assert not any('"typing"' in command for command in wire.asked)

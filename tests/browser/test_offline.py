@@ -18,12 +18,13 @@ import pytest
 from playwright.sync_api import Browser, BrowserType, Page, expect
 
 from tests.browser.conftest import Watch
-from tests.browser.tab import Tab, Wire
+from tests.browser.tab import Tab, Visitor, Wire
 from tests.browser.test_page import PHONE, fits
 from tests.browser.test_rooms import open_rooms
 from tests.support.servers import ChatServer
 
 Enter = Callable[..., Tab]
+Meet = Callable[..., Visitor]
 
 _WAIT_MS = 100
 _WAITS = 200  # of them, at most
@@ -110,6 +111,12 @@ def restart(server: ChatServer) -> None:
     """Stop and start, and leave the pages to come back by themselves."""
     server.stop()
     server.start()
+
+
+def at_once(tab: Tab) -> Tab:
+    """Let a page not wait where pages wait at random, so that they do not all ask at once."""
+    tab.page.add_init_script("Math.random = () => 0")
+    return tab
 
 
 # --- no server --------------------------------------------------------------------
@@ -230,7 +237,7 @@ def test_posts_left_by_another_nick_are_its_writers_to_send(
 
 
 def test_reload_keeps_more_than_it_shows(
-    make_server: Callable[..., ChatServer], open_tab: Enter
+    make_server: Callable[..., ChatServer], open_tab: Enter, meet: Meet
 ) -> None:
     server = make_server(settings={"CHAT_LIMITS": "off"})
     server.start()
@@ -238,7 +245,7 @@ def test_reload_keeps_more_than_it_shows(
     tab.open()
     tab.enter("Alice")
     texts = [f"message {number}" for number in range(1, 71)]
-    tab.say(*texts)
+    meet("Bob", server=server).say(*texts)
     keeps(tab, *texts)
     tab.page.reload()
     expect(tab.log.get_by_role("listitem").last).to_contain_text("message 70")
@@ -346,9 +353,9 @@ def test_server_that_does_not_answer_in_time_is_no_server(
 
 
 def test_unread_rule_stands_in_what_was_kept(
-    chat_server: ChatServer, enter: Enter, open_tab: Enter
+    chat_server: ChatServer, enter: Enter, open_tab: Enter, meet: Meet
 ) -> None:
-    alice, bob = enter("Alice"), enter("Bob")
+    alice, bob = enter("Alice"), meet("Bob")
     bob.say("read")
     alice.shows("read")
     keeps(alice, "read")
@@ -447,7 +454,7 @@ def test_plain_http_in_a_network_is_no_reason_to_complain(
 def test_new_version_is_offered_and_not_forced(
     tree: Path, updated: ChatServer, open_tab: Enter
 ) -> None:
-    tab = open_tab(base_url=updated.url)
+    tab = at_once(open_tab(base_url=updated.url))
     wire = Wire(tab.page)
     tab.open()
     tab.enter("Alice")
@@ -480,12 +487,12 @@ def test_new_version_is_offered_and_not_forced(
 def test_offer_is_taken_by_the_tab_that_takes_it(
     tree: Path, updated: ChatServer, open_tab: Enter
 ) -> None:
-    first = open_tab(base_url=updated.url)
+    first = at_once(open_tab(base_url=updated.url))
     first.open()
     first.enter("Alice")
     first.say("one")
     keeps(first, "one")
-    second = open_tab(context=first.page.context)
+    second = at_once(open_tab(context=first.page.context))
     second.open()
     second.enter("Alice")
     old = version(first.page)
@@ -519,7 +526,7 @@ def test_offer_is_taken_by_the_tab_that_takes_it(
 def test_old_versions_are_not_kept_for_ever(
     tree: Path, updated: ChatServer, open_tab: Enter
 ) -> None:
-    tab = open_tab(base_url=updated.url)
+    tab = at_once(open_tab(base_url=updated.url))
     tab.open()
     tab.enter("Alice")
     tab.say("one")
@@ -548,7 +555,7 @@ def test_old_versions_are_not_kept_for_ever(
 def test_version_is_offered_without_a_service_worker_too(
     tree: Path, updated: ChatServer, open_tab: Enter
 ) -> None:
-    tab = open_tab(base_url=updated.url, locale="fr-FR", viewport=PHONE)
+    tab = at_once(open_tab(base_url=updated.url, locale="fr-FR", viewport=PHONE))
     tab.page.add_init_script("delete Navigator.prototype.serviceWorker")
     tab.open()
     tab.enter("Zoé")
@@ -591,14 +598,14 @@ def test_page_can_be_installed(chat_server: ChatServer, open_tab: Enter) -> None
 
 
 @pytest.fixture
-def talked(enter: Enter) -> tuple[Tab, Tab]:
-    """Give two who have talked."""
+def talked(enter: Enter, meet: Meet) -> Tab:
+    """Give the tab of one of two who have talked."""
     alice = enter("Alice", permissions=["clipboard-read", "clipboard-write"])
-    bob = enter("Bob")
+    bob = meet("Bob")
     alice.say("*one*")
     bob.say("two\nlines")
     expect(alice.log.get_by_role("listitem")).to_have_count(2)
-    return alice, bob
+    return alice
 
 
 def copied(tab: Tab) -> str:
@@ -612,25 +619,22 @@ def copied(tab: Tab) -> str:
     return re.sub(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d\]", "[]", text, flags=re.MULTILINE)
 
 
-def test_conversation_is_copied_as_text(chat_server: ChatServer, talked: tuple[Tab, Tab]) -> None:
-    alice, _ = talked
-    assert copied(alice) == f"{chat_server.url}/\n\n[] Alice: *one*\n[] Bob: two\n    lines"
+def test_conversation_is_copied_as_text(chat_server: ChatServer, talked: Tab) -> None:
+    assert copied(talked) == f"{chat_server.url}/\n\n[] Alice: *one*\n[] Bob: two\n    lines"
 
 
-def test_copy_leaves_out_who_is_muted_and_says_so(talked: tuple[Tab, Tab]) -> None:
-    alice, _ = talked
-    alice.page.get_by_role("button", name="Mute Bob").click()
-    text = copied(alice)
+def test_copy_leaves_out_who_is_muted_and_says_so(talked: Tab) -> None:
+    talked.page.get_by_role("button", name="Mute Bob").click()
+    text = copied(talked)
     assert "Bob" not in text
     assert "Messages of people that I muted are not in this copy." in text
 
 
-def test_conversation_is_copied_without_a_clipboard(talked: tuple[Tab, Tab]) -> None:
-    alice, _ = talked
-    alice.page.evaluate(
+def test_conversation_is_copied_without_a_clipboard(talked: Tab) -> None:
+    talked.page.evaluate(
         "() => { navigator.clipboard.writeText = () => Promise.reject(new Error()); }"
     )
-    text = copied(alice)
+    text = copied(talked)
     assert text.endswith("[] Alice: *one*\n[] Bob: two\n    lines")
 
 
@@ -644,9 +648,9 @@ def test_nothing_to_copy_is_not_offered(enter: Enter) -> None:
 
 
 def test_notification_goes_through_the_service_worker_where_it_must(
-    enter: Enter, open_tab: Enter, chat_server: ChatServer
+    meet: Meet, open_tab: Enter
 ) -> None:
-    bob = enter("Bob", path="/r/garden")
+    bob = meet("Bob", "garden")
     alice = open_tab(path="/r/garden", permissions=["notifications"])
     alice.page.add_init_script(
         """

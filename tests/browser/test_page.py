@@ -124,9 +124,12 @@ def test_banner_moves_nothing(open_tab: Enter) -> None:
 
 def test_what_is_said_of_the_connection_cuts_no_ordinary_name(open_tab: Enter) -> None:
     tab = open_tab(path="/r/bibliothèque", locale="fr-FR")
+    wire = Wire(tab.page)
     tab.open()
     tab.enter("Zoé")
+    wire.cut = True
     tab.page.context.set_offline(True)
+    wire.close(1012)  # else the page doubts for eight seconds first
     expect(tab.state).to_have_text(re.compile("Hors connexion"))
     name = tab.page.get_by_role("heading", name="bibliothèque").locator("bdi")
     for width in (768, 1024, 1440):

@@ -10,11 +10,12 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.states import PHONE
-from tests.browser.tab import Tab, Wire
+from tests.browser.tab import Tab, Visitor, Wire
 from tests.support.logs import Past, fill
 from tests.support.servers import ChatServer
 
 Enter = Callable[..., Tab]
+Meet = Callable[..., Visitor]
 
 # Note what a screen reader would be told of the log: what is added to it while it is live. What
 # was in it before and is added again would be read twice.
@@ -49,14 +50,12 @@ def heard(page: Page) -> list[str]:
 
 
 def test_each_message_is_read_aloud_once(
-    make_server: Callable[..., ChatServer], open_tab: Enter
+    make_server: Callable[..., ChatServer], open_tab: Enter, meet: Meet
 ) -> None:
     server = make_server(settings={"CHAT_LIMITS": "off"})
     fill(server.database, "general", [Past("Old", f"old {n}", n) for n in range(1, 121)])
     server.start()
-    bob, alice = open_tab(base_url=server.url), open_tab(base_url=server.url)
-    bob.open()
-    bob.enter("Bob")
+    bob, alice = meet("Bob", server=server), open_tab(base_url=server.url)
     alice.page.add_init_script(_LISTEN)
     wire = Wire(alice.page)
     alice.open()
@@ -121,8 +120,10 @@ _MOVES = """() => new Promise((done) => {
 
 
 @pytest.mark.parametrize(("motion", "moves"), [("reduce", []), ("no-preference", [120])])
-def test_nothing_moves_for_whoever_wants_it_so(enter: Enter, motion: str, moves: list[int]) -> None:
-    alice, bob = enter("Alice", reduced_motion=motion), enter("Bob")
+def test_nothing_moves_for_whoever_wants_it_so(
+    enter: Enter, meet: Meet, motion: str, moves: list[int]
+) -> None:
+    alice, bob = enter("Alice", reduced_motion=motion), meet("Bob")
     expect(alice.people).to_have_count(2)
     alice.page.evaluate("window.moves = null")
     alice.page.evaluate(f"() => void ({_MOVES})().then((moves) => {{ window.moves = moves }})")
@@ -135,11 +136,8 @@ def test_nothing_moves_for_whoever_wants_it_so(enter: Enter, motion: str, moves:
         assert alice.page.evaluate("document.getAnimations().length") == 0
 
 
-def test_every_text_runs_its_own_way(enter: Enter, open_tab: Enter) -> None:
-    alice = enter("שלמה", path="/r/שלום")
-    bob = open_tab(path="/r/שלום")
-    bob.open()
-    bob.enter("Bob")
+def test_every_text_runs_its_own_way(enter: Enter, meet: Meet) -> None:
+    alice, bob = meet("שלמה", "שלום"), enter("Bob", path="/r/שלום")
     alice.say("שלום לכולם", "> ציטוט\n\n- אחת", "plain")
 
     def runs(locator: Any, way: str) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser.tab import Tab
+from tests.browser.tab import Tab, Visitor
 
 Enter = Callable[..., Tab]
+Meet = Callable[..., Visitor]
 
 
 def open_rooms(tab: Tab, room: str = "general") -> Locator:
@@ -78,8 +79,8 @@ def test_qr_code_is_there_when_people_talk_already(enter: Enter) -> None:
     expect(tab.page.get_by_role("img", name="QR code of this room’s link")).to_be_visible()
 
 
-def test_qr_code_that_cannot_be_loaded_is_said(enter: Enter, open_tab: Enter) -> None:
-    enter("Alice").say("Hello")
+def test_qr_code_that_cannot_be_loaded_is_said(meet: Meet, open_tab: Enter) -> None:
+    meet("Alice").say("Hello")
     tab = open_tab(service_workers="block")
     tab.page.route("**/projection-*.js", lambda route: route.abort())
     tab.open()

@@ -18,6 +18,7 @@ from tests.support.servers import ChatServer
 Enter = Callable[..., Tab]
 
 PHONE = {"width": 360, "height": 740}
+HIGH = {"width": 1280, "height": 1600}
 BEGINNING = "This is where the conversation begins."
 MOST = 800  # messages that a page holds
 
@@ -105,18 +106,18 @@ def test_older_messages_come_without_a_jump(server: ChatServer, open_tab: Enter)
     assert numbers == list(range(1, 131))
 
 
-@pytest.mark.parametrize("options", [{"viewport": PHONE}, {}])
+@pytest.mark.parametrize(("viewport", "step"), [(PHONE, 250), (HIGH, 650)])
 def test_a_long_past_is_travelled_without_a_jump_and_held_in_part(
-    server: ChatServer, open_tab: Enter, options: dict[str, Any]
+    server: ChatServer, open_tab: Enter, viewport: dict[str, int], step: int
 ) -> None:
     count = MOST + 100
     fill(server.database, "general", past(count, "so"))
     server.start()
-    tab = entered(open_tab, server, **options)
+    tab = entered(open_tab, server, viewport=viewport)
     expect(items(tab).last).to_contain_text(f"{count} so")
     # By less than half of what is in view: what is in the middle before a step is seen after it.
-    up = travel(tab, -250, 1)
-    down = travel(tab, 250, count)
+    up = travel(tab, -step, 1)
+    down = travel(tab, step, count)
     for way in (up, down):
         assert way["jumps"] == 0
         assert way["most"] <= MOST
@@ -134,7 +135,7 @@ def test_reader_far_up_is_told_and_comes_back_at_once(server: ChatServer, open_t
     fill(server.database, "general", past(count))
     server.start()
     tab = entered(open_tab, server)
-    travel(tab, -900, 1)
+    travel(tab, -5000, 1)
     with Client(server.ws_url) as dora:
         dora.join(nick="Dora")
         for number in range(3):
@@ -152,7 +153,7 @@ def test_reader_far_up_is_told_and_comes_back_at_once(server: ChatServer, open_t
         dora.post("live")
         expect(items(tab).last).to_contain_text("live")
     # Who writes far up is brought to what they wrote.
-    travel(tab, -900, 1)
+    travel(tab, -5000, 1)
     tab.say("answer")
     expect(items(tab).last).to_contain_text("answer")
     expect(items(tab).last).to_be_in_viewport()
@@ -171,7 +172,8 @@ def test_page_left_open_holds_so_many_messages_and_no_more(
     with Client(server.ws_url) as dora:
         dora.join(nick="Dora")
         for number in range(1, 1_001):
-            dora.post(f"news {number}")
+            dora.send(type="post", id=f"news-{number}", text=f"news {number}")
+        dora.acknowledged("news-1000")
         expect(scrolled_up.page.get_by_role("button", name="1000 new messages")).to_be_visible()
     expect(items(at_end).last).to_contain_text("news 1000")
     expect(items(at_end).last).to_be_in_viewport()

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.tab import Tab
+from tests.browser.tab import Tab, Visitor
 
 Enter = Callable[..., Tab]
+Meet = Callable[..., Visitor]
 
 
 def test_two_tabs_of_one_browser_talk_under_two_nicks(enter: Enter) -> None:
@@ -36,8 +37,8 @@ def test_a_new_tab_offers_the_last_nick(enter: Enter, open_tab: Enter) -> None:
     expect(another.page.get_by_role("heading", name="1 person")).to_be_visible()
 
 
-def test_taken_nick_offers_a_free_one_and_a_click_enters(enter: Enter, open_tab: Enter) -> None:
-    enter("Alice")
+def test_taken_nick_offers_a_free_one_and_a_click_enters(meet: Meet, open_tab: Enter) -> None:
+    meet("Alice")
     other = open_tab()
     other.open()
     other.nick.fill("alice")

@@ -20,6 +20,7 @@ from tests.support.client import Client, new_id
 from tests.support.servers import ChatServer
 
 ROOMS = ("talk", "équipe")
+RESTARTS = 2  # of one conversation, at most
 VISIBLE = st.characters(codec="utf-8", exclude_categories=("C", "Z"))
 TEXTS = st.text(VISIBLE, min_size=1, max_size=20)
 
@@ -39,6 +40,7 @@ class Conversation(RuleBasedStateMachine):
         self.everybody: list[Client] = []
         self.connected: set[Client] = set()
         self.nicks: dict[Client, str] = {}
+        self.restarts = 0
 
     @rule(target=clients, room=st.sampled_from(ROOMS))
     def join(self, room: str) -> Client:
@@ -103,7 +105,8 @@ class Conversation(RuleBasedStateMachine):
         client.expect("renamed", was=self.nicks[client])
         client.member["nick"] = self.nicks[client] = nick
 
-    @precondition(lambda self: self.everybody)
+    # A restart costs as much as all the rest: one or two a conversation are enough of them.
+    @precondition(lambda self: self.everybody and self.restarts < RESTARTS)
     @rule(kill=st.booleans())
     def restart(self, kill: bool) -> None:
         if kill:
@@ -112,6 +115,7 @@ class Conversation(RuleBasedStateMachine):
             self.server.stop()
         self.connected.clear()
         self.server.start()
+        self.restarts += 1
 
     def teardown(self) -> None:
         try:

@@ -43,7 +43,7 @@ def test_slow_connection_is_closed_and_resumes_without_delaying_others(
         slow.command(type="join", nick="Slow")
         welcome = slow.event("welcome")
         ann.join("Ann")
-        text = "x" * 2000
+        text = "\U0001f600" * 2000  # 8,000 bytes
         # The kernel's own buffers take some megabytes first.
         while not re.search(r"disconnect .* code 4008", server.log()):
             ann.post(text)
