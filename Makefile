@@ -30,15 +30,21 @@ run: $(RUN)  ## serve the chat on http://127.0.0.1:8080 (HOST and PORT change th
 # Named one by one: what `node --test` makes of a folder differs from version to version.
 JS_TESTS := $(wildcard tests/js/*/*.test.js)
 
-# pytest comes last: its summary is the last line. Two workers, because the browsers and
-# servers that tests start want the other half of a small machine. Who has nothing left to do
-# takes tests from the other: the long ones are not at the end of one alone.
-test: $(DEV) $(BUILDER) dist/chat-server  ## run every test (installs Chromium and Node where it may)
+# Where the time goes: docs/reliability.md, "How long the tests take". Four workers on two cores,
+# because most tests wait most of the time; who has nothing left to do takes tests from the
+# others. Before them, alone, what is measured in seconds. The last summary is the last line.
+# dist/chat-server is made meanwhile, by tests/whole/test_binary.py.
+WORKERS ?= 4
+
+test: $(DEV) $(BUILDER)  ## run every test (installs Chromium and Node where it may)
 	@tools/need.sh chromium
 	@tools/need.sh node
 	@tools/need.sh nginx
+	@tools/need.sh binutils
+	@tools/need.sh libpython
 	$(if $(JS_TESTS),node --test $(JS_TESTS))
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -m alone
+	$(BIN)/python -m pytest -m "not alone" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 # `make test` has a short one. The seed says what is broken and when; no two runs are alike.
 chaos: $(DEV)  ## cut 200 connections and kill the server 50 times, lose nothing (SEED=n: again)

@@ -32,6 +32,8 @@ def free_port() -> int:
 def _ordinary_environment() -> dict[str, str]:
     """Give this process's environment without any setting of the chat."""
     fixed = ("PORT", "HOST", "REDIS_URL", "WEB_CONCURRENCY", "TRUSTED_PROXIES")
+    # Servers are started by the hundred: each would compile the whole program.
+    fixed += ("PYTHONDONTWRITEBYTECODE",)
     return {
         name: value
         for name, value in os.environ.items()

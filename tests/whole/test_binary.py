@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,12 +16,27 @@ from tests.support.servers import ROOT, ChatServer
 
 BINARY = ROOT / "dist" / "chat-server"
 STOP_S = 5.0
+pytestmark = pytest.mark.timeout(300)  # whoever comes first builds the binary
+
+
+@pytest.fixture(scope="session")
+def binary() -> None:
+    """Make the binary, unless nothing has changed since: here, beside other workers' tests."""
+    (ROOT / "build").mkdir(exist_ok=True)
+    ordinary = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
+    with (ROOT / "build/binary.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one worker makes it; the others wait
+        made = subprocess.run(
+            ["make", "binary"], cwd=ROOT, env=ordinary, check=False, capture_output=True, text=True
+        )
+    assert made.returncode == 0, made.stdout + made.stderr
 
 
 @pytest.fixture
-def start(make_server: Callable[..., ChatServer], tmp_path: Path) -> Callable[..., ChatServer]:
+def start(
+    binary: None, make_server: Callable[..., ChatServer], tmp_path: Path
+) -> Callable[..., ChatServer]:
     """Run the binary as a stranger would: alone in an empty directory, with an empty PATH."""
-    assert BINARY.exists(), "dist/chat-server is missing: run `make binary`, or `make test`"
     temporary = tmp_path / "unpacked"  # where the program unpacks itself; it leaves nothing
     temporary.mkdir()
 

@@ -15,6 +15,7 @@ from tests.support.servers import ChatServer
 PAGES, ROOMS = 1000, 20
 _AT_ONCE = 50  # pages that enter together, the first time
 _STOPS_WITHIN_S = 2.0  # half of it is the usual figure, on two cores that do nothing else
+pytestmark = pytest.mark.alone
 
 
 def stored(server: ChatServer) -> dict[str, int]:
