@@ -49,7 +49,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 class Watch:
-    """Note what pages complain about, and what they ask of other hosts."""
+    """What pages complain about, and what they ask of other hosts."""
 
     def __init__(self) -> None:
         self.complaints: list[str] = []

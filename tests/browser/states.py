@@ -44,7 +44,7 @@ def either(*names: str) -> re.Pattern[str]:
 
 
 class Tour:
-    """Take a tab through all states. Rooms are made on the way; `open_tab` is the fixture."""
+    """A tab's way through all states. Rooms are made on the way; `open_tab` is the fixture."""
 
     def __init__(self, server: ChatServer, tab: Tab, tag: str) -> None:
         self.server = server

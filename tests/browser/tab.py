@@ -13,7 +13,7 @@ expect.set_options(timeout=20_000)
 
 
 class Tab:
-    """Be one person's tab."""
+    """One person's tab."""
 
     def __init__(self, page: Page, path: str = "/") -> None:
         self.page = page
@@ -92,7 +92,7 @@ class Visitor(Client):
 
 
 class Wire:
-    """Stand between a tab's page and the server: cut, or swallow what the server says."""
+    """What stands between a tab's page and the server: it can cut, and swallow what the server says."""
 
     def __init__(self, page: Page) -> None:
         self.cut = False  # refuse connections

@@ -20,7 +20,7 @@ BOB = Member("bob", "Bob")
 
 
 class Recorder:
-    """Hear what a log commits and answers, in order."""
+    """What a log commits and answers, in order."""
 
     def __init__(self) -> None:
         self.batches: Queue[tuple[str, list[Message]]] = Queue()

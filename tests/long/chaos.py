@@ -39,7 +39,7 @@ _SHOWN = 20  # problems that are printed
 
 
 class Size(NamedTuple):
-    """Say how much there is to be of everything."""
+    """How much there is to be of everything."""
 
     clients: int
     messages: int
@@ -54,7 +54,7 @@ SHORT = Size(clients=8, messages=2000, cuts=30, kills=6, absences=1, give_up_s=8
 
 
 class Outcome(NamedTuple):
-    """Be what a run came to."""
+    """What a run came to."""
 
     seed: int
     clients: int

@@ -25,7 +25,7 @@ _ALLOWED_RATIO = 1.2
 
 
 class Measurement:
-    """Be a room of pages, in which one posts and one, or none, never reads."""
+    """A room of pages, in which one posts and one, or none, never reads."""
 
     def __init__(self, server: ChatServer) -> None:
         self._server = server

@@ -83,7 +83,7 @@ def past(count: int) -> Iterator[Past]:
 
 
 class Seat:
-    """Be a page in a room, seen from inside the browser."""
+    """A page in a room, seen from inside the browser."""
 
     def __init__(self, browser: Browser, server: ChatServer, room: str) -> None:
         self._context = browser.new_context(

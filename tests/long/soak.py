@@ -31,7 +31,7 @@ _THREADS, _FILES, _MEMORY_BYTES = 3, 6, 8 * 1024 * 1024
 
 
 class Soak:
-    """Keep a crowd alive for a time, and count what happens to it."""
+    """A crowd that lives for a time, and counts of what happens to it."""
 
     def __init__(self, server: ChatServer, duration_s: float, seed: int) -> None:
         self._server = server

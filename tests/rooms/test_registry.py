@@ -233,7 +233,7 @@ def test_everything_may_happen_at_once(registry: Registry) -> None:
 
 
 class Stuck(Connection):
-    """Be a connection whose send does not return, which no real one may be."""
+    """A connection whose send does not return, which no real one may be."""
 
     entered: Event
     unstuck: Event

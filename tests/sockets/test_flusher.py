@@ -34,7 +34,7 @@ def stalled() -> Iterator[tuple[Outbox, Peer]]:
 
 
 class Recorder:
-    """Be watched, wait for a socket that can always be written, and leave after some flushes."""
+    """What waits for a socket that can always be written, and leaves after some flushes."""
 
     def __init__(self, sock: socket.socket, flushes: int) -> None:
         self._sock = sock

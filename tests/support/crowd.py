@@ -29,7 +29,7 @@ class NotAdmitted(Exception):
 
 
 class Ledger:
-    """Know which message has which seq in each room, as far as any page has seen."""
+    """Which message has which seq in each room, as far as any page has seen."""
 
     def __init__(self) -> None:
         self._ids: dict[str, dict[int, str]] = {}

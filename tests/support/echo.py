@@ -22,7 +22,7 @@ LIMIT_BYTES = 1 << 20
 
 
 class EchoConnection(Connection):
-    """Let larger messages in, and binary ones, which come back at once."""
+    """A connection that takes larger messages, and binary ones, which come back at once."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 
 class Kind(StrEnum):
-    """Say what happened to a client."""
+    """What happened to a client."""
 
     POST = "post"  # it sends a post, for the first time or again
     ACKNOWLEDGED = "acknowledged"  # it takes a post of its own as stored
@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 
 class Record(NamedTuple):
-    """Be one thing that happened; a client's records are in its own order."""
+    """One thing that happened; a client's records are in its own order."""
 
     kind: Kind
     client: str
@@ -35,7 +35,7 @@ class Record(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """Be a message as the log has it at the end."""
+    """A message as the log has it at the end."""
 
     seq: int
     id: str  # the writer and the post's id
@@ -93,7 +93,7 @@ def _problems_of_the_log(records: Sequence[Record], log: Sequence[Entry]) -> lis
 
 
 class _View:
-    """Follow what one client was told."""
+    """What one client was told so far."""
 
     def __init__(self, client: str, log: dict[int, Entry], least_skipped: int) -> None:
         self.client = client

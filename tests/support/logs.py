@@ -14,7 +14,7 @@ from chat.protocol import Member, Message
 
 
 class Past(NamedTuple):
-    """Be one message of a room's past."""
+    """One message of a room's past."""
 
     nick: str
     text: str

@@ -43,7 +43,7 @@ def tcp_pair(buffer_bytes: int | None = None) -> tuple[socket.socket, socket.soc
 
 
 class Peer:
-    """Be the browser's side: send what a test says, and judge every byte that comes."""
+    """The browser's side: it sends what a test says, and judges every byte that comes."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -118,7 +118,7 @@ class Peer:
 
 
 class Route:
-    """Be the route's thread of one connection: receive until the end, then let go."""
+    """The route's thread of one connection: it receives until the end, then lets go."""
 
     def __init__(self, connection: Connection, sock: socket.socket) -> None:
         self.connection = connection

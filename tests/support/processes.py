@@ -11,7 +11,7 @@ from tests.support.servers import ChatServer
 
 @dataclass(frozen=True)
 class Figures:
-    """Hold what a process uses at one moment."""
+    """What a process uses at one moment."""
 
     threads: int
     files: int

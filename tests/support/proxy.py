@@ -24,7 +24,7 @@ _LINGER_NOT = struct.pack("ii", 1, 0)  # closing sends RST and forgets what was 
 
 
 class Fault(StrEnum):
-    """Say how a connection is cut."""
+    """How a connection is cut."""
 
     MID_FRAME = "mid-frame"  # a part of what is being carried arrives, then the end
     HALF_OPEN = "half-open"  # from now on bytes vanish; neither side is told
@@ -32,21 +32,21 @@ class Fault(StrEnum):
 
 
 class Towards(StrEnum):
-    """Say which way the bytes go that a cut falls on."""
+    """The direction of the bytes that a cut falls on."""
 
     SERVER = "server"
     CLIENT = "client"
 
 
 class Weather(NamedTuple):
-    """Be what a connection has to bear for as long as it lasts."""
+    """What a connection has to bear for as long as it lasts."""
 
     delay_s: float = 0.0  # of each chunk, in each direction
     bytes_per_s: float | None = None  # in each direction
 
 
 class FaultProxy:
-    """Listen on a free port, carry to a server's port, and break what is armed."""
+    """A proxy on a free port that carries bytes to a server's, and breaks what is armed."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class FaultProxy:
 
 
 class _Link:
-    """Be one connection through the proxy: its two ends."""
+    """One connection through the proxy: its two ends."""
 
     def __init__(
         self,

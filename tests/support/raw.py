@@ -20,7 +20,7 @@ WAIT_S = 15.0
 
 
 class RawPeer:
-    """Open a socket to a server and say what the tests say."""
+    """A socket to a server, which says what the tests say."""
 
     def __init__(self, server: ChatServer, *, receive_buffer: int | None = None) -> None:
         self.server = server

@@ -42,7 +42,7 @@ def _ordinary_environment() -> dict[str, str]:
 
 
 class ChatServer:
-    """Run a chat server as a process of its own; start it again on the same port and log."""
+    """A chat server in a process of its own; it can be started again on the same port and log."""
 
     def __init__(
         self,

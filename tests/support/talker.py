@@ -29,7 +29,7 @@ _LOST = (OSError, WebSocketException)
 
 
 class Pace:
-    """Say how many posts there may be so far, and count those that are acknowledged."""
+    """How many posts there may be so far, and how many were acknowledged."""
 
     def __init__(self, messages: int, deadline_s: float) -> None:
         """Prepare; `deadline_s` is when all must be over, on the monotonic clock."""
@@ -88,7 +88,7 @@ class Pace:
 
 
 class Talker(Client):
-    """Be a tab in the chaos. Its thread, once started, ends when it has seen everything."""
+    """A tab in the chaos. Its thread, once started, ends when it has seen everything."""
 
     def __init__(
         self, ws_url: str, nick: str, history: list[Record], pace: Pace, rng: random.Random

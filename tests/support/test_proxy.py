@@ -21,7 +21,7 @@ MakeProxy = Callable[..., FaultProxy]
 
 
 class Echo(socketserver.StreamRequestHandler):
-    """Send back each line."""
+    """A server that sends back each line."""
 
     def handle(self) -> None:
         try:

@@ -64,7 +64,7 @@ def chat_of(app: Flask) -> Chat:
 
 
 class Machine:
-    """Hold the views alone, over a real log and a real registry."""
+    """The pages alone, over a real log and a real registry."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -26,7 +26,7 @@ TEXTS = st.text(VISIBLE, min_size=1, max_size=20)
 
 
 class Conversation(RuleBasedStateMachine):
-    """Join, post, retry, drop, resume, rename, restart: the model is a list for each room."""
+    """Join, post, retry, drop, resume, rename, restart, beside a model: a list for each room."""
 
     clients = Bundle("clients")
     posted = Bundle("posted")  # (client, post id, text) that has been acknowledged

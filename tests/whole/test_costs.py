@@ -24,7 +24,7 @@ MESSAGES = 10
 
 
 class Room:
-    """Be a room of real connections that are given message after message."""
+    """A room of real connections that are given message after message."""
 
     def __init__(self, stack: ExitStack) -> None:
         self.registry = Registry()

@@ -23,7 +23,7 @@ _WITHIN_S = 10.0
 
 
 class Nginx:
-    """Run nginx with docs/nginx.conf on a free port, in front of a server."""
+    """nginx with docs/nginx.conf on a free port, in front of a server."""
 
     def __init__(self, folder: Path, server: ChatServer) -> None:
         self.port = free_port()
