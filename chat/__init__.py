@@ -21,7 +21,8 @@ from chat.rooms.registry import Registry
 from chat.web.admission import Admission
 from chat.web.compression import compress
 from chat.web.files import Files
-from chat.web.pages import create_views
+from chat.web.machines import create_machines
+from chat.web.pages import create_pages
 from chat.web.shell import DIST, LANGUAGES, Shell, read_shell
 from chat.web.socket import create_ws
 
@@ -57,14 +58,15 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     admission = Admission(settings.chat_max_connections)
 
     Babel(app, locale_selector=_language)
-    app.register_blueprint(create_views(hub, log, registry, admission, shell))
+    app.register_blueprint(create_pages(shell))
+    app.register_blueprint(create_machines(hub, log, registry, admission))
     app.register_blueprint(create_ws(settings, hub, admission))
     app.after_request(lambda response: compress(response, request.accept_encodings))
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     if shell.is_built:
-        app.wsgi_app = Files(app.wsgi_app, package / DIST, shell.names)  # type: ignore[method-assign]
+        app.wsgi_app = Files(app.wsgi_app, package / DIST, shell.names).__call__  # type: ignore[method-assign]
     app.extensions["chat"] = Chat(settings, hub, admission)
     # For `flask run`; under gunicorn this would be too late (chat/serving/worker.py).
     atexit.register(hub.stop)

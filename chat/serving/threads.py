@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from threading import Lock, Thread
-from typing import Any
+from typing import Generic, TypeVar
+
+_Task = TypeVar("_Task")
 
 
-class ConnectionThreads(Executor):
+class ConnectionThreads(Generic[_Task]):
     """A thread for each task; when `limit` are taken, the next tasks wait.
 
     The usual pool keeps its threads for ever, and with each of them what the C library keeps
@@ -20,46 +21,40 @@ class ConnectionThreads(Executor):
     all that run. A worker that ends waits for its connections before, as long as it may.
     """
 
-    def __init__(self, limit: int) -> None:
-        """Allow `limit` threads at a time."""
+    def __init__(self, limit: int, do: Callable[[_Task], None]) -> None:
+        """Allow `limit` threads at a time; `do` does a task on one, and raises nothing."""
         self._limit = limit
+        self._do = do
         # Guards _running and _waiting.
         self._lock = Lock()
         self._running = 0
         # Not more than the sockets that gunicorn accepts.
-        self._waiting: deque[Callable[[], None]] = deque()
+        self._waiting: deque[_Task] = deque()
 
-    def submit(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
-        """Call `function` on a thread, now or when one is free; the future gets its result."""
-        future: Future[Any] = Future()
+    def start(self, task: _Task) -> None:
+        """Do a task on a thread, now or when one is free.
 
-        def task() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                result = function(*args, **named)
-            except BaseException as error:  # noqa: BLE001 -- whoever asked has to hear of it
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
+        Raises RuntimeError when the machine has no more threads; the task is not done then.
+        """
         with self._lock:
             if self._running >= self._limit:
                 self._waiting.append(task)
-                return future
+                return
             self._running += 1
         try:
             Thread(target=self._run, args=(task,), name="connection", daemon=True).start()
-        except RuntimeError as error:  # the machine has no more threads: this task fails
+        except RuntimeError:
             with self._lock:
                 self._running -= 1
-            future.set_exception(error)
-        return future
+            raise
 
-    def _run(self, task: Callable[[], None] | None) -> None:
+    def shutdown(self, *, wait: bool) -> None:
+        """Do nothing: gunicorn asks for it last, and the threads end with their connections."""
+
+    def _run(self, task: _Task | None) -> None:
         """Do a task, and after it those that wait."""
         while task is not None:
-            task()
+            self._do(task)
             with self._lock:
                 task = self._waiting.popleft() if self._waiting else None
                 if task is None:

@@ -38,7 +38,7 @@ _CHUNK_BYTES = 8192
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """A process that serves; all but `handle_request` runs on its accepting thread."""
+    """A process that serves; all but `handle_request` and `_serve` runs on its accepting thread."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -50,9 +50,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     # --- start and stop --------------------------------------------------------------
 
-    def get_thread_pool(self) -> ConnectionThreads:
+    def get_thread_pool(self) -> ConnectionThreads[Any]:
         """Give each connection a thread of its own."""
-        return ConnectionThreads(self.cfg.threads)
+        return ConnectionThreads(self.cfg.threads, self._serve)
 
     def load_wsgi(self) -> None:
         """Load the application, and make its thousands of threads cheap."""
@@ -134,7 +134,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self._end(conn)
 
     def _give_thread(self, conn: Any) -> None:
-        super().enqueue_req(conn)
+        try:
+            self.tpool.start(conn)
+        except RuntimeError:
+            self.log.warning("The machine has no thread for a connection: it is closed")
+            self._end(conn)
+
+    def _serve(self, conn: Any) -> None:
+        """Answer a connection's request, on its own thread; the rest is the accepting thread's."""
+        outcome: Future[Any] = Future()  # finish_request of gunicorn wants one
+        try:
+            outcome.set_result(self.handle(conn))
+        except BaseException as error:  # noqa: BLE001 -- it is raised where the outcome is read
+            outcome.set_exception(error)
+        self.method_queue.defer(self.finish_request, conn, outcome)
 
     def _wait(
         self,

@@ -1,12 +1,10 @@
-"""The pages, what browsers keep of them, and what machines ask.
+"""The pages, and what browsers keep of them.
 
-`/`, `/r/<room>`; `/sw.js`, `/shell/…`, `/manifest.webmanifest`; `/status`, `/healthz`, `/metrics`.
+`/`, `/r/<room>`; `/sw.js`, `/shell/…`, `/manifest.webmanifest`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import lru_cache
 
 from flask import (
@@ -20,14 +18,9 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_babel import force_locale, get_locale
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
-from chat.log import MessageLog, StorageUnavailable
 from chat.names.rooms import clean_room, room_form
 from chat.protocol import Refused
-from chat.rooms.commands import Hub
-from chat.rooms.registry import Registry
-from chat.web.admission import Admission
 from chat.web.headers import DOCUMENT, WORKER_POLICY
 from chat.web.shell import LANGUAGES, PAPER, Shell
 
@@ -35,12 +28,9 @@ _HOME = "general"
 _PAGES = 64  # kept as they were rendered, 20 KB each
 
 
-def create_views(
-    hub: Hub, log: MessageLog, registry: Registry, admission: Admission, shell: Shell
-) -> Blueprint:
-    """Make the blueprint of everything but the WebSocket."""
+def create_pages(shell: Shell) -> Blueprint:
+    """Make the blueprint of the pages; the headers of all answers are set here too."""
     blueprint = Blueprint("chat", __name__)
-    metrics = _metrics(registry, admission)
 
     def render(room: str, language: str) -> str:
         with force_locale(language):
@@ -109,28 +99,6 @@ def create_views(
         response.cache_control.no_cache = True
         return response
 
-    @blueprint.get("/status")
-    def status() -> dict[str, object]:
-        return {
-            "connected_users": registry.connected_users(),
-            "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "full": admission.full,
-        }
-
-    @blueprint.get("/healthz")
-    def healthz() -> tuple[str, int]:
-        if hub.stopping:
-            return "stopping\n", 503
-        try:
-            log.check()
-        except StorageUnavailable as problem:
-            return f"{problem}\n", 503
-        return "ok\n", 200
-
-    @blueprint.get("/metrics")
-    def metrics_page() -> Response:
-        return Response(generate_latest(metrics), content_type=CONTENT_TYPE_LATEST)
-
     @blueprint.after_app_request
     def harden(response: Response) -> Response:
         for name, value in DOCUMENT.items():
@@ -138,16 +106,3 @@ def create_views(
         return response
 
     return blueprint
-
-
-def _metrics(registry: Registry, admission: Admission) -> CollectorRegistry:
-    collectors = CollectorRegistry()
-
-    def gauge(name: str, meaning: str, value: Callable[[], float]) -> None:
-        Gauge(f"tchat_{name}", meaning, registry=collectors).set_function(value)
-
-    gauge("connected_users", "Members, and connections not joined yet", registry.connected_users)
-    gauge("connections", "Open WebSockets", lambda: len(registry.connections()))
-    gauge("connections_max", "WebSockets admitted at most", lambda: admission.limit)
-    gauge("rooms", "Rooms with a connection here", lambda: len(registry.rooms()))
-    return collectors

@@ -92,7 +92,7 @@ class Visitor(Client):
 
 
 class Wire:
-    """What stands between a tab's page and the server: it can cut, and swallow what the server says."""
+    """What stands between a page and the server: it can cut, and swallow what the server says."""
 
     def __init__(self, page: Page) -> None:
         self.cut = False  # refuse connections

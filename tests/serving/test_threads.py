@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import wait
 from contextlib import ExitStack
+from queue import SimpleQueue
 from threading import Event
 
 import pytest
@@ -18,40 +18,39 @@ _WITHIN_S = 10.0
 
 
 def test_task_beyond_the_limit_waits_for_a_thread_and_none_is_left_at_the_end() -> None:
-    threads, leave = ConnectionThreads(2), Event()
+    leave, done = Event(), SimpleQueue[int]()
+
+    def do(task: int) -> None:
+        if task < 0:  # it keeps its thread
+            leave.wait(_WITHIN_S)
+        done.put(task)
+
+    threads = ConnectionThreads(2, do)
     before = threading.active_count()
-    order: list[int] = []
-    busy = [threads.submit(leave.wait, _WITHIN_S) for _ in range(2)]
-    waiting = [threads.submit(order.append, number) for number in range(3)]
+    for task in (-2, -1, 0, 1, 2):
+        threads.start(task)
     assert threading.active_count() == before + 2
-    assert not any(future.running() or future.done() for future in waiting)
+    assert done.empty()
     leave.set()
-    done, _ = wait([*busy, *waiting], _WITHIN_S)
-    assert len(done) == 5
-    assert sorted(order) == [0, 1, 2]
+    assert sorted(done.get(timeout=_WITHIN_S) for _ in range(5)) == [-2, -1, 0, 1, 2]
     for thread in threading.enumerate():
         if thread.name == "connection":
             thread.join(_WITHIN_S)
     assert threading.active_count() == before
 
 
-def test_what_goes_wrong_is_the_futures_and_the_thread_is_free_again() -> None:
-    threads = ConnectionThreads(1)
-    failed = threads.submit(int, "x")
-    assert isinstance(failed.exception(_WITHIN_S), ValueError)
-    assert threads.submit(int, "2", base=10).result(_WITHIN_S) == 2
-
-
-def test_machine_without_another_thread_turns_one_away_and_serves_the_next() -> None:
-    threads = ConnectionThreads(1)
+def test_machine_without_another_thread_refuses_one_task_and_does_the_next() -> None:
+    done = SimpleQueue[int]()
+    threads = ConnectionThreads(1, done.put)
     ordinary = threading.stack_size(2**46)  # more than there are addresses
     try:
-        refused = threads.submit(int, "1")
+        with pytest.raises(RuntimeError, match="thread"):
+            threads.start(1)
     finally:
         threading.stack_size(ordinary)
-    with pytest.raises(RuntimeError, match="thread"):
-        refused.result(_WITHIN_S)
-    assert threads.submit(int, "2").result(_WITHIN_S) == 2
+    threads.start(2)
+    assert done.get(timeout=_WITHIN_S) == 2
+    assert done.empty()
 
 
 def test_server_has_no_more_threads_after_a_crowd_than_before(chat_server: ChatServer) -> None:

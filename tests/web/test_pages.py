@@ -1,4 +1,4 @@
-"""The pages, and what machines ask, through Flask's own test client."""
+"""The pages, through Flask's own test client."""
 
 from __future__ import annotations
 
@@ -7,25 +7,13 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from flask_babel import Babel
-from prometheus_client.parser import text_string_to_metric_families
 
 from chat import Chat, create_app
-from chat.config import Settings
-from chat.log.sqlite import SQLiteLog
-from chat.rooms.commands import Hub
-from chat.rooms.registry import Registry
-from chat.web.pages import create_views
-from chat.web.shell import read_shell
-from chat.web.socket import Admission
-from tests.support.peers import opened
-from tests.support.servers import ROOT
 
 UPGRADE = {
     "Connection": "Upgrade",
@@ -61,44 +49,6 @@ def chat_of(app: Flask) -> Chat:
     chat = app.extensions["chat"]
     assert isinstance(chat, Chat)
     return chat
-
-
-class Machine:
-    """The pages alone, over a real log and a real registry."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.log = SQLiteLog(path, retention_messages=1000)
-        self.registry = Registry()
-        self.hub = Hub(Settings(), self.log, self.registry)
-        self.admission = Admission(3)
-        app = Flask("chat")
-        Babel(app)
-        shell = read_shell(ROOT / "chat")
-        views = create_views(self.hub, self.log, self.registry, self.admission, shell)
-        app.register_blueprint(views)
-        self.client = app.test_client()
-
-    def status(self) -> dict[str, object]:
-        """Ask for /status."""
-        return dict(self.client.get("/status").get_json())
-
-    def metrics(self) -> dict[str, float]:
-        """Ask for /metrics, and parse it as Prometheus does."""
-        response = self.client.get("/metrics")
-        assert response.content_type.startswith("text/plain; version=")
-        return {
-            sample.name: sample.value
-            for family in text_string_to_metric_families(response.text)
-            for sample in family.samples
-        }
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    machine = Machine(tmp_path / "tchat.db")
-    yield machine
-    machine.log.close()
 
 
 # --- pages ------------------------------------------------------------------------
@@ -243,84 +193,6 @@ def test_room_that_was_typed_otherwise_redirects_to_its_one_address(
 )
 def test_address_of_no_room_is_not_found(client: FlaskClient, path: str) -> None:
     assert client.get(path).status_code == 404
-
-
-# --- what machines ask ------------------------------------------------------------
-
-
-def test_status_counts_users_and_tells_the_time(machine: Machine) -> None:
-    with opened() as (connection, _, _):
-        machine.registry.add(connection)
-
-        status = machine.status()
-
-        assert status["connected_users"] == 1
-        machine.registry.discard(connection)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", str(status["timestamp"]))
-    told = datetime.strptime(str(status["timestamp"]), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    assert abs(datetime.now(UTC) - told) < timedelta(minutes=1)
-    assert machine.status()["connected_users"] == 0
-
-
-def test_status_tells_when_the_server_is_full(machine: Machine) -> None:
-    for _ in range(3):
-        assert machine.status()["full"] is False
-        assert machine.admission.enter()
-    assert machine.status()["full"] is True
-
-    assert not machine.admission.enter()
-    machine.admission.leave()
-
-    assert machine.status()["full"] is False
-
-
-def test_healthz_is_ok_while_the_log_can_be_read(machine: Machine) -> None:
-    response = machine.client.get("/healthz")
-
-    assert (response.status_code, response.text) == (200, "ok\n")
-
-
-def test_healthz_says_that_the_log_is_closed(machine: Machine) -> None:
-    machine.log.close()
-
-    response = machine.client.get("/healthz")
-
-    assert response.status_code == 503
-    assert "closed" in response.text
-
-
-def test_healthz_says_what_is_wrong_with_the_database(machine: Machine) -> None:
-    machine.path.write_bytes(b"garbage " * 1000)
-
-    response = machine.client.get("/healthz")
-
-    assert response.status_code == 503
-    assert "not a database" in response.text
-
-
-def test_healthz_says_that_the_server_is_stopping(machine: Machine) -> None:
-    machine.hub.stop()
-
-    response = machine.client.get("/healthz")
-
-    assert (response.status_code, response.text) == (503, "stopping\n")
-
-
-def test_metrics_are_what_prometheus_reads(machine: Machine) -> None:
-    assert machine.metrics()["tchat_connections"] == 0
-    with opened() as (one, _, _), opened() as (other, _, _):
-        for connection in (one, other):
-            machine.registry.add(connection)
-            machine.registry.join(connection, "general", "ann")
-
-        metrics = machine.metrics()
-
-        machine.registry.discard(one)
-        machine.registry.discard(other)
-    assert metrics["tchat_connections"] == 2
-    assert metrics["tchat_connected_users"] == 1
-    assert metrics["tchat_rooms"] == 1
-    assert metrics["tchat_connections_max"] == 3
 
 
 # --- headers ----------------------------------------------------------------------

@@ -1,0 +1,130 @@
+"""What machines ask, through Flask's own test client."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from prometheus_client.parser import text_string_to_metric_families
+
+from chat.config import Settings
+from chat.log.sqlite import SQLiteLog
+from chat.rooms.commands import Hub
+from chat.rooms.registry import Registry
+from chat.web.admission import Admission
+from chat.web.machines import create_machines
+from tests.support.peers import opened
+
+
+class Machine:
+    """The answers alone, over a real log and a real registry."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.log = SQLiteLog(path, retention_messages=1000)
+        self.registry = Registry()
+        self.hub = Hub(Settings(), self.log, self.registry)
+        self.admission = Admission(3)
+        app = Flask("chat")
+        app.register_blueprint(create_machines(self.hub, self.log, self.registry, self.admission))
+        self.client = app.test_client()
+
+    def status(self) -> dict[str, object]:
+        """Ask for /status."""
+        return dict(self.client.get("/status").get_json())
+
+    def metrics(self) -> dict[str, float]:
+        """Ask for /metrics, and parse it as Prometheus does."""
+        response = self.client.get("/metrics")
+        assert response.content_type.startswith("text/plain; version=")
+        return {
+            sample.name: sample.value
+            for family in text_string_to_metric_families(response.text)
+            for sample in family.samples
+        }
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    machine = Machine(tmp_path / "tchat.db")
+    yield machine
+    machine.log.close()
+
+
+def test_status_counts_users_and_tells_the_time(machine: Machine) -> None:
+    with opened() as (connection, _, _):
+        machine.registry.add(connection)
+
+        status = machine.status()
+
+        assert status["connected_users"] == 1
+        machine.registry.discard(connection)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", str(status["timestamp"]))
+    told = datetime.strptime(str(status["timestamp"]), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    assert abs(datetime.now(UTC) - told) < timedelta(minutes=1)
+    assert machine.status()["connected_users"] == 0
+
+
+def test_status_tells_when_the_server_is_full(machine: Machine) -> None:
+    for _ in range(3):
+        assert machine.status()["full"] is False
+        assert machine.admission.enter()
+    assert machine.status()["full"] is True
+
+    assert not machine.admission.enter()
+    machine.admission.leave()
+
+    assert machine.status()["full"] is False
+
+
+def test_healthz_is_ok_while_the_log_can_be_read(machine: Machine) -> None:
+    response = machine.client.get("/healthz")
+
+    assert (response.status_code, response.text) == (200, "ok\n")
+
+
+def test_healthz_says_that_the_log_is_closed(machine: Machine) -> None:
+    machine.log.close()
+
+    response = machine.client.get("/healthz")
+
+    assert response.status_code == 503
+    assert "closed" in response.text
+
+
+def test_healthz_says_what_is_wrong_with_the_database(machine: Machine) -> None:
+    machine.path.write_bytes(b"garbage " * 1000)
+
+    response = machine.client.get("/healthz")
+
+    assert response.status_code == 503
+    assert "not a database" in response.text
+
+
+def test_healthz_says_that_the_server_is_stopping(machine: Machine) -> None:
+    machine.hub.stop()
+
+    response = machine.client.get("/healthz")
+
+    assert (response.status_code, response.text) == (503, "stopping\n")
+
+
+def test_metrics_are_what_prometheus_reads(machine: Machine) -> None:
+    assert machine.metrics()["tchat_connections"] == 0
+    with opened() as (one, _, _), opened() as (other, _, _):
+        for connection in (one, other):
+            machine.registry.add(connection)
+            machine.registry.join(connection, "general", "ann")
+
+        metrics = machine.metrics()
+
+        machine.registry.discard(one)
+        machine.registry.discard(other)
+    assert metrics["tchat_connections"] == 2
+    assert metrics["tchat_connected_users"] == 1
+    assert metrics["tchat_rooms"] == 1
+    assert metrics["tchat_connections_max"] == 3
