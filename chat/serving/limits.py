@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import sys
 
 RESERVE = 24  # threads that WebSockets may not take: pages and /status always answer
@@ -50,5 +51,6 @@ def affordable(connections: int) -> tuple[int, int]:
 def tune_interpreter() -> None:
     """Prepare for thousands of threads; once everything is imported."""
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    logging.logThreads = False  # or each line asks for current_thread(): chat/serving/threads.py
     gc.freeze()  # what exists now stays: no collection needs to look at it
     gc.set_threshold(*_GC_THRESHOLDS)

@@ -32,6 +32,7 @@ _HEAD_WITHIN_S = 5.0  # from accepting, or from the first byte of a further requ
 _LINGER_S = 2.0  # for a peer to read its answer and end its side
 _SEND_WITHIN_S = 10.0  # a piece of an answer; a file's are 8 KiB
 _STOP_LINGER_S = 0.5  # the same, and for a further request, when the worker stops
+_ACCEPTED_AT_ONCE = 64  # then it is the others' turn
 _HEAD_END = b"\r\n\r\n"
 _LIMIT_BYTES = 65_536  # of a head; a browser's are a hundredth of it
 _CHUNK_BYTES = 8192
@@ -76,10 +77,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     # --- a connection's way ------------------------------------------------------------
 
+    def accept(self, listener: socket.socket) -> None:
+        """Accept those who wait; gunicorn takes one in each turn of its loop."""
+        for _ in range(_ACCEPTED_AT_ONCE):
+            count = self.nr_conns
+            if count >= self.worker_connections:
+                return
+            super().accept(listener)
+            if self.nr_conns <= count:
+                return
+
     def enqueue_req(self, conn: Any) -> None:
         """Give a connection a thread, now or once its next head is whole."""
         if conn.parser is None:
-            conn.sock = _Socket(fileno=conn.sock.detach())
+            family, kind, protocol = conn.sock.family, conn.sock.type, conn.sock.proto
+            conn.sock = _Socket(family, kind, protocol, conn.sock.detach())
+            conn.sock.settimeout(0)  # as it is, but Python does not know yet
             conn.parser = get_parser(self.cfg, conn.sock, conn.client)
         # A further request may have come right behind the one before.
         received = bytearray(conn.parser.unreader.take_buffered())
@@ -182,6 +195,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
 class _Socket(socket.socket):
     """A socket that does not wait for ever for a peer to read: it would keep its thread."""
+
+    def setblocking(self, flag: bool, /) -> None:
+        """Block or not; without a system call where it does already."""
+        if flag != (self.gettimeout() is None):
+            super().setblocking(flag)
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """Send everything; a peer that takes too long for it counts as gone."""

@@ -7,6 +7,7 @@ route takes no other class than the `Server` in its own module, so `Handshake` t
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 import flask_sock
 from simple_websocket import Server
 from wsproto.utilities import generate_accept_token
+
+from chat.sockets.nonblocking import SEND_FLAGS
 
 _ANSWER = (
     b"HTTP/1.1 101 Switching Protocols\r\n"
@@ -40,7 +43,10 @@ class Handshake(Server):  # type: ignore[misc]
         self.mode = "gunicorn" if "gunicorn.socket" in environ else "werkzeug"
         self.sock: socket.socket = environ[f"{self.mode}.socket"]
         key = environ["HTTP_SEC_WEBSOCKET_KEY"].encode()
-        self.sock.sendall(_ANSWER % generate_accept_token(key))
+        answer = _ANSWER % generate_accept_token(key)
+        # The first bytes on a new connection: the kernel has room for them.
+        if self.sock.send(answer, SEND_FLAGS) < len(answer):
+            raise BrokenPipeError(errno.EPIPE, "the peer does not read")
 
     def close(self, reason: int | None = None, message: str | None = None) -> None:
         """Leave the socket alone: Connection has closed it."""

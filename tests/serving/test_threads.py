@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from queue import SimpleQueue
 from threading import Event
@@ -12,8 +14,10 @@ import pytest
 from chat.serving.threads import ConnectionThreads
 from tests.support.client import Client
 from tests.support.processes import figures, worker_pid
-from tests.support.servers import ChatServer
+from tests.support.servers import GUNICORN, ChatServer
 
+MakeServer = Callable[..., ChatServer]
+PROBE = (*GUNICORN[:-1], "tests.support.probe:app")
 _WITHIN_S = 10.0
 
 
@@ -26,17 +30,15 @@ def test_task_beyond_the_limit_waits_for_a_thread_and_none_is_left_at_the_end() 
         done.put(task)
 
     threads = ConnectionThreads(2, do)
-    before = threading.active_count()
+    before = figures(os.getpid()).threads
     for task in (-2, -1, 0, 1, 2):
         threads.start(task)
-    assert threading.active_count() == before + 2
+    assert figures(os.getpid()).threads == before + 2
     assert done.empty()
     leave.set()
     assert sorted(done.get(timeout=_WITHIN_S) for _ in range(5)) == [-2, -1, 0, 1, 2]
-    for thread in threading.enumerate():
-        if thread.name == "connection":
-            thread.join(_WITHIN_S)
-    assert threading.active_count() == before
+    while figures(os.getpid()).threads > before:
+        pass  # bounded by the test's timeout
 
 
 def test_machine_without_another_thread_refuses_one_task_and_does_the_next() -> None:
@@ -65,3 +67,15 @@ def test_server_has_no_more_threads_after_a_crowd_than_before(chat_server: ChatS
             crowded = figures(pid).threads
         while figures(pid).threads > crowded - 50:
             pass  # bounded by the test's timeout
+
+
+def test_lines_in_the_log_leave_no_thread_objects_behind(make_server: MakeServer) -> None:
+    server = make_server(PROBE)
+    server.start()
+    with ExitStack() as crowd:
+        for _ in range(20):
+            crowd.enter_context(Client(server.ws_url)).join()
+    while server.log().count(" disconnect ") < 20:
+        pass  # bounded by the test's timeout
+    # The main thread, and those for all connections: the log's, the flusher's and presence's.
+    assert int(server.get("/thread-objects")) <= 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 
 from chat import create_app
 from chat.rooms.session import Session
@@ -21,3 +22,4 @@ def handle_with_a_bug(session: Session, text: str) -> None:
 
 _hub.handle = handle_with_a_bug
 app.add_url_rule("/switch-interval", view_func=lambda: str(sys.getswitchinterval()))
+app.add_url_rule("/thread-objects", "threads", lambda: str(threading.active_count()))
