@@ -31,7 +31,7 @@ class Line:
 
 
 class SlowLine:
-    """Listens on a free port, and carries to a server's port."""
+    """A slow line from a free port to a server's."""
 
     def __init__(self, server_port: int, *, there_and_back_s: float, bytes_per_s: float) -> None:
         self.port = 0
@@ -70,10 +70,11 @@ class SlowLine:
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         open_at = self._loop.time() + self._there_and_back_s
         there, back = await asyncio.open_connection("127.0.0.1", self._server_port)
-        await asyncio.gather(
-            self._carry(reader, back, self._up, open_at),
-            self._carry(there, writer, self._down, open_at),
-        )
+        with suppress(asyncio.CancelledError):  # asyncio would print it at the line's end
+            await asyncio.gather(
+                self._carry(reader, back, self._up, open_at),
+                self._carry(there, writer, self._down, open_at),
+            )
 
     async def _carry(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, line: Line, open_at: float
