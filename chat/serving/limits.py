@@ -7,7 +7,9 @@ import logging
 import sys
 
 RESERVE = 24  # threads that WebSockets may not take: pages and /status always answer
-_IDLE = 1000  # sockets without a thread: kept alive, or with half a request
+# Sockets without a thread: kept alive, or with half a request. Browsers open six for a page: with
+# fewer here, of a thousand people who come at once some wait until others' are ended.
+_IDLE = 6000
 _SPARE_FILES = 128  # descriptors for everything that is no accepted socket
 
 # Seconds. A thread that waits for the GIL wakes after each interval to ask for it again:

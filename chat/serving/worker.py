@@ -34,7 +34,7 @@ _SEND_WITHIN_S = 10.0  # a piece of an answer; a file's are 8 KiB
 _STOP_LINGER_S = 0.5  # the same, and for a further request, when the worker stops
 _ACCEPTED_AT_ONCE = 64  # then it is the others' turn
 _HEAD_END = b"\r\n\r\n"
-_LIMIT_BYTES = 65_536  # of a head; a browser's are a hundredth of it
+_LIMIT_BYTES = 16_384  # of a head, which waits in memory; a browser's are a twentieth of it
 _CHUNK_BYTES = 8192
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,15 @@ MakeServer = Callable[..., ChatServer]
 HALF = b"GET / HTTP/1.1\r\nHost: x\r\nX-Never"
 # The shell's, because a test must not lower its own limits: they could not be raised again.
 FEW_FILES = ("sh", "-c", f"ulimit -n 300; exec {' '.join(GUNICORN)}")
+
+
+@pytest.fixture
+def enough_files() -> Iterator[None]:
+    """Let this process open as many files as it may."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @contextmanager
@@ -87,6 +97,20 @@ def test_200_peers_that_never_go_on_leave_every_thread_to_others(
         # 5 s for a first byte or for a body, and 2 s for each peer that was answered.
         assert time.monotonic() - asked_at < 4.0
         assert server.stop() < 4.0  # gunicorn waits for its threads, up to graceful_timeout
+
+
+def test_room_is_made_for_the_six_connections_of_each_of_a_crowd(
+    make_server: MakeServer, enough_files: None
+) -> None:
+    server = make_server(settings={"CHAT_MAX_CONNECTIONS": "20"})
+    server.start()
+    with half_requests(server, 3000, HALF) as waiting:  # as many as 500 browsers open
+        asked_at = time.monotonic()
+        server.status()
+        assert time.monotonic() - asked_at < 4.0  # those before it are ended after five seconds
+        waiting[0].setblocking(False)
+        with pytest.raises(BlockingIOError):
+            waiting[0].recv(1)
 
 
 def test_peers_that_ask_and_never_read_leave_their_threads_to_others(
