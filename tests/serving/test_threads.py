@@ -73,8 +73,8 @@ def test_lines_in_the_log_leave_no_thread_objects_behind(make_server: MakeServer
     server = make_server(PROBE)
     server.start()
     with ExitStack() as crowd:
-        for _ in range(20):
-            crowd.enter_context(Client(server.ws_url)).join()
+        for number in range(20):  # a room each: a client that reads no news could not close
+            crowd.enter_context(Client(server.ws_url)).join(room=f"room-{number}")
     while server.log().count(" disconnect ") < 20:
         pass  # bounded by the test's timeout
     # The main thread, and those for all connections: the log's, the flusher's and presence's.
