@@ -1,4 +1,4 @@
-"""What all tests share: servers that are ended with the test that started them."""
+"""The fixtures of all tests: servers that end with the test that started them."""
 
 from __future__ import annotations
 

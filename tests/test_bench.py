@@ -1,4 +1,4 @@
-"""What the bench takes for a page's files."""
+"""The files of a page, as the bench finds them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SITE = {
 
 class _Files(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def _serve(folder: Path) -> Iterator[int]:

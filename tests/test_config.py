@@ -1,4 +1,4 @@
-"""Every setting has bounds, and what lies outside is refused in one line that helps."""
+"""Every setting has bounds, and a value outside them is refused in one helpful line."""
 
 from __future__ import annotations
 

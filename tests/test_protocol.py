@@ -1,4 +1,4 @@
-"""Commands and events: whatever a stranger sends is a command or refused, never a crash."""
+"""Commands and events: a stranger's text is a command or is refused, and never causes a crash."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def is_command_or_refused(text: str) -> None:
     except Refused as refused:
         if refused.code not in (ErrorCode.BAD_JSON, ErrorCode.BAD_COMMAND):
             raise
-        msgspec.json.encode(refused.detail)  # it can be told
+        msgspec.json.encode(refused.detail)  # it can be sent
     else:
         assert isinstance(command, AnyCommand)
         msgspec.json.encode(command)

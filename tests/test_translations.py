@@ -29,8 +29,8 @@ def extracted() -> set[Identifier]:
     return {identifier for _, _, identifier, _, _ in found}
 
 
-# The patterns are written for `pybabel extract .` in the project's root. Only chat/ holds
-# templates: looking there alone spares walking .venv.
+# The patterns are written for `pybabel extract .` in the project's root. Only chat/ has templates,
+# so this searches only chat/ and not .venv.
 def _below(methods: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(pattern.removeprefix("chat/"), method) for pattern, method in methods]
 

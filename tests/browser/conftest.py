@@ -1,4 +1,4 @@
-"""Real tabs in a real Chromium, watched: whatever a page complains about fails its test."""
+"""Real tabs in a real Chromium. A test fails if its page reports an error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-# Who reads, unless a test asks for somebody else.
+# The reader, unless a test asks for somebody else.
 _READER = {"locale": "en-GB", "timezone_id": "Europe/Paris"}
 # What Chromium writes when a server is away, for a service worker's script in words of its own,
 # and Playwright where a test wants no service worker; the page has no say in it.
@@ -49,7 +49,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 class Watch:
-    """What pages complain about, and what they ask of other hosts."""
+    """The errors that pages report, and the requests that they send to other hosts."""
 
     def __init__(self) -> None:
         self.complaints: list[str] = []
@@ -75,7 +75,7 @@ class Watch:
 
 @pytest.fixture
 def watch() -> Iterator[Watch]:
-    """Watch the pages of a test; a CSP violation is a console error."""
+    """Watch the pages of a test. A violation of the CSP is a console error."""
     watch = Watch()
     yield watch
     assert watch.complaints == []
@@ -89,8 +89,8 @@ def open_tab(
 ) -> Callable[..., Tab]:
     """Open a tab on the server, or on `base_url`: in a browser of its own, or in `context`.
 
-    A test that routes requests says `service_workers="block"`: what a worker answers or fetches
-    itself never meets a page's routes.
+    A test that routes requests passes `service_workers="block"`, because requests that a worker
+    answers or makes itself do not go through the routes of a page.
     """
 
     def open_tab(path: str = "/", context: BrowserContext | None = None, **options: Any) -> Tab:
@@ -121,7 +121,7 @@ def enter(open_tab: Callable[..., Tab]) -> Callable[..., Tab]:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Copy the program, so that its page can become another version."""
+    """Copy the program, so that a test can change the version of its page."""
     tree = tmp_path / "tree"
     shutil.copytree(ROOT / "chat", tree / "chat", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "tools/page", tree / "tools/page", symlinks=True)
@@ -140,7 +140,7 @@ def updated(tree: Path, make_server: Callable[..., ChatServer]) -> ChatServer:
 
 @pytest.fixture
 def meet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Visitor]]:
-    """Let somebody without a page into a room: a page costs a second of a processor."""
+    """Let somebody join a room without a page, because a page costs a second of processor time."""
     with ExitStack() as stack:
 
         def meet(nick: str, room: str = "general", server: ChatServer | None = None) -> Visitor:

@@ -44,7 +44,7 @@ def either(*names: str) -> re.Pattern[str]:
 
 
 class Tour:
-    """A tab's way through all states. Rooms are made on the way; `open_tab` is the fixture."""
+    """A tab that goes through all states and makes rooms for them. `open_tab` is the fixture."""
 
     def __init__(self, server: ChatServer, tab: Tab, tag: str) -> None:
         self.server = server
@@ -63,13 +63,13 @@ class Tour:
         return self.page.get_by_role("dialog").filter(visible=True).last
 
     def open(self, *names: str) -> None:
-        """Press the button that opens a dialog, and wait for another than before."""
+        """Press the button that opens a dialog, and wait for a dialog that was not open before."""
         before = self.page.get_by_role("dialog").filter(visible=True).count()
         self.button(*names).click()
         expect(self.page.get_by_role("dialog").filter(visible=True)).to_have_count(before + 1)
 
     def states(self) -> Iterator[State]:
-        """Give the name of each state, and where it differs, when the tab is in it."""
+        """Give each state's name, and the part of the page that differs, when the tab is in it."""
         with Client(self.server.ws_url) as bob, Client(self.server.ws_url) as longest:
             bob.join("Bob", self.room)
             longest.join(LONGEST_NICK, self.room)
@@ -104,7 +104,7 @@ class Tour:
         expect(self.button("Enter", "Entrer")).to_be_disabled()
         yield "entering", _NARROW
         self.wire.deaf = False
-        self.page.reload()  # the nick was chosen: straight back in
+        self.page.reload()  # the nick was chosen before: the tab enters at once
         expect(tab.log.get_by_role("listitem").last).to_be_visible()
         self.wire.deaf = True
         tab.path = self.alone
@@ -251,7 +251,7 @@ class Tour:
             expect(now).to_be_visible()
             yield name, _BOTH if name == "too many" else _NARROW
             self.wire.cut = False
-            if code == 1008:  # the longest wait, which nothing else ends
+            if code == 1008:  # the longest wait; nothing ends it earlier
                 now.click()
             self.tab.wake()
             expect(self.tab.state).to_have_text(back)

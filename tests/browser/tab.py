@@ -30,7 +30,7 @@ class Tab:
 
     @property
     def composer(self) -> Locator:
-        """Find where messages are written."""
+        """Find the field where messages are written."""
         return self.page.get_by_role("textbox", name="Message")
 
     @property
@@ -40,7 +40,7 @@ class Tab:
 
     @property
     def people(self) -> Locator:
-        """Find who is here, in the column of a wide window."""
+        """Find the list of people who are here, in the column of a wide window."""
         return self.page.get_by_role("complementary", name="People").get_by_role("listitem")
 
     @property
@@ -55,7 +55,7 @@ class Tab:
         return self.page.get_by_role("status").first
 
     def enter(self, nick: str) -> None:
-        """Enter the room and wait until in."""
+        """Enter the room and wait until the tab is in it."""
         self.nick.fill(nick)
         self.nick.press("Enter")
         expect(self.composer).to_be_visible()
@@ -68,7 +68,7 @@ class Tab:
             expect(self.composer).to_have_value("")
 
     def wake(self) -> None:
-        """Be told by the browser that there is a network: pages try again at once."""
+        """Let the browser report that there is a network, so that pages try again at once."""
         self.page.evaluate("dispatchEvent(new Event('online'))")
 
     def shows(self, *texts: str) -> None:
@@ -77,26 +77,26 @@ class Tab:
         assert self.texts() == list(texts)
 
     def texts(self) -> list[str]:
-        """Give the texts in the log, without who and when."""
+        """Give the texts in the log, without their writers and times."""
         items = self.log.get_by_role("listitem").all()
         return [item.get_by_role("paragraph").last.inner_text() for item in items]
 
 
 class Visitor(Client):
-    """Somebody without a page, who is there for the reader of another one."""
+    """A member without a page, for the reader of another page to meet."""
 
     def say(self, *texts: str) -> None:
-        """Post messages, each once the one before is in the log."""
+        """Post messages one by one; each waits until the one before is in the log."""
         for text in texts:
             self.post(text)
 
 
 class Wire:
-    """What stands between a page and the server: it can cut, and swallow what the server says."""
+    """A proxy between page and server, which can cut connections and drop the server's events."""
 
     def __init__(self, page: Page) -> None:
         self.cut = False  # refuse connections
-        self.deaf = False  # swallow what the server says
+        self.deaf = False  # drop what the server says
         self.refuses: str | None = None  # answer every post with this error
         self.asked: list[str] = []  # every command, as JSON
         self._routes: list[WebSocketRoute] = []
@@ -130,5 +130,5 @@ class Wire:
         self._routes[-1].close(code=code)
 
     def tell(self, **event: object) -> None:
-        """Tell the page something as if the server had."""
+        """Send an event to the page as if the server had sent it."""
         self._routes[-1].send(json.dumps(event))

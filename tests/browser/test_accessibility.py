@@ -16,7 +16,7 @@ from tests.support.servers import ChatServer
 
 Enter = Callable[..., Tab]
 
-# What axe leaves out unless asked.
+# The rules that axe runs only when it is asked to.
 _RULES = ("css-orientation-lock", "focus-order-semantics", "p-as-heading", "target-size")
 
 _AXE = """async ([rules, only, whole]) => {
@@ -33,14 +33,15 @@ _AXE = """async ([rules, only, whole]) => {
   return [told(violations), told(incomplete)];
 }"""
 
-# States whose messages are all looked at: in the others they are as they were.
+# The states in which all messages are checked. In the other states they have not changed.
 _WHOLE = ("busy", "scrolled up, new messages", "the beginning", "somebody muted")
 
 _CONTRASTS = f"""(targets) =>
   targets.map((target) => ({_CONTRAST})(document.querySelector(target)))"""
 
-# What cannot be read or reached: beyond the window, where nothing scrolls, or cut off by a box.
-# A room's name and who is writing are cut with an ellipsis; the first is whole in the menu.
+# Finds elements that cannot be read or reached: outside the window where nothing scrolls, or cut
+# off by a box. The room's name and the line about who is writing are cut with an ellipsis, which is
+# allowed; the menu has the whole name.
 _LOST = """(targets) => {
   const told = (element, what) => [
     `${what}:`, element.outerHTML.replace(/>.*/s, ">"), ...[...element.textContent].slice(0, 40),
@@ -81,12 +82,12 @@ _SMALL = ({"width": 320, "height": 568}, {"width": 640, "height": 400})
 
 
 def axe(page: Page, *, whole: bool, colours: bool = False) -> list[str]:
-    """Tell what axe finds; with `colours`, among these alone. What it cannot tell is told here."""
+    """List what axe finds; with `colours`, about colours only. If axe is unsure, measure here."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
     rules = ["color-contrast", "link-in-text-block"] if colours else list(_RULES)
     violations, unsure = page.evaluate(_AXE, [rules, colours, whole])
-    # Something lies over it, or next to it: it is measured on what it belongs to.
+    # Another element lies over it or beside it: compare it with the element that it belongs to.
     measured = [each for each in unsure if each["id"] == "color-contrast"]
     contrasts = page.evaluate(_CONTRASTS, [each["target"] for each in measured])
     violations += [each for each in unsure if each not in measured]
@@ -106,7 +107,7 @@ def test_every_state_is_for_everybody(
     page = tab.page
     found: dict[str, list[str]] = {}
     for name, layouts in Tour(server, tab, locale[:2]).states():
-        # English on a wide screen, where there is one for it; French, which is longer, on a phone.
+        # English on a wide screen, where the state has one. French, which is longer, on a phone.
         layout = layouts[0] if locale == "en-GB" else layouts[-1]
         page.set_viewport_size(layout)  # type: ignore[arg-type]
         whole = name in _WHOLE
@@ -119,7 +120,7 @@ def test_every_state_is_for_everybody(
             found[f"{name}, {size['width']} px"] = page.evaluate(_LOST, True)
         page.set_viewport_size(layout)
         page.evaluate("document.documentElement.style.fontSize = '200%'")
-        # A phone whose letters are twice as large is too low for everything at once.
+        # On a phone with letters of twice the size, not everything fits into the height.
         lost = page.evaluate(_LOST, False)
         found[f"{name}, letters of twice the size"] = [
             each for each in lost if layout == WIDE or not each.startswith("too high")

@@ -1,4 +1,4 @@
-"""What a first view costs, what it waits for, and what it says when it cannot begin."""
+"""What a first view costs, what it waits for, and what it says when it cannot start."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_BYTES = 45_000  # as they are sent, with their headers
 
 
 class Network:
-    """What a page asks for, and what it gets, as Chromium counts it."""
+    """The requests of a page and the bytes of their answers, as Chromium counts them."""
 
     def __init__(self, page: Page) -> None:
         self._sent: dict[str, tuple[str, float]] = {}
@@ -52,7 +52,7 @@ class Network:
         self._bytes[event["requestId"]] = self._bytes.get(event["requestId"], 0) + size
 
     def until_welcome(self) -> dict[str, int]:
-        """Give what was asked for before the room was there: address → bytes."""
+        """Give the requests that were made before the room appeared: address → bytes."""
         asked = {key: url for key, (url, at) in self._sent.items() if at < self._welcome}
         return {url: self._bytes.get(key, 0) for key, url in asked.items()}
 
@@ -68,7 +68,7 @@ def test_first_view_is_small_before_and_after_the_join(
     expect(tab.nick).to_be_visible()
     tab.page.wait_for_load_state("networkidle")
     first = network.until_welcome()
-    assert len(first) < MOST_REQUESTS, first  # the way in is one more
+    assert len(first) < MOST_REQUESTS, first  # entering the room is one more
     assert 10_000 < sum(first.values()) < MOST_BYTES, first
     tab.enter("Alice")
     expect(tab.log.get_by_role("listitem")).to_have_count(30)
@@ -96,12 +96,12 @@ def test_room_does_not_wait_for_its_markup(open_tab: Enter, enter: Enter) -> Non
     expect(tab.log.get_by_role("code")).to_have_text("code")
     tab.shows("bold and code", "mine")
     assert tab.log.get_by_role("listitem").last.bounding_box() == before  # nothing jumps
-    # What has been read is not read again: each message is quiet when its text is drawn anew.
+    # A screen reader reads no message again: each one is marked when its text is drawn again.
     quiet = "each => each.map(one => one.closest('[aria-live=off]') !== null)"
     assert tab.log.get_by_role("listitem").evaluate_all(quiet) == [True, True]
 
 
-# --- scripts that do not come, or do not run -----------------------------------------
+# --- scripts that do not arrive, or do not run ---------------------------------------
 
 _MAIN = "**/main-*.js"
 _SECONDS = 15  # the sheet's --patience
@@ -125,7 +125,7 @@ def _half(page: Page) -> None:
 
 
 def _failing(page: Page) -> None:
-    page.add_init_script("delete Intl.PluralRules")  # of which the first module makes one
+    page.add_init_script("delete Intl.PluralRules")  # the first module makes one of them
 
 
 def _unreadable(page: Page) -> None:
@@ -164,7 +164,7 @@ def test_page_that_cannot_begin_says_so(
     language = "fr-FR" if broken is _missing else "en-GB"
     tab = open_tab(service_workers="block", viewport=PHONE, locale=language)
     broken(tab.page)
-    # Its seconds, faster: no clock of Playwright's reaches what a sheet animates.
+    # Shorten the wait: Playwright's clock does not change the animations of a style sheet.
     session = tab.page.context.new_cdp_session(tab.page)
     session.send("Animation.enable")
     session.send("Animation.setPlaybackRate", {"playbackRate": _FASTER})
@@ -173,27 +173,27 @@ def test_page_that_cannot_begin_says_so(
     said = tab.page.get_by_role("alert").filter(has_text=words)
     expect(said).to_be_visible()
     assert fits(tab.page)
-    expect(tab.page.get_by_role("button")).to_have_count(0)  # none is dead: none is there
+    expect(tab.page.get_by_role("button")).to_have_count(0)  # no button that does nothing
     expect(tab.page.get_by_role("textbox")).to_have_count(0)
     tab.page.unroute_all(behavior="ignoreErrors")
-    if broken is not _failing:  # which stays so in this tab
-        if broken is not _hanging:  # whose script comes now: the page starts after all
+    if broken is not _failing:  # this tab keeps that
+        if broken is not _hanging:  # the script arrives now, so the page starts after all
             said.get_by_role("link").click()
         expect(tab.nick).to_be_visible()
         expect(said).to_have_count(0)
-    watch.complaints.clear()  # the browser's own, of what was broken on purpose
+    watch.complaints.clear()  # the browser's own error, about what this test broke
 
 
 def test_page_on_a_slow_line_does_not_say_so(open_tab: Enter) -> None:
     tab = open_tab()
     session = tab.page.context.new_cdp_session(tab.page)
-    # GPRS: 50 kbit/s, and half a second there and back.
+    # GPRS: 50 kbit/s, and half a second for a round trip.
     line = {"downloadThroughput": 50_000 / 8, "uploadThroughput": 20_000 / 8, "latency": 500}
     session.send("Network.enable")
     session.send("Network.emulateNetworkConditions", {"offline": False, **line})
     tab.page.goto(tab.path, wait_until="commit")
     said = tab.page.get_by_text("The page has not started")
-    # Nothing is painted before the sheet has come.
+    # Nothing is painted before the style sheet has arrived.
     is_painted = "performance.getEntriesByType('paint').length > 0"
     seen = 0
     for _ in range(300):
@@ -203,7 +203,7 @@ def test_page_on_a_slow_line_does_not_say_so(open_tab: Enter) -> None:
         if tab.nick.is_visible():
             break
         tab.page.wait_for_timeout(100)
-    assert seen > 0  # there was a picture before the start
+    assert seen > 0  # the page was painted before it started
     expect(tab.nick).to_be_visible()
     expect(said).to_have_count(0)
 
@@ -212,7 +212,7 @@ def test_time_that_scripts_are_given_is_that_of_a_slow_line(open_tab: Enter) -> 
     tab = open_tab(service_workers="block")
     _hanging(tab.page)
     tab.page.goto(tab.path, wait_until="commit")
-    expect(tab.page.locator("#stalled")).to_be_hidden()  # the sheet is there
+    expect(tab.page.locator("#stalled")).to_be_hidden()  # the style sheet has arrived
     delay = "parseFloat(getComputedStyle(document.querySelector('#stalled')).animationDelay)"
     assert tab.page.evaluate(delay) == _SECONDS
     tab.page.unroute_all(behavior="ignoreErrors")
@@ -221,7 +221,7 @@ def test_time_that_scripts_are_given_is_that_of_a_slow_line(open_tab: Enter) -> 
 def test_page_without_javascript_says_only_that(open_tab: Enter) -> None:
     tab = open_tab(java_script_enabled=False)
     tab.open()
-    # Playwright's other ways to find a text pass by what is in <noscript>.
+    # Playwright's other ways to find a text skip the content of <noscript>.
     words = tab.page.locator("noscript p")
     expect(words).to_be_visible()
     expect(words).to_contain_text("Tchat needs JavaScript")
@@ -229,7 +229,7 @@ def test_page_without_javascript_says_only_that(open_tab: Enter) -> None:
     assert tab.page.get_by_role("button").count() == 0
 
 
-# --- the sources as they are ----------------------------------------------------------
+# --- the sources, without a build -----------------------------------------------------
 
 
 def test_page_runs_unbuilt_for_whoever_changes_it(
@@ -256,7 +256,7 @@ def test_page_runs_unbuilt_for_whoever_changes_it(
 def test_part_that_is_gone_from_the_server_is_said_and_nothing_is_lost(
     tree: Path, updated: ChatServer, open_tab: Enter, watch: Watch
 ) -> None:
-    """No worker keeps the page here, as on plain http in a local network."""
+    """Here no worker keeps the page, as on plain http in a local network."""
     tab = open_tab(base_url=updated.url, viewport=PHONE)
     tab.page.add_init_script("delete Navigator.prototype.serviceWorker")
     wire = Wire(tab.page)

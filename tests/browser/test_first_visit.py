@@ -11,7 +11,7 @@ from bench.page import crawl
 from tests.browser.tab import Tab
 from tests.support.servers import ChatServer
 
-# Browsers that have no window, as here, leave the manifest alone.
+# A browser without a window, as in this test, does not fetch the manifest.
 _MANIFESTS = {"/manifest.webmanifest"}
 
 
@@ -26,7 +26,7 @@ def test_a_visitor_of_the_bench_loads_what_a_browser_loads(
 ) -> None:
     tab = open_tab(service_workers="block")
     asked = _note(tab.page)
-    tab.open()  # until the page says that all it names is there
+    tab.open()  # until the page reports that all files that it names are loaded
     at_once = set(asked)
     tab.page.wait_for_load_state("networkidle")  # the icon may come after it
 

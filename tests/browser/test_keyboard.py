@@ -1,4 +1,4 @@
-"""The keyboard alone does everything, and one always sees where one is."""
+"""Everything can be done with the keyboard alone, and the focus can always be seen."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_keyboard_alone_does_everything(
     keyboard.press("Enter")
     bob.expect("message", text="Hello 🎉")
 
-    # Read what came before, to the beginning, and come back.
+    # Read the older messages up to the first one, and come back.
     items = alice.log.get_by_role("listitem")
     last = items.last
     for _ in range(_TABS):
@@ -114,7 +114,7 @@ def test_keyboard_alone_does_everything(
     press(page, button("Copy link"), "Shift+Tab")
     expect(button("Link copied")).to_be_visible()
 
-    # What could not be sent is tried again, or deleted.
+    # Send again, or delete, a post that could not be sent.
     keyboard.press("Escape")
     wire.refuses = "muted"
     keyboard.type("first")
@@ -167,7 +167,7 @@ def test_keys_that_are_for_writing_stay_there(enter: Enter) -> None:
     keyboard = tab.page.keyboard
     keyboard.type("?/ ?")
     tab.page.get_by_role("region", name="Conversation").focus()
-    keyboard.type("?/nmcr")  # no letter alone does anything
+    keyboard.type("?/nmcr")  # a letter alone is no shortcut
     expect(tab.composer).to_have_value("?/ ?")
     expect(tab.page.get_by_role("dialog").filter(visible=True)).to_have_count(0)
     tab.composer.fill("line\n" * 20)
@@ -193,8 +193,8 @@ def test_focus_is_always_visible(enter: Enter, meet: Meet, scheme: str, colours:
         tab.page.keyboard.press("Escape")
 
 
-# The outline of what has the focus: its width, its colour's contrast with what lies around, and
-# whether it can be seen: within the window, on top, and not made transparent.
+# Measures the outline of the element with the focus: its width, the contrast of its colour with the
+# colours around it, and whether it can be seen (in the window, on top, not transparent).
 _OUTLINE = """(element) => {
   const style = getComputedStyle(element);
   const at = element.getBoundingClientRect();

@@ -1,4 +1,4 @@
-"""Knowing what goes on: unread messages, sounds, notifications, who comes and goes."""
+"""What a reader is told: unread messages, sounds, notifications, who comes and goes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from tests.browser.test_page import fits
 Enter = Callable[..., Tab]
 Meet = Callable[..., Visitor]
 
-# Playwright's pages are always looked at; and nobody hears or sees what they play and show.
+# A page under Playwright is always visible, and nobody hears its sounds or sees its notifications.
+# So a test sets whether it is looked at, and counts its tones and notifications.
 _SENSES = """
   window.looked = true;
   Object.defineProperty(document, "hidden", { get: () => !window.looked });
@@ -65,7 +66,7 @@ def icon(tab: Tab) -> str:
 
 
 def rang(tab: Tab, tones: int) -> None:
-    """Wait until so many tones were played; the page allows no eval, which would wait for them."""
+    """Wait for so many tones; Playwright's wait needs eval, which the page forbids."""
     for _ in range(100):
         if tab.page.evaluate("tones") == tones:
             return
@@ -120,7 +121,7 @@ def test_sound_is_asked_for_and_only_for_mentions(open_tab: Enter, meet: Meet) -
     choose(alice, "Sound", "When I am named (@nick)")
     rang(alice, 2)  # the sample
     bob.say("@Alice seen")
-    alice.page.wait_for_timeout(1_600)  # the chime rests that long
+    alice.page.wait_for_timeout(1_600)  # the chime is silent for that long
     look(alice.page, False)
     bob.say("hello all")
     expect(alice.page).to_have_title("(1) general · Tchat")
@@ -162,7 +163,7 @@ def test_who_comes_and_goes_is_one_line(enter: Enter, meet: Meet) -> None:
     expect(line).to_be_hidden()
     item = alice.log.get_by_role("listitem")
     expect(item).to_contain_text("ont rejoint le salon.")
-    # A screen reader has heard it: it is not part of the message.
+    # The live region has already told it to screen readers: it is not part of the message.
     expect(item.get_by_role("paragraph").filter(has_text="rejoint")).to_have_count(0)
     alice.shows("Salut")
 

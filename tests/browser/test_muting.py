@@ -1,4 +1,4 @@
-"""Muting somebody for oneself, on this device."""
+"""Muting somebody, for this reader and on this device only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def folds(tab: Tab) -> Locator:
 def test_muted_persons_messages_are_folded_behind_one_line(enter: Enter, meet: Meet) -> None:
     alice, bob, carl = enter("Alice"), meet("Bob"), meet("Carl")
     came = alice.page.get_by_role("status").filter(has_text="joined")
-    expect(came).to_contain_text("Carl")  # else that line may come between two messages
+    expect(came).to_contain_text("Carl")  # otherwise that line may come between two messages
     bob.say("one", "two")
     carl.say("three")
     expect(alice.log.get_by_role("listitem")).to_have_count(3)
@@ -39,7 +39,7 @@ def test_muted_persons_messages_are_folded_behind_one_line(enter: Enter, meet: M
     for text in ("four", "five"):
         expect(alice.log.get_by_text(text)).to_be_hidden()
     said = ["one", "two", "three", "four", "five", "six"]
-    assert carl.texts() == said  # for oneself alone
+    assert carl.texts() == said  # muted for this reader only
 
     alice.log.get_by_role("button", name="Show").last.press("Enter")
     expect(alice.log.get_by_text("five")).to_be_visible()

@@ -1,4 +1,4 @@
-"""Without a server: the page opens, with what was said last. And its next version."""
+"""The page without a server: it opens with the last messages. And the page's next version."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def keeps(tab: Tab, *texts: str, room: str = "general") -> None:
     raise AssertionError(f"not kept: {texts}, but {tab.page.evaluate(_KEPT, room)}")
 
 
-# The texts that wait in the database for whichever tab comes next.
+# The texts that wait in the database for the next tab.
 _LEFT = """() => new Promise((done) => {
   indexedDB.open("tchat").onsuccess = ({ target }) => {
     const asked = target.result.transaction("posts").objectStore("posts").getAll();
@@ -64,7 +64,7 @@ _LEFT = """() => new Promise((done) => {
 
 
 def leaves(tab: Tab, *texts: str) -> None:
-    """Wait until these posts, once each, would outlive their tab."""
+    """Wait until these posts are stored, once each, so that they survive the end of their tab."""
     for _ in range(_WAITS):
         if tab.page.evaluate(_LEFT) == list(texts):
             return
@@ -73,7 +73,7 @@ def leaves(tab: Tab, *texts: str) -> None:
 
 
 def until(page: Page, condition: str) -> None:
-    """Wait for a condition; the page allows no eval, which would wait for it."""
+    """Wait for a condition; Playwright's wait needs eval, which the page forbids."""
     for _ in range(_WAITS):
         if page.evaluate(condition):
             return
@@ -108,13 +108,13 @@ def change(tree: Path, number: int = 2) -> None:
 
 
 def restart(server: ChatServer) -> None:
-    """Stop and start, and leave the pages to come back by themselves."""
+    """Restart the server, and let the pages come back by themselves."""
     server.stop()
     server.start()
 
 
 def at_once(tab: Tab) -> Tab:
-    """Let a page not wait where pages wait at random, so that they do not all ask at once."""
+    """Remove the random waits of a page, which keep pages from asking all at once."""
     tab.page.add_init_script("Math.random = () => 0")
     return tab
 
@@ -156,7 +156,7 @@ def test_page_opens_without_a_server_and_everything_resumes(
     for tab in (alice, bob):
         expect(tab.log.get_by_role("listitem")).to_have_count(7)
         expect(tab.log.get_by_role("emphasis")).to_have_text("two")
-    said = alice.texts()  # who of the two was back first is not said
+    said = alice.texts()  # either of the two may come back first
     assert said[:4] == ["one", "two", "three", "four"]
     assert [text for text in said[4:] if text != "meanwhile"] == ["five", "six"]
     assert bob.texts() == said
@@ -391,7 +391,7 @@ def launch(
 def test_kept_page_speaks_french(
     launch: Callable[..., Browser], chat_server: ChatServer, watch: Watch
 ) -> None:
-    # Playwright's own locale reaches pages, but no service worker.
+    # Playwright's own locale works for pages, but not for service workers.
     browser = launch("--accept-lang=fr-CA,fr")
     page = browser.new_page(base_url=chat_server.url, viewport=PHONE, locale="fr-CA")
     page.set_default_timeout(20_000)
@@ -432,7 +432,7 @@ def test_everything_else_works_without_a_service_worker(
 def test_plain_http_in_a_network_is_no_reason_to_complain(
     launch: Callable[..., Browser], chat_server: ChatServer, watch: Watch
 ) -> None:
-    # Without https only localhost is secure, not any name that leads there.
+    # Without https only the name localhost counts as secure, and no other name for this machine.
     page = launch("--host-resolver-rules=MAP tchat.test 127.0.0.1").new_page(locale="en-GB")
     watch.follow(page)
     tab = Tab(page, f"http://tchat.test:{chat_server.port}/")
@@ -444,7 +444,7 @@ def test_plain_http_in_a_network_is_no_reason_to_complain(
     page.wait_for_timeout(4_000)
     assert watch.origins == {f"tchat.test:{chat_server.port}"}
     watch.origins.clear()
-    # Chromium says so of every page without https that asks for it.
+    # Chromium says this about every page without https that asks for it.
     watch.complaints = [each for each in watch.complaints if "Opener-Policy" not in each]
 
 
@@ -509,7 +509,7 @@ def test_offer_is_taken_by_the_tab_that_takes_it(
     expect(offer(first)).to_have_count(0)
     new = version(first.page)
     assert set(versions(first.page)) == {f"tchat:{old}", f"tchat:{new}"}
-    # The other tab goes on as it was, with its own modules: those not fetched yet, too.
+    # The other tab goes on with its own modules, including those that it has not fetched yet.
     second.say("still here")
     first.shows("one", "still here")
     open_rooms(second).get_by_role("button", name="Show QR code").click()
@@ -591,7 +591,7 @@ def test_page_can_be_installed(chat_server: ChatServer, open_tab: Enter) -> None
     assert seen["errors"] == []
     assert seen["url"] == address
     errors = session.send("Page.getInstallabilityErrors")["installabilityErrors"]
-    assert [error["errorId"] for error in errors] == ["in-incognito"]  # as every test's browser
+    assert [error["errorId"] for error in errors] == ["in-incognito"]  # as every test's browser is
 
 
 # --- the conversation as text -----------------------------------------------------

@@ -1,4 +1,4 @@
-"""What the page looks like and where it gets things from."""
+"""What the page looks like, and which hosts it loads from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ Enter = Callable[..., Tab]
 PHONE = {"width": 360, "height": 740}
 LONGEST_NICK = "W" * 32
 
-# The contrast of a text with what it stands on, as WCAG 2 counts. OKLCH is drawn to be read.
+# The contrast of a text with its background, as WCAG 2 defines it. An OKLCH colour is painted on a
+# canvas to get its RGB values.
 _CONTRAST = """(element) => {
   const canvas = (globalThis.canvasOfContrast ??=
     new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true }));
@@ -129,7 +130,7 @@ def test_what_is_said_of_the_connection_cuts_no_ordinary_name(open_tab: Enter) -
     tab.enter("Zoé")
     wire.cut = True
     tab.page.context.set_offline(True)
-    wire.close(1012)  # else the page doubts for eight seconds first
+    wire.close(1012)  # otherwise the page waits eight seconds before it gives up
     expect(tab.state).to_have_text(re.compile("Hors connexion"))
     name = tab.page.get_by_role("heading", name="bibliothèque").locator("bdi")
     for width in (768, 1024, 1440):

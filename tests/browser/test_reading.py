@@ -1,4 +1,4 @@
-"""Read by ear, from right to left, without motion, above an on-screen keyboard."""
+"""The page with a screen reader, right-to-left text, no motion, or an on-screen keyboard."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.support.servers import ChatServer
 Enter = Callable[..., Tab]
 Meet = Callable[..., Visitor]
 
-# Note what a screen reader would be told of the log: what is added to it while it is live. What
-# was in it before and is added again would be read twice.
+# Notes what a screen reader would read of the log: the messages that are added while it is live. A
+# message that was in the log before and is added again would be read twice.
 _LISTEN = """
   window.heard = [];
   window.again = [];
@@ -44,7 +44,7 @@ _LISTEN = """
 
 
 def heard(page: Page) -> list[str]:
-    """Tell what was read aloud so far; nothing may have been put in twice."""
+    """Tell what was read aloud so far, and check that nothing was added twice."""
     assert page.evaluate("again") == []
     return list(page.evaluate("heard"))
 
@@ -63,7 +63,7 @@ def test_each_message_is_read_aloud_once(
     items = alice.log.get_by_role("listitem")
     expect(items.last).to_contain_text("old 120")
     expect(alice.page.get_by_role("button", name="Insert an emoji")).to_be_visible()
-    assert heard(alice.page) == []  # what was said before is there to be read, and not aloud
+    assert heard(alice.page) == []  # older messages are in the log, but are not read aloud
 
     bob.say("hello", "*marked*")
     expect(items.last.get_by_role("emphasis")).to_be_visible()
@@ -72,7 +72,7 @@ def test_each_message_is_read_aloud_once(
     expect(alice.waiting).to_have_count(0)
     assert heard(alice.page) == ["hello", "marked", "mine"]
 
-    # Cut off and back: what was missed, once; what was sent meanwhile, once.
+    # After a cut, missed messages are read once, and so are messages sent meanwhile.
     wire.cut = True
     wire.close(1012)
     bob.say("missed")
@@ -83,7 +83,7 @@ def test_each_message_is_read_aloud_once(
     expect(alice.waiting).to_have_count(0)
     assert heard(alice.page) == ["hello", "marked", "mine", "missed", "waited"]
 
-    # Older ones are put before, and not read aloud; nor are colours, when they come.
+    # Older messages are added above and not read aloud. Code is not read again for its colours.
     bob.say("```python\nx = 1\n```")
     expect(items.last.get_by_text("1", exact=True)).to_be_visible()
     page = alice.page
@@ -96,8 +96,8 @@ def test_each_message_is_read_aloud_once(
     assert re.match(r"x = 1\b", now[5])
     assert len(now) == 6
 
-    # Somebody muted and heard again, and a day that ends, say nothing; what comes at that
-    # moment is read aloud all the same.
+    # Muting, unmuting and the end of a day are not read aloud. A message that comes at that
+    # moment is.
     alice.composer.fill("at that moment")
     page.get_by_role("button", name="Mute Bob").evaluate(
         "(button) => { button.click(); document.getElementById('composer').requestSubmit(); }"
@@ -110,7 +110,7 @@ def test_each_message_is_read_aloud_once(
     assert heard(page)[6:] == ["at that moment", "last"]
 
 
-# What is animated at the moment a message comes, and whatever moves by itself.
+# Lists the animations at the moment when a message comes, and everything that moves by itself.
 _MOVES = """() => new Promise((done) => {
   const log = document.querySelector("[role=log]");
   new MutationObserver(() => requestAnimationFrame(() =>
@@ -185,7 +185,7 @@ def test_onscreen_keyboard_hides_neither_composer_nor_last_message(enter: Enter)
     expect(items.last).to_be_in_viewport(ratio=1)
 
 
-# Safari does not make the page smaller: it only tells how much of it can be seen.
+# Safari does not make the page smaller. It only tells how much of the page can be seen.
 _COVER = """(height) => {
   Object.defineProperty(visualViewport, "height", { configurable: true, get: () => height });
   visualViewport.dispatchEvent(new Event("resize"));
@@ -202,7 +202,7 @@ def test_keyboard_that_only_covers_the_page_hides_nothing_either(enter: Enter) -
         assert box["y"] + box["height"] <= 420
 
 
-# The keyboard gives room back and the composer takes more, before the page is drawn again.
+# The keyboard closes and the composer grows, before the page is drawn again.
 _COVER_AND_WRITE = f"""([height, text]) => {{
   const area = document.querySelector("textarea");
   ({_COVER})(height);

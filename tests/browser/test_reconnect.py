@@ -1,4 +1,4 @@
-"""Connections end, servers die, pages reload: nothing is lost, nothing is shown twice."""
+"""Connections end, servers die, pages reload: no message is lost or shown twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rooms: made from the page, passed on as a link or a QR code, found again."""
+"""Rooms: a reader makes one from the page, shares it as a link or a QR code, and finds it again."""
 
 from __future__ import annotations
 

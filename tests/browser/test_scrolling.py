@@ -1,4 +1,4 @@
-"""The reader's place: kept at the end, kept elsewhere, in a room of any length."""
+"""The reader's place does not move, at the end and elsewhere, in a room of any length."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ HIGH = {"width": 1280, "height": 1600}
 BEGINNING = "This is where the conversation begins."
 MOST = 800  # messages that a page holds
 
-# Go up, or down, in steps until the list begins, or ends, with `goal`. Tell how often what was in
-# view moved by anything else than the step; the most messages held at once; how many of them were
-# laid out, at most, once all was quiet.
+# Goes up or down in steps until the list begins or ends with `goal`. Tells how often the messages
+# in view moved by anything else than the step, the most messages held at once, and the most of
+# them that were laid out once the page had settled.
 _TRAVEL = """async ([step, goal]) => {
   const list = document.querySelector("[role=log] ol");
   const scroller = list.closest("[role=region]");
@@ -66,7 +66,7 @@ def server(make_server: Callable[..., ChatServer]) -> ChatServer:
 
 
 def past(count: int, text: str = "message") -> list[Past]:
-    """Make a past of short and long messages of two people, one a minute until now."""
+    """Make a history of short and long messages of two people, one a minute until now."""
     now = datetime.now(UTC)
     return [
         Past(
@@ -115,7 +115,7 @@ def test_a_long_past_is_travelled_without_a_jump_and_held_in_part(
     server.start()
     tab = entered(open_tab, server, viewport=viewport)
     expect(items(tab).last).to_contain_text(f"{count} so")
-    # By less than half of what is in view: what is in the middle before a step is seen after it.
+    # Less than half of the view: a message in the middle before a step can be seen after it.
     up = travel(tab, -step, 1)
     down = travel(tab, step, count)
     for way in (up, down):
@@ -123,7 +123,7 @@ def test_a_long_past_is_travelled_without_a_jump_and_held_in_part(
         assert way["most"] <= MOST
         assert way["drawn"] < 200
     assert up["seen"] == count
-    # At the end again: it is one to stay at.
+    # The reader is at the end again, and has to stay there.
     tab.page.keyboard.press("End")
     tab.say("new")
     expect(items(tab).last).to_contain_text("new")
@@ -152,7 +152,7 @@ def test_reader_far_up_is_told_and_comes_back_at_once(server: ChatServer, open_t
         expect(items(tab).filter(has_text="news 0").get_by_text("New", exact=True)).to_be_visible()
         dora.post("live")
         expect(items(tab).last).to_contain_text("live")
-    # Who writes far up is brought to what they wrote.
+    # A reader who writes while far up is taken to the new message.
     travel(tab, -5000, 1)
     tab.say("answer")
     expect(items(tab).last).to_contain_text("answer")
@@ -205,7 +205,7 @@ def test_scrolled_up_reader_stays_and_is_told_in_the_readers_language(
         expect(button).to_be_hidden()
         first = items(tab).filter(has_text="une nouvelle")
         expect(first.get_by_text("Non lus", exact=True)).to_be_visible()
-        # At the end again, the next one is read as it comes.
+        # When the reader is at the end again, the next message appears in view.
         dora.post("une dernière")
         expect(tab.log.get_by_text("une dernière")).to_be_in_viewport()
         rule = tab.log.get_by_text("Non lus", exact=True).filter(visible=True)

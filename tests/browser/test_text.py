@@ -1,4 +1,4 @@
-"""What a message's text may hold, and what helps to write it."""
+"""What the text of a message may contain, and what helps to write it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CLIPBOARD = ["clipboard-read", "clipboard-write"]
 
 @pytest.fixture
 def enter(enter: Enter) -> Enter:
-    """Enter, and wait for what shows and helps to write rich text."""
+    """Enter, and wait for the scripts that show rich text and help to write it."""
 
     def enter_and_wait(nick: str, **options: Any) -> Tab:
         tab = enter(nick, **options)
@@ -39,7 +39,7 @@ def last(tab: Tab) -> Locator:
 
 
 def options(tab: Tab) -> Locator:
-    """Find what is suggested."""
+    """Find the list of suggestions."""
     return tab.page.get_by_role("listbox", name="Suggestions").get_by_role("option")
 
 

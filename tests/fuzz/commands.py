@@ -1,4 +1,4 @@
-"""The text of a peer: a command or refused, and clean what it asks for, or refused."""
+"""The text of a peer: it is a command or is refused, and its strings are cleaned or refused."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _CLEANING = {
     ErrorCode.TEXT_EMPTY,
     ErrorCode.TEXT_TOO_LONG,
 }
-# Hardly an input would be a command by itself: after one of these letters it is a string in
-# one. No command begins with a letter.
+# Random input is almost never a command. After one of these letters, the input becomes a string
+# inside a command. No command begins with a letter.
 _FIELDS = {
     "T": '{"type":"post","id":"p","text":%s}',
     "I": '{"type":"post","id":%s,"text":"t"}',
@@ -44,7 +44,7 @@ _FIELDS = {
 
 
 def check(data: bytes) -> None:
-    """Decode one text, and clean what it asks for."""
+    """Decode one text, and clean the strings of the command."""
     text = data.decode(errors="ignore")
     if text[:1] in _FIELDS:
         _check_field(text[0], text[1:])
@@ -82,7 +82,7 @@ def _check_command(text: str) -> AnyCommand | None:
 
 
 def _is_json(text: str) -> dict[str, object]:
-    """Prove that the standard library reads it too; numbers may be of any size."""
+    """Prove that the standard library parses the text too, with numbers of any size."""
     value = json.loads(text, parse_int=float)
     return value if isinstance(value, dict) else {}
 

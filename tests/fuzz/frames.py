@@ -1,4 +1,4 @@
-"""The bytes of a peer: the way past wsproto agrees with wsproto, however they are cut."""
+"""The bytes of a peer: the fast path gives the same as wsproto, however the bytes are split."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _MASK = b"\x01\x02\x80\xff"
 
 
 def check(data: bytes) -> None:
-    """Take one stream in, in four ways, and compare.
+    """Parse one stream in four ways, and compare the results.
 
-    The first byte says what the rest is: frames to build, if odd, or bytes as they are. The
-    next two are the sizes of the reads, in turn.
+    If the first byte is odd, frames are built from the rest; otherwise the rest is used as it
+    is. The next two bytes are the sizes of the reads, in turn.
     """
     if len(data) < 3:
         return
@@ -38,7 +38,7 @@ def check(data: bytes) -> None:
 def heard(
     chunks: Iterable[bytes], *, shortcut: bool, limit_bytes: int = FRAME_LIMIT
 ) -> list[object]:
-    """Take chunks in, up to the first close or error, and list what came of them."""
+    """Parse chunks up to the first close or error, and list the results."""
     stream = InboundStream(limit_bytes=limit_bytes, shortcut=shortcut)
     items: list[object] = []
     try:
@@ -59,11 +59,11 @@ def heard(
 
 
 def assert_alike(heard_in_reads: list[object], heard_at_once: list[object]) -> None:
-    """Compare what came of one stream that was cut in two ways."""
+    """Compare the results of one stream that was split in two ways."""
     *said, end = _with_end(heard_in_reads)
     *said_at_once, end_at_once = _with_end(heard_at_once)
     assert said == said_at_once
-    # Of a message that is both too large and no text, what is seen first depends on the cuts.
+    # A message can be too large and not valid text. Which error comes first depends on the split.
     assert end == end_at_once or {end, end_at_once} == {1007, 1009}
 
 
@@ -85,7 +85,7 @@ def _reads(stream: bytes, *sizes: int) -> Iterator[bytes]:
 
 
 def _with_end(items: list[object]) -> list[object]:
-    """Put the close code, or None, at the end of what was said."""
+    """Put the close code, or None, at the end of the messages."""
     if items and isinstance(items[-1], tuple) and items[-1][0] != "ping":
         return [*items[:-1], items[-1][1]]
     return [*items, None]

@@ -1,4 +1,4 @@
-"""A database file that is cut short or garbage: refused, and left for whoever can rescue it."""
+"""A database file that is cut short or garbage is refused and not changed, so it can be rescued."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def files(folder: Path) -> Files:
 
 
 def talk(folder: Path, end: Callable[[ChatServer], object]) -> Files:
-    """Let a server store a conversation, end it, and give what it left."""
+    """Let a server store a conversation, end the server, and give the files that it left."""
     folder.mkdir()
     server = ChatServer(folder, settings={"CHAT_LIMITS": "off"})
     try:
@@ -50,7 +50,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """Give the files that a killed server leaves: the end of the log is in the -wal."""
+    """Give the files that a killed server leaves; the end of the log is in the -wal."""
     left = talk(tmp_path_factory.mktemp("log") / "killed", ChatServer.kill)
     assert sorted(left) == ["tchat.db", "tchat.db-wal"]
     return left
@@ -78,7 +78,7 @@ def page(number: int) -> slice:
 
 
 def overwritten(content: bytes, where: slice) -> bytes:
-    """Put noise into a part of a file."""
+    """Write random bytes into a part of a file."""
     return content[: where.start] + noise(where.stop - where.start) + content[where.stop :]
 
 

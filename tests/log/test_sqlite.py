@@ -20,7 +20,7 @@ BOB = Member("bob", "Bob")
 
 
 class Recorder:
-    """What a log commits and answers, in order."""
+    """The log's commits and answers, in order."""
 
     def __init__(self) -> None:
         self.batches: Queue[tuple[str, list[Message]]] = Queue()
@@ -215,7 +215,7 @@ def test_what_waits_behind_a_refused_post_does_not_overtake_it(
     log = open_log()
     drafts = [
         draft(number) for number in range(1001)
-    ]  # the last one is in no commit with the first
+    ]  # the last one is in a later commit than the first
     for item in drafts:
         log.append(item, heard.answers.put)
     with closing(sqlite3.connect(path, isolation_level=None)) as blocker:

@@ -28,7 +28,7 @@ UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
 
 def texts(database: Path) -> list[str]:
-    """Read what is stored, as another process may at any time."""
+    """Read the stored texts, as another process may at any time."""
     with closing(sqlite3.connect(database)) as connection:
         return [row[0] for row in connection.execute("SELECT text FROM messages ORDER BY seq")]
 
@@ -36,18 +36,18 @@ def texts(database: Path) -> list[str]:
 # --- nothing can be written ---------------------------------------------------------
 
 
-#: What is stored, read as another process may at any time.
+#: Reads the stored texts, as another process may at any time.
 Stored = Callable[[], list[str]]
 
 
 @contextmanager
 def file_size_limit(server: ChatServer) -> Iterator[Stored]:
-    """Let no file of the worker grow: a full disk, as far as anybody may make one."""
+    """Let no file of the worker grow, like a full disk. This needs no privileges."""
     assert server.process is not None
     master = server.process.pid
     (worker,) = map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split())
     wal = server.database.with_name("tchat.db-wal").stat().st_size
-    assert wal > server.output.stat().st_size  # the limit is every file's: it may go on logging
+    assert wal > server.output.stat().st_size  # the limit is every file's: logging goes on
     resource.prlimit(worker, resource.RLIMIT_FSIZE, (wal, resource.RLIM_INFINITY))
     try:
         yield lambda: texts(server.database)
@@ -57,12 +57,12 @@ def file_size_limit(server: ChatServer) -> Iterator[Stored]:
 
 @contextmanager
 def full_disk(server: ChatServer) -> Iterator[Stored]:
-    """Fill the small disk that the server has for itself."""
+    """Fill the small disk that only the server uses."""
     assert server.process is not None
     disk = Path(f"/proc/{server.process.pid}/root{server.database.parent}")
 
     def stored() -> list[str]:
-        # SQLite would follow the link /proc/…/root to our own disks: it is given a copy.
+        # SQLite would resolve the link /proc/…/root to our own disks, so it gets a copy.
         for name in ("tchat.db", "tchat.db-wal"):
             shutil.copy(disk / name, server.database.with_name(name))
         return texts(server.database)
@@ -78,20 +78,20 @@ def full_disk(server: ChatServer) -> Iterator[Stored]:
 
 @contextmanager
 def lock(server: ChatServer) -> Iterator[Stored]:
-    """Hold the database's write lock, as this process, which is another."""
+    """Hold the database's write lock in this process, which is not the server's."""
     with closing(sqlite3.connect(server.database, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield lambda: texts(server.database)
 
 
-#: Runs a command with a small disk of its own as its folder ($0): no privileges needed where
-#: the system lets anybody make namespaces.
+#: Runs a command with a small disk of its own as its folder ($0). It needs no privileges on a
+#: system that lets every user make namespaces.
 SMALL_DISK = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-ec")
 MOUNT = 'mount -t tmpfs -o size=1m tmpfs "$0"; exec "$@"'
 
 
 def may_mount(folder: Path) -> bool:
-    """Tell whether this system lets us mount a disk where nobody else sees it."""
+    """Tell whether this system lets us mount a disk that nobody else sees."""
     if not shutil.which("unshare"):
         return False
     tried = subprocess.run([*SMALL_DISK, MOUNT, folder, "true"], capture_output=True, check=False)
@@ -134,7 +134,7 @@ def test_post_that_cannot_be_stored_is_refused_and_later_stored_once(
                 assert error["code"] == "storage_unavailable"
                 assert error["retry_after"] > 0
             assert stored() == ["before"]
-            eve.join("Eve")  # what is stored can be read all the same
+            eve.join("Eve")  # stored messages can still be read
             assert eve.texts() == ["before"]
         for seq, post_id in enumerate(ids, 2):
             assert ann.post("other", post_id)["seq"] == seq
@@ -173,7 +173,7 @@ def test_health_says_that_nothing_can_be_stored_until_it_can_again(
         deadline = time.monotonic() + WAIT_S
         while health(server) != 200:  # although nobody has posted since
             assert time.monotonic() < deadline
-            time.sleep(0.05)  # bounded by the deadline: nobody is told
+            time.sleep(0.05)  # bounded by the deadline: there is no event to wait for
 
 
 # --- the clock goes back -------------------------------------------------------------
@@ -198,10 +198,10 @@ def test_clock_set_back_changes_no_order(tmp_path: Path) -> None:
     log.append(draft(1), heard.answers.put)
     assert heard.answer() == written[0]
     assert [message.seq for message in written] == [1, 2, 3, 4, 5]
-    assert written[2].at < written[1].at  # or the clock was not set back
+    assert written[2].at < written[1].at  # proves that the clock was set back
     assert log.after("general", 0, 10) == log.before("general", 6, 10) == written
     assert log.after("general", 2, 10) == written[2:]
-    # Both nicks were used in the last minute, one of them an hour from now.
+    # Both nicks were used in the last minute, one of them at a time that is still an hour away.
     assert {member for member, _ in log.recent_nicks("general", now_ms - 60_000)} == {ANN, BOB}
     log.close()
 

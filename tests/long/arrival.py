@@ -1,15 +1,15 @@
 """Measure how long a page takes on a slow line: `make arrival`.
 
-The line is slow 4G: 150 ms there and back, 1.6 Mb/s each way, for all that the browser does, the
-WebSocket too (tests/support/line.py); the browser's processor is not slowed. Measured is from the
-navigation's start to the frame that shows
+The line is slow 4G: 150 ms for a round trip and 1.6 Mb/s each way, for everything that the browser
+does, including the WebSocket (tests/support/line.py). The browser's processor is not slowed. The
+time is measured from the navigation's start to the frame that shows
 
-- the nick's field, on a first visit: nothing kept;
-- the room with its messages, for who comes back with a nick: with nothing else kept ("cold"), and
-  with all that the browser has kept of the visit before ("warm").
+- the nick's field, on a first visit, with nothing kept;
+- the room with its messages, for a reader who comes back with a nick: with nothing else kept
+  ("cold"), and with everything that the browser has kept of the visit before ("warm").
 
-With BESIDE=folder, another checkout's page is measured too, in turns, so that whatever else the
-machine does falls on both. Figures are medians, with the least and the most.
+With BESIDE=folder, the page of another checkout is measured too, in turns, so that other work of
+the machine affects both. Figures are medians, with the least and the most.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MESSAGES = 50
 TURNS = 7
 _TRIES = 400  # of 50 ms
 
-# Notes when an element is first shown: the frame after the change that showed it.
+# Notes the time when an element is first shown: the frame after the change that showed it.
 _WATCH = """
   window.shown = {};
   const LOOKED_FOR = { field: "#entry:not([hidden]) #nick", room: "#messages > li" };
@@ -54,7 +54,7 @@ _RETURN = f"sessionStorage.setItem('tchat:me', {json.dumps(_KEPT)});"
 
 
 def until(page: Page, condition: str) -> None:
-    """Wait for a condition; the page allows no eval, with which Playwright would wait."""
+    """Wait for a condition; Playwright's wait needs eval, which the page forbids."""
     for _ in range(_TRIES):
         if page.evaluate(condition):
             return

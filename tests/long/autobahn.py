@@ -1,8 +1,8 @@
 """Run Autobahn|Testsuite's fuzzing client against echo.py under gunicorn: `make autobahn`.
 
-Sections 1 to 7 and 10: framing, pings, reserved bits, opcodes, fragments, UTF-8, closing and
-automatic fragmentation. Section 9 measures, 12 and 13 are about compression, which is never
-agreed.
+It runs sections 1 to 7 and 10: framing, pings, reserved bits, opcodes, fragments, UTF-8, closing
+and automatic fragmentation. Section 9 measures performance. Sections 12 and 13 are about
+compression, which the server never agrees to.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 from tests.support.servers import GUNICORN, ChatServer
 
 SECTIONS = (1, 2, 3, 4, 5, 6, 7, 10)
-CASES = 247  # of these sections, in the release that is pinned
+CASES = 247  # cases of these sections, in the pinned release
 ECHO = (*GUNICORN[:-1], "tests.support.echo:app")
-_WITHIN_S = 600.0  # it takes 10
+_WITHIN_S = 600.0  # a run takes 10
 _PASSED = {"OK", "NON-STRICT", "INFORMATIONAL"}
 
 Results = dict[str, dict[str, str]]

@@ -1,7 +1,7 @@
 """Chaos: many clients talk through a faulty network to a server that is killed again and again.
 
-`make chaos` runs it at length, `make test` in short (test_chaos.py). What it breaks, and when,
-comes from a seed, which it prints; what the machine makes of that differs from run to run.
+`make chaos` makes a long run, `make test` a short one (test_chaos.py). A seed, which the run
+prints, decides what it breaks and when. Two runs with one seed still differ in their timing.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from tests.support.proxy import Fault, FaultProxy, Towards, Weather
 from tests.support.servers import ChatServer
 from tests.support.talker import Pace, Talker
 
-#: A ghost's connection is noticed after two silent intervals.
+#: The server notices a half-open connection after two silent intervals.
 SETTINGS = {"CHAT_LIMITS": "off", "CHAT_PING_INTERVAL_S": "0.5"}
 
 _AHEAD = 100  # posts that may be under way when something breaks
-_MISS = REPLAY_LIMIT + 250  # messages to stay away for: more than a resume gives
+_MISS = REPLAY_LIMIT + 250  # messages that a client misses on purpose: more than a resume gives
 _LEAST_SKIPPED = REPLAY_LIMIT + 1 - WELCOME_MESSAGES  # by a reset
 _KILL_WITHIN_S = 0.03
-_HIT = 0.2  # of the connections that carry something, one in five takes an armed cut
-_ARRIVES_WITHIN_S = 20.0  # what has been acknowledged, at everybody's
-_SHOWN = 20  # problems that are printed
+_HIT = 0.2  # one in five of the connections that carry something takes an armed cut
+_ARRIVES_WITHIN_S = 20.0  # until everybody has what was acknowledged
+_SHOWN = 20  # problems to print
 
 
 class Size(NamedTuple):
-    """How much there is to be of everything."""
+    """The number of clients, messages and faults of a run."""
 
     clients: int
     messages: int
     cuts: int
     kills: int
-    absences: int  # a client stays away until it can only be reset
+    absences: int  # times that a client stays away until only a reset is possible
     give_up_s: float
 
 
@@ -54,7 +54,7 @@ SHORT = Size(clients=8, messages=2000, cuts=30, kills=6, absences=1, give_up_s=8
 
 
 class Outcome(NamedTuple):
-    """What a run came to."""
+    """The result of a run."""
 
     seed: int
     clients: int
@@ -68,7 +68,7 @@ class Outcome(NamedTuple):
 
     @property
     def resets(self) -> int:
-        """Count the resets but for each client's first welcome."""
+        """Count the resets, without each client's first welcome."""
         return self.records[Kind.RESET] - self.clients
 
     def __str__(self) -> str:
@@ -94,7 +94,7 @@ class Outcome(NamedTuple):
 
 
 def run(size: Size, folder: Path, seed: int) -> Outcome:
-    """Let them talk, break everything, and judge."""
+    """Let the clients talk, break everything, and check the promise."""
     print(f"seed {seed}", flush=True)
     rng = random.Random(seed)
     started_at = time.monotonic()
@@ -116,11 +116,11 @@ def run(size: Size, folder: Path, seed: int) -> Outcome:
         for talker in talkers:
             stack.callback(talker.end)
             talker.start()
-        stack.callback(pace.stop)  # first of all, should anything fail here
+        stack.callback(pace.stop)  # registered first, so that it also runs if something fails here
         kills = _break_everything(size, rng, pace, server, proxy, talkers)
         pace.allow(size.messages)
         pace.wait_for(size.messages)
-        pace.stop(within_s=_ARRIVES_WITHIN_S)  # what was lost would be waited for in vain
+        pace.stop(within_s=_ARRIVES_WITHIN_S)  # lost messages would never arrive
         for talker in talkers:
             talker.end()
         problems = [f"{talker.nick}: {talker.problem!r}" for talker in talkers if talker.problem]
@@ -144,7 +144,7 @@ def run(size: Size, folder: Path, seed: int) -> Outcome:
 
 
 def _weather(seed: float) -> Callable[[], Weather]:
-    """Give each connection its weather: most are clear, some slow, some far away."""
+    """Choose a condition for each connection: most are good, some slow, some far away."""
     rng = random.Random(seed)
 
     def weather() -> Weather:
@@ -166,12 +166,12 @@ def _break_everything(
     proxy: FaultProxy,
     talkers: list[Talker],
 ) -> int:
-    """Break what the size says, each thing when the conversation has got so far; count kills."""
+    """Break what the size says, each thing at its point in the conversation; count the kills."""
     kills = 0
 
     def kill() -> None:
         nonlocal kills
-        # In the middle of a rush: right after an acknowledgement, or at any moment of a commit.
+        # Kill while many posts are under way: right after an acknowledgement, or during a commit.
         pace.allow(pace.acknowledged + 2 * _AHEAD)
         for talker in talkers:
             talker.in_a_hurry = True
@@ -182,7 +182,7 @@ def _break_everything(
         server.start()
         kills += 1
 
-    kinds = cycle(product(Fault, Towards))  # as many of each
+    kinds = cycle(product(Fault, Towards))  # the same number of each kind
 
     def cut() -> None:
         proxy.arm(*next(kinds))
@@ -191,9 +191,9 @@ def _break_everything(
         rng.choice(talkers).miss = _MISS
 
     deeds = [kill] * size.kills + [cut] * size.cuts
-    last = size.messages * 95 // 100  # the rest is for what is armed to fall on
+    last = size.messages * 95 // 100  # the cuts that are still armed need the remaining messages
     plan = [(rng.randrange(last), deed) for deed in deeds]
-    # Early enough to come back before the end.
+    # Early enough for the client to come back before the end.
     early = last - _MISS - 2 * _AHEAD
     plan += [(rng.randrange(early), send_away) for _ in range(size.absences)]
     plan.sort(key=lambda item: item[0])
@@ -212,12 +212,12 @@ def _read(database: Path) -> list[Entry]:
 
 
 def new_seed() -> int:
-    """Give the seed of the environment's CHAOS_SEED, or one that nobody knows."""
+    """Give the seed in the environment's CHAOS_SEED, or a random one."""
     return int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(2**32))
 
 
 def main() -> None:
-    """Run at length, print the figures, and fail when the promise was broken."""
+    """Make a long run, print the figures, and fail if the promise was broken."""
     parser = argparse.ArgumentParser(description="Break everything, lose nothing.")
     parser.add_argument("--seed", type=int, default=new_seed())
     parser.add_argument("--short", action="store_true", help="as `make test` does")

@@ -1,7 +1,7 @@
 """Measure what one client that never reads costs the others: `make overload`.
 
-The same room with and without it, in turns, so that whatever else the machine does falls on
-both. A ratio of latencies is no unit test; what makes it one is in test_costs.py.
+The same room is measured with and without that client, in turns, so that other work of the machine
+affects both. A ratio of latencies is not a unit test; test_costs.py counts what can be counted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ALLOWED_RATIO = 1.2
 
 
 class Measurement:
-    """A room of pages, in which one posts and one, or none, never reads."""
+    """A room of pages; one posts. In every second turn, a client that never reads is there too."""
 
     def __init__(self, server: ChatServer) -> None:
         self._server = server
@@ -33,11 +33,11 @@ class Measurement:
         self._pages = [Page(server.port, n, ledger) for n in range(LISTENERS)]
 
     async def go(self) -> tuple[list[float], list[float]]:
-        """Give the p99 of each turn, in seconds: without and with the one that never reads."""
+        """Give the p99 of each turn, in seconds, without and with the client that never reads."""
         for page in self._pages:
             await page.enter()
         following = [asyncio.create_task(page.follow()) for page in self._pages]
-        await self._p99_s()  # warm
+        await self._p99_s()  # warm up
         without, beside = [], []
         for _ in range(TURNS):
             without.append(await self._p99_s())
@@ -57,14 +57,14 @@ class Measurement:
         slow.event("welcome")
 
     async def _fill(self) -> None:
-        """Post until the kernel takes nothing more for the one that never reads."""
+        """Post until the kernel takes no more bytes for the client that never reads."""
         for _ in range(40):
             for _ in range(100):
                 self._pages[0].post(_TEXT)
             await self._pages[0].until_acknowledged()
 
     async def _p99_s(self) -> float:
-        """Post one after the other; from the post to where the last page has it."""
+        """Post one by one, and measure from the post until the last page has it."""
         took_s = []
         for _ in range(POSTS):
             posted_at = time.monotonic()
@@ -72,16 +72,16 @@ class Measurement:
             await self._pages[0].until_acknowledged()
             seq = self._pages[0].seq
             while any(page.seq < seq for page in self._pages):
-                await asyncio.sleep(0)  # bounded by the server, which has sent it
+                await asyncio.sleep(0)  # bounded: the server has already sent it
             took_s.append(time.monotonic() - posted_at)
             await asyncio.sleep(_PAUSE_S)
         return quantiles(took_s, n=100)[98]
 
 
 def main() -> int:
-    """Print the figures; 0 if the ratio is within what is promised."""
+    """Print the figures, and return 0 if the ratio is within the promise."""
     with tempfile.TemporaryDirectory() as folder:
-        # An outbox that is not full before the turn ends: it is never the close that helps.
+        # The outbox is so large that the client is not closed before the turn ends.
         settings = {"CHAT_LIMITS": "off", "CHAT_OUTBOX_BYTES": str(64 * 1024 * 1024)}
         server = ChatServer(Path(folder), settings=settings)
         server.start()

@@ -1,7 +1,7 @@
-"""Take pictures of the page, to be looked at: `make pictures`.
+"""Take pictures of the page, for people to look at: `make pictures`.
 
-Four states on three sizes, in both schemes and languages, into build/pictures/; the few that
-show the project to newcomers are copied into docs/.
+It writes four states in three sizes, in both schemes and languages, into build/pictures/. It
+copies the few pictures that introduce the project into docs/.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SCHEMES = ("light", "dark")
 _STATES = ("empty", "busy", "offline", "full")
 _ROOM = "lausanne"
 _READER = "Zoé"
-# By language: what is said, by whom, and what the reader adds without a network.
+# By language: the messages with their writers, and what the reader adds without a network.
 _TALKS = {
     "en-GB": (
         [
@@ -63,7 +63,7 @@ _SHOWN = {
 
 
 def talk(server: ChatServer, locale: str, stack: ExitStack) -> str | None:
-    """Let people talk, and stay but for the reader; give the reader's key."""
+    """Let people talk; all but the reader stay. Give the reader's key."""
     people: dict[str, Client] = {}
     for nick, text in _TALKS[locale][0]:
         if nick not in people:
@@ -75,7 +75,7 @@ def talk(server: ChatServer, locale: str, stack: ExitStack) -> str | None:
 
 
 def take(browser: Browser, name: str) -> None:
-    """Take one picture, of a server of its own."""
+    """Take one picture, with a server of its own."""
     state, size, scheme, locale = name.split("-", 3)
     width, height = _SIZES[size]
     with ExitStack() as stack:
@@ -112,12 +112,12 @@ def take(browser: Browser, name: str) -> None:
             context.set_offline(True)
             tab.say(_TALKS[locale][1])
             expect(tab.state).to_have_text(re.compile("offline|Hors connexion"))
-        tab.page.wait_for_timeout(500)  # what fades in has done so
+        tab.page.wait_for_timeout(500)  # until everything has faded in
         tab.page.screenshot(path=_FOLDER / f"{name}.png")
 
 
 def main() -> None:
-    """Take them all, and copy those that are shown."""
+    """Take all pictures, and copy those of the documents."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-gpu"]

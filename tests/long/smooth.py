@@ -1,8 +1,8 @@
-"""Measure what a long past costs a page: `make smooth`.
+"""Measure what a long history costs a page: `make smooth`.
 
-A room of 10,000 messages beside one of 50, in one browser and in turns, so that whatever else
-the machine does falls on both; figures are medians, with the least and the most. What must hold
-on every machine is in tests/browser/test_scrolling.py.
+A room of 10,000 messages is measured beside one of 50, in one browser and in turns, so that other
+work of the machine affects both. Figures are medians, with the least and the most. What must be
+true on every machine is in tests/browser/test_scrolling.py.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ _TEXTS = (
     "Merci, c'est parfait 🙂",
 )
 
-# In every page: from a message's arrival to the frame that shows it; long tasks; frames.
+# Runs in every page. Notes the time from a message's arrival to the frame that shows it, long tasks
+# and frames.
 _WATCH = """
   window.painted = [];
   window.long = [];
@@ -66,7 +67,7 @@ _WATCH = """
     requestAnimationFrame(next);
   };
 """
-# Two frames, and what they take.
+# Waits for two frames, and measures them.
 _FRAMES = """() => new Promise((done) => {
   const from = performance.now();
   requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - from)));
@@ -74,7 +75,7 @@ _FRAMES = """() => new Promise((done) => {
 
 
 def past(count: int) -> Iterator[Past]:
-    """Make a past of several people that ends now."""
+    """Make a history of several people that ends now."""
     now_ms = int(time.time() * 1000)
     for number in range(1, count + 1):
         text = f"{number} {_TEXTS[number % len(_TEXTS)]}"
@@ -101,7 +102,7 @@ class Seat:
         self.show_end()
 
     def show_end(self) -> None:
-        """Wait until what the room has last is there."""
+        """Wait until the room's last message is there."""
         if _ROOMS[self.room]:
             self.page.locator("#messages > li").first.wait_for()
 
@@ -115,7 +116,7 @@ class Seat:
         return {each["name"]: each["value"] for each in listed}
 
     def memory(self) -> tuple[float, float, int]:
-        """Give the heap in MB, Chromium's nodes and the page's elements, garbage collected."""
+        """Collect garbage; give the heap in MB, Chromium's nodes and the page's elements."""
         self._devtools.send("HeapProfiler.collectGarbage")
         found = self.metrics()
         elements = int(self.page.evaluate("document.querySelectorAll('*').length"))
@@ -152,7 +153,7 @@ class Seat:
 
 
 def posts(server: ChatServer, room: str) -> Client:
-    """Give somebody who talks in a room."""
+    """Give a member who talks in a room."""
     client = Client(server.ws_url)
     client.join(nick="Talker", room=room)
     return client
@@ -177,7 +178,7 @@ def arrivals(seats: list[Seat], talkers: list[Client]) -> list[list[float]]:
             seat.page.evaluate("painted.length = 0")
             talker.post("One more.")
             while not seat.page.evaluate("painted.length"):
-                pass  # bounded by the page's frames
+                pass  # bounded: the page always has a next frame
             times.append(float(seat.page.evaluate("painted[0]")))
     return took
 
@@ -218,18 +219,18 @@ def resizes(seat: Seat, sizes: list[tuple[int, int]]) -> list[float]:
 
 
 def visits(browser: Browser, server: ChatServer) -> dict[str, list[float]]:
-    """Give the milliseconds from the nick to the room as it is."""
+    """Give the milliseconds from entering the nick to the complete room."""
     took: dict[str, list[float]] = {room: [] for room in _ROOMS}
     for room in list(took) * VISITS:
         begun = time.monotonic()
         seat = Seat(browser, server, room)
         took[room].append((time.monotonic() - begun) * 1000)
         seat.close()
-    return {room: times[1:] for room, times in took.items()}  # the first ones warm up
+    return {room: times[1:] for room, times in took.items()}  # the first visits warm up
 
 
 def measure(browser: Browser, server: ChatServer) -> None:
-    """Print everything."""
+    """Print all comparisons."""
     found = visits(browser, server)
     print(f"{'':44} {f'{LONG} messages':26} {f'{SHORT} messages':26}")
     line("first visit, from the address to the room", found["long"], found["short"])

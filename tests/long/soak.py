@@ -1,6 +1,7 @@
-"""Hours of ordinary life: pages join, talk, leave and drop; nothing may grow or go missing.
+"""Hours of ordinary use: pages join, talk, leave and lose their connection.
 
-`make soak` (10 minutes), `make soak HOURS=8`. One line a minute, then a verdict.
+Nothing may grow, and no message may be lost. `make soak` takes 10 minutes, `make soak HOURS=8`
+longer. It prints one line a minute, and then the result.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from tests.support.servers import ChatServer
 
 PAGES, ROOMS = 300, 10
 _POST_EVERY_S = 8.0  # for each page, on average
-_STAY_S = 40.0  # on average, until a page drops, leaves or goes silent
-_AWAY_S = 3.0  # at most: a room moves on by less than a resume may give
+_STAY_S = 40.0  # on average, until a page loses its connection, leaves or goes silent
+_AWAY_S = 3.0  # at most: meanwhile a room gets fewer messages than a resume may give
 _LINE_EVERY_S = 60.0
-_WARM_UP_S = 60.0  # or a quarter of a short run, a tenth of a long one
+_WARM_UP_S = 60.0  # or a quarter of a short run, or a tenth of a long one
 _SETTLES_WITHIN_S = 30.0
-# What a flat line may waver by.
+# How much a number may vary and still count as not growing.
 _THREADS, _FILES, _MEMORY_BYTES = 3, 6, 8 * 1024 * 1024
 
 
 class Soak:
-    """A crowd that lives for a time, and counts of what happens to it."""
+    """A crowd of pages, and counts of what happens to them."""
 
     def __init__(self, server: ChatServer, duration_s: float, seed: int) -> None:
         self._server = server
@@ -49,7 +50,7 @@ class Soak:
         return time.monotonic() >= self._ends_at
 
     async def go(self) -> list[str]:
-        """Run to the end; give what was wrong."""
+        """Run to the end, and give the problems."""
         everything_ended = asyncio.gather(*(self._seat() for _ in range(PAGES)))
         warm: Figures | None = None
         warm_up_s = max(min(_WARM_UP_S, self._duration_s / 4), self._duration_s / 10)
@@ -74,7 +75,7 @@ class Soak:
         return "  ".join(f"{name} {count}" for name, count in sorted(self._counts.items()))
 
     async def _seat(self) -> None:
-        """Fill one place: somebody comes, stays a while, and makes room for the next."""
+        """Fill one place: a page comes, stays a while, leaves, and the next one comes."""
         page: Page | None = None
         while not self._over or (page is not None and page.waiting):
             if page is None:
@@ -125,13 +126,13 @@ class Soak:
             )
             await asyncio.wait({following}, timeout=max(0.0, pause_s))
             if following.done():
-                following.result()  # a hole or a duplicate ends the run here
+                following.result()  # a gap or a duplicate ends the run here
             else:
                 page.post(f"at {time.monotonic():.3f}")
                 self._counts["posts"] += 1
 
     async def _grown(self, warm: Figures) -> list[str]:
-        """Compare the server with what it was once warm; it may take a moment to let go."""
+        """Compare the server with its state after the warm-up; freeing memory may take a moment."""
         deadline = time.monotonic() + _SETTLES_WITHIN_S
         while True:
             now = figures(self._pid)
@@ -161,7 +162,7 @@ class Soak:
 
 
 def main() -> int:
-    """Run a soak; 0 if nothing grew and nothing was missing or repeated."""
+    """Run a soak, and return 0 if nothing grew and no message was lost or repeated."""
     parser = argparse.ArgumentParser(description="Soak the server.")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4)))

@@ -34,7 +34,7 @@ def test_member_id_does_not_show_the_key(key: str) -> None:
 
     shown = {key[start : start + 8] for start in range(len(key) - 7)}
     assert not any(part in public for part in shown)
-    # One letter more or less makes a member of whom nothing looks related.
+    # One letter more or less makes another member, whose id has nothing in common with the first.
     neighbour = member_id(key[:-1] + ("a" if key[-1] != "a" else "b"))
     assert sum(a == b for a, b in zip(public, neighbour, strict=True)) < 12
 

@@ -17,7 +17,7 @@ letters = st.text(st.characters(categories=["L", "M", "Nd"]), min_size=1, max_si
 
 
 def is_nick(nick: str) -> bool:
-    """Tell whether a nick is allowed; no other refusal than `nick_invalid` may be."""
+    """Tell whether a nick is allowed. The only possible refusal is `nick_invalid`."""
     try:
         clean_nick(nick)
     except Refused as refused:
@@ -28,7 +28,7 @@ def is_nick(nick: str) -> bool:
 
 
 def look_alike(one: str, other: str) -> bool:
-    """Tell whether two nicks may not meet in a room."""
+    """Tell whether two nicks cannot be used in one room."""
     return bool(set(looks(one)) & set(looks(other)))
 
 
@@ -88,7 +88,7 @@ def test_nick_without_or_with_too_many_characters_is_refused(nick: str) -> None:
         "\u2800 \u2800",
         "\u200d",
         "\ufe0f",
-        "\U000e0067",  # a tag with nothing to hold on to
+        "\U000e0067",  # a tag without a character before it
         "\ud800",
         "\ue000",  # private use
         "\u2028\u2029",
@@ -129,7 +129,7 @@ def test_clean_nick_is_clean(nick: str) -> None:
         ("admin", "аDMIN"),
         ("admin", "ａｄｍｉｎ"),
         ("admin", "𝐚𝐝𝐦𝐢𝐧"),
-        ("admin", "ad\u200dmin"),  # a joiner, which emoji need
+        ("admin", "ad\u200dmin"),  # a zero-width joiner, which emoji need
         ("admin", "ad\ufe0fmin"),
         ("Paul", "PauI"),
         ("Paul", "Pau1"),
@@ -177,7 +177,7 @@ def test_suggested_nick_is_free_and_allowed(wanted: str, in_use: int) -> None:
 
     assert suggestion not in taken
     assert clean_nick(suggestion) == suggestion
-    assert len(taken) == in_use + 1  # each was another one
+    assert len(taken) == in_use + 1  # all of them differ
 
 
 def test_guest_nick_is_a_nick() -> None:

@@ -13,7 +13,7 @@ letters = st.text(st.characters(categories=["L", "M", "Nd"]), min_size=1, max_si
 
 
 def is_room(name: str) -> bool:
-    """Tell whether a room's name is allowed; no other refusal than `room_invalid` may be."""
+    """Tell whether a room's name is allowed. The only possible refusal is `room_invalid`."""
     try:
         return clean_room(name) == name
     except Refused as refused:

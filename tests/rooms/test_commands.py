@@ -103,7 +103,7 @@ def test_ghost_does_not_block_its_own_member(open_client: Callable[[], Client]) 
         assert ann.join("Ann", key=KEY)["member"] == ghost.member
         ghost.ws.close()
         ann.ws.close()
-        # Nobody is there any more, yet the nick stays its member's for a while.
+        # Nobody is in the room any more, but the nick stays reserved for its member for a while.
         assert thief.refusal(type="join", nick="Ann")["code"] == "nick_taken"
 
 
@@ -129,7 +129,7 @@ def test_typing_is_told_to_the_others_only(open_client: Callable[[], Client]) ->
         ann.send(type="typing")
         assert bob.expect("typing") == {"type": "typing", "member": ann.member}
         bob.send(type="typing")
-        # Events come in order: had ann been told of itself, that would have come first.
+        # Events come in order: if Ann got news of herself, that would have come first.
         told = ann.receive()
         while told["type"] == "joined":
             told = ann.receive()
@@ -261,7 +261,7 @@ def test_flood_is_slowed_with_the_time_to_wait_and_nothing_is_lost(
 def test_abuse_is_closed_and_others_are_served(
     open_client: Callable[[], Client], chat_server: ChatServer
 ) -> None:
-    # A library's client may not send any more once it is closed, be it in the middle of this.
+    # The client of a library refuses to send after the close, which may come during this loop.
     with open_client() as bob, RawPeer(chat_server) as flooder:
         bob.join("Bob")
         flooder.open()

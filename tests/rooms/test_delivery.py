@@ -1,4 +1,4 @@
-"""Joining and coming back: exactly what was missed and nothing twice, or an explicit reset."""
+"""Joining and coming back: a page gets exactly what it missed, once, or an explicit reset."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def server(make_server: Callable[..., ChatServer]) -> ChatServer:
 
 
 def post_many(client: Client, count: int) -> None:
-    """Post without waiting for each; return when the last is acknowledged."""
+    """Post without waiting after each one; return when the last is acknowledged."""
     last = ""
     for number in range(count):
         last = new_id()
@@ -163,7 +163,7 @@ def test_resume_while_others_post_neither_misses_nor_repeats(server: ChatServer)
             client.join(name)
             while not stop.is_set():
                 client.post(name)
-                with far_enough:  # however slow the machine: never 500 ahead of who comes back
+                with far_enough:  # never 500 ahead of Eve, on a slow machine too
                     far_enough.wait_for(lambda: stop.is_set() or client.seq - eve.seq < 200)
 
     talkers = [threading.Thread(target=chatter, args=(name,)) for name in ("Ann", "Bob")]
@@ -174,7 +174,7 @@ def test_resume_while_others_post_neither_misses_nor_repeats(server: ChatServer)
         try:
             for _ in range(60):
                 for _ in range(5):
-                    eve.expect("message")  # the client itself raises at a hole or a change
+                    eve.expect("message")  # the client itself raises at a gap or a changed message
                 eve.ws.close()
                 assert eve.resume()["resumed"] is True
                 with far_enough:
@@ -211,12 +211,12 @@ def test_join_whose_replay_fails_is_told_why_and_closed(
         size = server.database.stat().st_size
         with server.database.open("r+b") as file:
             file.seek(size // 4)
-            file.write(bytes(size // 4))  # old pages, which no reader has in memory
+            file.write(bytes(size // 4))  # old parts of the log, which no reader has in memory
         after = {"epoch": epoch, "seq": 1000}
         bob.send(type="join", nick="Bob", after=after)
         assert bob.expect("error")["code"] == "storage_unavailable"
         assert bob.close_code() == 1012
-        ann.send(type="ping")  # who is in already stays
+        ann.send(type="ping")  # a member who is in already stays
         ann.expect("pong")
         while server.status()["connected_users"] != 1:
             pass  # bounded by the test's timeout; each turn is a request

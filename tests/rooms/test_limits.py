@@ -1,4 +1,4 @@
-"""What one session may ask, and what happens when it asks too much."""
+"""How much one session may ask, and what happens when it asks too much."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MORE_THAN_ANY_LIMIT = 20_000
 
 
 class Clock:
-    """A clock that a test moves."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0

@@ -1,4 +1,4 @@
-"""Who is here, as the room is told: people and not sockets, and no two that look alike."""
+"""The members that a room is told of: people, not connections, and no two nicks that look alike."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ANN, BOB, EVE = "id-ann", "id-bob", "id-eve"
 
 
 class World:
-    """A Presence, its clock, what the log remembers and what the rooms are told."""
+    """A Presence, its clock, the nicks that the log remembers, and the rooms' events."""
 
     def __init__(self, leave_grace_s: float = GRACE_S) -> None:
         self.now_s = 1000.0
@@ -53,11 +53,11 @@ class World:
         return [(who, int((now - ago_s) * 1000)) for who, ago_s in self.recent.get(room, [])]
 
     def told(self, room: str = "general") -> Event:
-        """Give the next thing that a room is told."""
+        """Give the next event that a room gets."""
         return self._told[room].get(timeout=WAIT_S)
 
     def told_nothing(self, room: str = "general") -> bool:
-        """Tell whether a room has been told nothing, once everything until now is told."""
+        """Tell whether a room has got no event, once all announcements until now are out."""
         self._poke(room)
         event = self.told(room)
         return isinstance(event, IsTyping) and event.member.id == "poke"
@@ -69,7 +69,7 @@ class World:
         assert isinstance(self.told("elsewhere"), IsTyping)
 
     def _poke(self, room: str) -> None:
-        """Make something known happen, whose announcement comes after all before it."""
+        """Cause an announcement that the test knows; it comes after all earlier ones."""
         if not any(member.id == "poke" for member in self.presence.members(room)):
             self.presence.join(room, "poke", "Poke")
             assert self.told(room) == Joined(Member("poke", "Poke"))
@@ -82,7 +82,7 @@ def world() -> World:
 
 
 def taken(world: World, member_id: str, nick: str, room: str = "general") -> str | None:
-    """Try to join; give the suggested nick if this one is taken, None if it was had."""
+    """Try to join; give the suggested nick if this one is taken, None if the join succeeded."""
     try:
         world.presence.join(room, member_id, nick)
     except Refused as refused:
@@ -260,7 +260,7 @@ def test_failed_announcement_is_logged_and_the_next_one_comes(
     assert "no paper" in caplog.text
 
 
-# --- whose nick it is -------------------------------------------------------------
+# --- the owner of a nick ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("nick", ["Ann", "ANN", "Аnn", "Ann\u200d"], ids=ascii)
@@ -348,7 +348,7 @@ def test_member_may_take_a_variant_of_its_own_nick_and_keeps_it(world: World, va
     world.presence.join("general", ANN, "Ann")
     world.presence.rename("general", ANN, variant)
 
-    world.pass_time(2 * RESERVATION_S)  # what was reserved by the nick before is over
+    world.pass_time(2 * RESERVATION_S)  # the reservation of the nick before has ended
 
     assert world.presence.member("general", ANN).nick == variant
     for lookalike in ("Ann", "ANN", "ann", "aNN"):

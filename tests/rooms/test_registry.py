@@ -1,4 +1,4 @@
-"""Which connections are open and in which rooms, while everything happens at once."""
+"""The table of open connections and their rooms, while many threads change it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def seqs(peer: Peer, connection: Connection) -> list[int]:
 
 
 def news(name: str) -> bytes:
-    """Make a frame that can be told from others."""
+    """Make a frame that differs from all others."""
     return encode_event(Error(ErrorCode.BANNED, name))
 
 
@@ -151,7 +151,7 @@ def test_position_is_that_of_the_last_delivery_as_long_as_somebody_is_there(
         registry.note_position("general", 4)
         assert registry.position("general") == 4
         registry.deliver("general", [message(5), message(6)])
-        registry.note_position("general", 4)  # a second one that joins knows less
+        registry.note_position("general", 4)  # a second connection that joins has an older position
         assert registry.position("general") == 6
     registry.note_position("general", 9)
     assert registry.position("general") is None
@@ -233,7 +233,7 @@ def test_everything_may_happen_at_once(registry: Registry) -> None:
 
 
 class Stuck(Connection):
-    """A connection whose send does not return, which no real one may be."""
+    """A connection whose send does not return; a real one never does that."""
 
     entered: Event
     unstuck: Event
@@ -271,7 +271,7 @@ def test_no_send_holds_up_the_registry(registry: Registry, way: str) -> None:
         registry.discard(other)
         registry.discard(stuck)
 
-        assert sender.is_alive()  # all of that while the send still went on
+        assert sender.is_alive()  # all of that happened during the send
         stuck.unstuck.set()
         sender.join(WAIT_S)
         assert not sender.is_alive()

@@ -1,4 +1,4 @@
-"""Whose nick is whose in a room, and for how long."""
+"""Which nick belongs to which member in a room, and for how long."""
 
 from __future__ import annotations
 

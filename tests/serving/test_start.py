@@ -1,4 +1,4 @@
-"""The process around the application: what starts, what refuses to, and what it says."""
+"""The process around the application: what starts, what refuses to start, and what it says."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_server_listens_on_its_port_and_makes_its_database(
 
     assert server.status()["connected_users"] == 0
     assert database.exists()
-    assert database.stat().st_mode & 0o077 == 0  # conversations: for the server's user only
+    assert database.stat().st_mode & 0o077 == 0  # only for the server's user
     assert not server.database.exists()
 
 
@@ -199,12 +199,12 @@ def test_threads_of_the_command_line_lower_the_connections(make_server: MakeServ
     assert f"lowered to {allowed:.0f}" in server.log()
 
 
-@pytest.mark.parametrize("kind", ["sync", "gthread"])  # sync is gunicorn's word for its default
+@pytest.mark.parametrize("kind", ["sync", "gthread"])  # sync is the name of gunicorn's default
 def test_threaded_worker_is_ours_whatever_it_was_called(make_server: MakeServer, kind: str) -> None:
     server = make_server((*GUNICORN, "-k", kind, "--threads", "40"))
     server.start()
 
-    assert metric(server, "tchat_connections_max") == 16  # gunicorn's would not lower it
+    assert metric(server, "tchat_connections_max") == 16  # gunicorn's own check would not lower it
     assert server.process is not None
     server.process.send_signal(signal.SIGHUP)
     while "Worker exiting" not in server.log():  # until then the first one may still answer
@@ -329,7 +329,7 @@ def test_gunicorn_talks_through_a_unix_socket(make_server: MakeServer, tmp_path:
 
 
 def test_machine_without_fork_is_served_by_werkzeug(make_server: MakeServer) -> None:
-    # What Windows lacks is taken away: fork, and the flag for a send that does not wait.
+    # Remove what Windows lacks: fork, and the flag for a send that does not wait.
     script = (
         "import os, socket; del os.fork, socket.MSG_DONTWAIT; "
         "from chat.__main__ import main; main([])"

@@ -1,4 +1,4 @@
-"""Stop and restart: told to every page, quick, and without loss."""
+"""Stop and restart: every page is told, it is quick, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_posts_that_wait_for_the_disk_when_it_stops_are_committed(
             for text in texts:
                 ann.send(type="post", id=text, text=text)
             ann.send(type="ping")
-            ann.expect("pong")  # so all of them were taken in
+            ann.expect("pong")  # so the log took all of them
             stopper = threading.Thread(target=server.stop)
             stopper.start()
             assert ann.close_code() == 1012
@@ -90,7 +90,7 @@ def test_new_worker_takes_over_on_sighup_and_nothing_is_lost(
         ann.post("before")
         assert server.process is not None
         server.process.send_signal(signal.SIGHUP)
-        for client in (ann, bob, *others):  # who comes back at once is turned away by nobody
+        for client in (ann, bob, *others):  # a client that comes back at once is never refused
             assert client.close_code() == 1012
             assert client.resume()["resumed"] is True
         ann.post("after")

@@ -1,4 +1,4 @@
-"""Connections' threads: one each, which ends with it."""
+"""Connections' threads: each connection has one, which ends with it."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def test_machine_without_another_thread_refuses_one_task_and_does_the_next() -> 
 def test_server_has_no_more_threads_after_a_crowd_than_before(chat_server: ChatServer) -> None:
     pid = worker_pid(chat_server)
     with Client(chat_server.ws_url) as first:
-        first.join()  # and leave: what serves all connections runs from then on
+        first.join()  # and leave: the threads that serve all connections run from then on
     with Client(chat_server.ws_url) as ann:
         ann.join()
         with ExitStack() as crowd:
-            for number in range(50):  # a room each: nobody is told of anybody
+            for number in range(50):  # one room each, so that nobody gets news
                 crowd.enter_context(Client(chat_server.ws_url)).join(room=f"room-{number}")
             crowded = figures(pid).threads
         while figures(pid).threads > crowded - 50:

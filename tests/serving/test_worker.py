@@ -1,4 +1,4 @@
-"""Half requests and peers that never go: none holds a thread, and everybody else is served."""
+"""Half requests, and peers that never leave, hold no thread; everybody else is served."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.servers import GUNICORN, ChatServer
 
 MakeServer = Callable[..., ChatServer]
 HALF = b"GET / HTTP/1.1\r\nHost: x\r\nX-Never"
-# The shell's, because a test must not lower its own limits: they could not be raised again.
+# A shell sets the limits, because a test that lowers its own could not raise them again.
 FEW_FILES = ("sh", "-c", f"ulimit -n 300; exec {' '.join(GUNICORN)}")
 
 
@@ -93,7 +93,7 @@ def test_200_peers_that_never_go_on_leave_every_thread_to_others(
         server.status()
         ann.join("Ann")
         assert ann.post("hello")["seq"] == 1
-        # By itself gunicorn gives half a head a thread for as long as its peer likes, waits
+        # gunicorn's own worker gives half a head a thread for as long as its peer likes, waits
         # 5 s for a first byte or for a body, and 2 s for each peer that was answered.
         assert time.monotonic() - asked_at < 4.0
         assert server.stop() < 4.0  # gunicorn waits for its threads, up to graceful_timeout
@@ -131,7 +131,7 @@ def test_peers_that_ask_and_never_read_leave_their_threads_to_others(
             pass  # bounded by the test's timeout: until every thread waits for a peer
         asked_at = time.monotonic()
         while not answers(server):
-            assert time.monotonic() - asked_at < 15.0  # a piece of an answer has 10
+            assert time.monotonic() - asked_at < 15.0  # one part of an answer has 10
         ann.post("still here")
         assert ann.texts() == ["hello", "still here"]
     assert "Traceback" not in server.log()
@@ -148,7 +148,7 @@ def test_half_request_is_ended_however_slowly_it_goes_on(chat_server: ChatServer
 def test_more_half_requests_than_descriptors_end_nobody(make_server: MakeServer) -> None:
     server = make_server(FEW_FILES)
     server.start()
-    with Client(server.ws_url) as ann, half_requests(server, 250, HALF):  # 172 are let in at a time
+    with Client(server.ws_url) as ann, half_requests(server, 250, HALF):  # 172 accepted at a time
         ann.join("Ann")
         ann.post("hello")  # the log opens files of its own
         asked_at = time.monotonic()

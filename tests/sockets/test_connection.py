@@ -1,4 +1,4 @@
-"""One WebSocket over real TCP: what it takes, how it ends, and its place in the log."""
+"""One WebSocket over real TCP: what it receives, how it ends, and its place in the log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chat.sockets.frames import Batch, encode_event
 from tests.support.peers import WAIT_S, Peer, message, opened
 
 LIMIT = 16 * 1024  # bytes of one message
-WELCOME = encode_event(PongEvent())  # any event does: a connection does not look at it
+WELCOME = encode_event(PongEvent())  # any event will do: a connection does not read it
 SMALL = 4096
 
 
@@ -249,7 +249,7 @@ def test_silent_peer_is_pinged_and_then_dropped() -> None:
 
 def test_peer_that_answers_pings_stays() -> None:
     with opened(ping_interval_s=0.3) as (_, peer, route):
-        for _ in range(4):  # longer than the two intervals after which silence is the end
+        for _ in range(4):  # longer than the two silent intervals that are allowed
             assert peer.receive() == Ping(payload=b"")
             peer.send(Pong())
         peer.send(TextMessage(data="still here"))
@@ -261,7 +261,7 @@ def test_peer_that_answers_pings_stays() -> None:
 
 
 def flood(name: str) -> bytes:
-    """Make a frame of some size that can be told from others."""
+    """Make a frame of some size that differs from all others."""
     return encode_event(Error(ErrorCode.BANNED, "x" * 20_000, id=name))
 
 
@@ -392,7 +392,7 @@ def test_abandoned_connection_is_given_the_last_word_and_nothing_that_was_held()
 def test_welcome_larger_than_the_outbox_still_arrives_and_the_connection_stays() -> None:
     with opened(outbox_bytes=65_536, buffer_bytes=SMALL) as (connection, peer, _):
         connection.hold()
-        # Fifty messages of the largest size: what a plain join may be answered with.
+        # Fifty messages of the largest size: the largest answer to a join without `after`.
         connection.go_live(encode_event(Error(ErrorCode.BANNED, "👍" * 2000 * 50)), 50)
 
         assert connection.close_code is None
@@ -401,7 +401,7 @@ def test_welcome_larger_than_the_outbox_still_arrives_and_the_connection_stays()
 
 @st.composite
 def joinings(draw: st.DrawFn) -> tuple[list[Batch], int, int, int]:
-    """Draw batches, which are known at registration and at going live, and the replay's end."""
+    """Draw batches, how many come before registration and before going live, the replay's end."""
     last = draw(st.integers(1, 30))
     cuts = draw(st.sets(st.integers(1, last), max_size=6)) | {0, last}
     batches = [batch(low + 1, high) for low, high in pairwise(sorted(cuts))]

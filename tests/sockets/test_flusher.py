@@ -34,7 +34,7 @@ def stalled() -> Iterator[tuple[Outbox, Peer]]:
 
 
 class Recorder:
-    """What waits for a socket that can always be written, and leaves after some flushes."""
+    """An outbox for a socket that can always be written; it is empty after some flushes."""
 
     def __init__(self, sock: socket.socket, flushes: int) -> None:
         self._sock = sock
@@ -141,7 +141,7 @@ def test_deadline_passes_although_nothing_can_be_written() -> None:
         assert outbox.waits()
         ours.settimeout(WAIT_S)
 
-        assert ours.recv(1) == b""  # cut on our side: the peer has neither read nor ended
+        assert ours.recv(1) == b""  # cut on our side: the peer has neither read nor closed
 
         assert not outbox.waits()
         outbox.finish()

@@ -1,4 +1,4 @@
-"""Frames as RFC 6455 has them, with wsproto's client as the judge."""
+"""Frames as RFC 6455 defines them, checked by wsproto's client."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _SMALLEST = len(frames.encode_event(Error(ErrorCode.BANNED, ""))) - 2  # its hea
 
 
 def judged(data: bytes) -> list[Event]:
-    """Give what a browser makes of these bytes; they must end with a frame."""
+    """Parse these bytes as a browser does; they must end with a whole frame."""
     parser = Parser(ConnectionType.CLIENT)
     parser.receive_data(data)
     events = list(parser.events())
-    parser.receive_data(frames.ping_frame())  # only parsed as such after a whole frame
+    parser.receive_data(frames.ping_frame())  # wsproto parses it only after a whole frame
     if not any(isinstance(event, CloseConnection) for event in events):
         assert list(parser.events()) == [Ping(payload=b"")]
     return events

@@ -1,4 +1,4 @@
-"""The way past wsproto agrees with wsproto on everything that a peer can send."""
+"""The fast path gives the same as wsproto for everything that a peer can send."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ streams = st.lists(st.one_of(ordinary, ordinary, any_frame, st.binary(max_size=2
 
 @st.composite
 def chunked(draw: st.DrawFn) -> list[bytes]:
-    """Cut a stream of frames into chunks, often where frames end, or anywhere."""
+    """Cut a stream of frames into chunks, often at the ends of frames, but also anywhere."""
     frames = draw(streams)
     if draw(st.booleans()):
         return frames

@@ -1,4 +1,4 @@
-"""Every byte leaves whole, in order and without waiting, however slowly the peer reads."""
+"""Frames leave whole, in order and without waiting, even if the peer reads slowly."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def boxed(
 
 
 def frame(name: str, size: int = 0) -> bytes:
-    """Make a text frame that can be told from others, with `size` bytes of padding."""
+    """Make a text frame that differs from all others, with `size` bytes of padding."""
     return encode_event(Error(ErrorCode.BANNED, "x" * size, id=name))
 
 
@@ -203,7 +203,7 @@ def test_peer_that_ignores_the_close_is_cut_off_by_the_flusher_itself() -> None:
         outbox.close(1000)
         ours.settimeout(WAIT_S)
 
-        assert ours.recv(1) == b""  # although the peer has not ended its side
+        assert ours.recv(1) == b""  # although the peer has not closed its side
 
         outbox.finish()
 

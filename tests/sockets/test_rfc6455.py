@@ -1,7 +1,7 @@
 """What RFC 6455 asks of a server, section by section of Autobahn|Testsuite, on raw sockets.
 
-Against the real stack as an echo (echo.py), which lets binary and large messages in.
-`make autobahn` runs the suite itself; what the chat refuses beyond the RFC is in test_socket.py.
+The server is the real stack as an echo (echo.py), which accepts binary and large messages.
+`make autobahn` runs the suite itself. test_socket.py tests what the chat refuses beyond the RFC.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def peer(server: ChatServer) -> Iterator[RawPeer]:
 def say(peer: RawPeer, *frames: bytes, step: int = ALL_AT_ONCE) -> None:
     """Send frames, `step` bytes at a time."""
     data = b"".join(frames)
-    with suppress(BrokenPipeError, ConnectionResetError):  # a server that has closed already
+    with suppress(BrokenPipeError, ConnectionResetError):  # the server has closed already
         for start in range(0, len(data), step):
             peer.sock.sendall(data[start : start + step])
 
@@ -52,7 +52,7 @@ def whole(opcode: int, payload: bytes | str = b"") -> bytes:
 
 
 def part(opcode: int, payload: bytes | str = b"", *, fin: int = 0) -> bytes:
-    """Make a frame of a message, not the last one unless `fin`."""
+    """Make a frame of a message; it is the last one only with `fin`."""
     return frame(fin | opcode, payload.encode() if isinstance(payload, str) else payload, mask=MASK)
 
 
@@ -62,7 +62,7 @@ def status(code: int, reason: bytes = b"") -> bytes:
 
 
 def is_well(peer: RawPeer) -> None:
-    """Prove that the connection is open and in step."""
+    """Prove that the connection is open and that no answer is left over."""
     say(peer, whole(TEXT, "still here"))
     assert peer.read_frame() == (TEXT, b"still here")
 
@@ -256,7 +256,7 @@ VALID = [
     "\u0800",
     "\ud7ff",
     "\ue000",
-    "\ufdd0",  # a noncharacter is a character all the same
+    "\ufdd0",  # a noncharacter is allowed in UTF-8
     "\ufffd",
     "\ufffe",
     "\uffff",
@@ -267,7 +267,7 @@ VALID = [
     "\ufeffBOM",
 ]
 INVALID = [
-    b"\x80",  # continuations of nothing
+    b"\x80",  # continuation bytes without a first byte
     b"\xbf",
     b"\x80\xbf\x80",
     b"\xc0\x80",  # longer than needed: NUL, /, DEL, U+07FF, U+FFFF
@@ -291,7 +291,7 @@ INVALID = [
     b"\xfe",
     b"\xff",
     b"\xfe\xfe\xff\xff",
-    b"\xc3(",  # a character that is broken off by another
+    b"\xc3(",  # a character that is cut off by the next one
     b"\xe2\x82(",
     b"\xf0\x9f\x98(",
     b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80edited",

@@ -1,8 +1,8 @@
-"""A client of the wire protocol, over a real WebSocket, that trusts nothing.
+"""A client of the wire protocol, over a real WebSocket, that checks everything.
 
-It knows where it is in its room's log, by epoch and seq, and raises at the first message that
-is not the next one. What waits for an answer waits on the caller's thread; one thread may send
-while another receives.
+It knows its place in its room's log, by epoch and seq, and raises at the first message that
+is not the next one. Methods that wait for an answer block the caller's thread. One thread may
+send while another receives.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ids = itertools.count(1)
 
 
 class Refused(Exception):
-    """An error event where something else was awaited."""
+    """An error event that came instead of the expected event."""
 
     def __init__(self, error: Event) -> None:
         super().__init__(error)
@@ -33,11 +33,11 @@ class Refused(Exception):
 
 
 class PromiseBroken(Exception):
-    """A message, or a welcome, that cannot follow what this client has seen."""
+    """A message or a welcome that contradicts what this client has seen."""
 
 
 class Place:
-    """A place in a room's log: what has been seen of it, and what may come next."""
+    """A place in a room's log: the messages seen so far, and the one that may come next."""
 
     def __init__(self, room: str = "general") -> None:
         self.room = room
@@ -47,7 +47,7 @@ class Place:
         self.seq = 0
 
     def join_command(self, nick: str | None = None, **fields: Any) -> Event:
-        """Make the command that joins the room, as the same member if there was one."""
+        """Make the command that joins the room, as the same member after a first join."""
         command: Event = {"type": "join", "room": self.room, **fields}
         if nick is not None:
             command["nick"] = nick
@@ -56,12 +56,12 @@ class Place:
         return command
 
     def resume_command(self, nick: str | None = None) -> Event:
-        """Make the command that goes on after what has been seen."""
+        """Make the command that resumes after the last message seen."""
         after = {"epoch": self.epoch, "seq": self.seq}
         return self.join_command(nick or self.member["nick"], after=after)
 
     def _take_in(self, welcome: Event) -> None:
-        """Begin where the welcome does, or go on; then take its messages."""
+        """Start anew or resume, as the welcome says; then take its messages."""
         self.key, self.member = welcome["key"], welcome["member"]
         if not welcome["resumed"]:
             self.seq = seq_before(welcome)
@@ -74,7 +74,7 @@ class Place:
             raise PromiseBroken(f"a welcome to {welcome['seq']} that ends at {self.seq}")
 
     def _see(self, message: Event) -> bool:
-        """Take the next message; False: one from before, which answers a repeated post."""
+        """Take the next message; return False for an older one, which answers a repeated post."""
         if message["seq"] <= self.seq:
             return False
         if message["seq"] != self.seq + 1:
@@ -84,14 +84,14 @@ class Place:
 
 
 class Client(Place):
-    """One browser tab: a key, what it has seen, and a connection that may be renewed."""
+    """One browser tab: a key, the messages it has seen, and a connection that it can open again."""
 
     def __init__(self, ws_url: str, **connect_options: Any) -> None:
         super().__init__()
         self._ws_url = ws_url
         self._connect_options = connect_options
         self.ws: ClientConnection
-        self.messages: list[Event] = []  # what was seen, in order
+        self.messages: list[Event] = []  # the messages seen, in order
         self.connect()
 
     def __enter__(self) -> Self:
@@ -114,12 +114,12 @@ class Client(Place):
         )
 
     def join(self, nick: str | None = None, room: str = "general", **fields: Any) -> Event:
-        """Join a room and take in its welcome; with `after`, as one that goes on."""
+        """Join a room and take its welcome; with `after`, resume."""
         self.room = room
         return self._enter(self.join_command(nick, **fields))
 
     def resume(self) -> Event:
-        """Connect anew and come back to where this client was."""
+        """Connect again and come back to this client's place."""
         self.connect()
         return self._enter(self.resume_command())
 
@@ -136,13 +136,13 @@ class Client(Place):
         self.ws.send(json.dumps(command, ensure_ascii=False))
 
     def post(self, text: str, post_id: str | None = None) -> Event:
-        """Post and wait for the acknowledgement; the same id again posts nothing twice."""
+        """Post and wait for the acknowledgement. A repeated id posts nothing twice."""
         post_id = post_id or new_id()
         self.send(type="post", id=post_id, text=text)
         return self.acknowledged(post_id)
 
     def acknowledged(self, post_id: str) -> Event:
-        """Wait for the message that one's own post became."""
+        """Wait for this client's own post to come back as a message."""
         while True:
             event = self.expect("message", id=post_id)
             if event["member"]["id"] == self.member["id"]:
@@ -153,17 +153,17 @@ class Client(Place):
         self.send(**command)
         return self.expect("error")
 
-    # --- what comes ------------------------------------------------------------------------
+    # --- receiving -------------------------------------------------------------------------
 
     def receive(self, timeout_s: float | None = WAIT_S) -> Event:
-        """Receive one event; a message must be the next one, or one that was seen."""
+        """Receive one event; a message must be the next one, or one seen before."""
         event: Event = json.loads(self.ws.recv(timeout_s))
         if event["type"] == "message":
             self._see(event)
         return event
 
     def events(self, timeout_s: float | None = None) -> Iterator[Event]:
-        """Receive events for as long as the connection lasts; TimeoutError at a long silence."""
+        """Receive events until the connection ends; raise TimeoutError after a long silence."""
         try:
             while True:
                 yield self.receive(timeout_s)
@@ -171,7 +171,7 @@ class Client(Place):
             return
 
     def expect(self, kind: str, timeout_s: float = WAIT_S, **fields: Any) -> Event:
-        """Receive until an event of this type with these fields comes; Refused at an error."""
+        """Receive until an event of this type with these fields comes; Refused means an error."""
         deadline = time.monotonic() + timeout_s
         while True:
             event = self.receive(deadline - time.monotonic())

@@ -1,7 +1,7 @@
-"""A crowd of pages on one thread: each joins, follows its room, and comes back when dropped.
+"""A crowd of pages on one thread: each joins, follows its room, and comes back after a cut.
 
-What they see is held together: all pages of a room agree which message has which seq. Client
-would need a thread for each page; these are a thousand, beside a server on the same two cores.
+The pages compare what they see: in a room, each seq must be the same message for all. Client would
+need a thread for each page, and there are a thousand pages beside a server on the same two cores.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class NotAdmitted(Exception):
 
 
 class Ledger:
-    """Which message has which seq in each room, as far as any page has seen."""
+    """The message of each seq in each room, as far as any page has seen it."""
 
     def __init__(self) -> None:
         self._ids: dict[str, dict[int, str]] = {}
         self._seqs: dict[str, dict[str, int]] = {}
 
     def note(self, room: str, message: Event) -> None:
-        """Take note of what a page was shown; whoever sees something else is wrong."""
+        """Note what a page was shown, and raise if another page saw something else."""
         seq, name = int(message["seq"]), f"{message['member']['id']}/{message['id']}"
         ids, seqs = self._ids.setdefault(room, {}), self._seqs.setdefault(room, {})
         known = ids.setdefault(seq, name)
@@ -64,7 +64,7 @@ class Page(Place):
         self._posts = 0
         self.key = secrets.token_urlsafe(16)
         self.welcome: Event = {}
-        self.waiting: dict[str, str] = {}  # posts that are not acknowledged: id, text
+        self.waiting: dict[str, str] = {}  # posts not acknowledged yet: id, text
         self.acknowledged: dict[str, int] = {}  # id, seq
         self._acknowledged = asyncio.Event()
         self.errors: list[Event] = []
@@ -73,7 +73,7 @@ class Page(Place):
     # --- coming and going --------------------------------------------------------------
 
     async def enter(self) -> None:
-        """Open a WebSocket, and join or resume; what was not acknowledged is posted again."""
+        """Open a WebSocket, and join or resume. Posts that were not acknowledged are sent again."""
         async with asyncio.timeout(WAIT_S):
             await self._open()
             nick = f"page {self._number}"
@@ -117,7 +117,7 @@ class Page(Place):
             self._writer = None
 
     def leave(self) -> None:
-        """Close as a page that is closed does."""
+        """Close the connection as a closed page does."""
         self._frame(b"\x03\xe9", CLOSE)
 
     # --- talking -------------------------------------------------------------------------
@@ -134,7 +134,7 @@ class Page(Place):
         self.command(type="post", id=post_id, text=text)
 
     async def until_acknowledged(self) -> None:
-        """Wait until no post waits; somebody must follow meanwhile."""
+        """Wait until no post waits. `follow` must run meanwhile."""
         async with asyncio.timeout(WAIT_S):
             while self.waiting:
                 self._acknowledged.clear()
@@ -147,9 +147,9 @@ class Page(Place):
     # --- following -------------------------------------------------------------------------
 
     async def follow(self, *, answers: bool = True) -> int:
-        """Take in what comes until the connection ends; give the close code.
+        """Take the events until the connection ends; give the close code.
 
-        A page that `answers` ends its side when it is told to; another one does nothing.
+        A page that `answers` closes its side when the server asks; another one does nothing.
         """
         try:
             while (event := await self._event()) is not None:
@@ -194,10 +194,10 @@ class Page(Place):
 
 
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a crowd, with as many open files as this process may have."""
+    """Run a crowd, after raising the limit of open files as far as possible."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    # On a thread of its own: Playwright, in the same process, keeps a loop on the main one.
+    # On a thread of its own, because Playwright has an event loop on the main one.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(lambda: asyncio.run(work())).result()

@@ -1,7 +1,7 @@
-"""The application as an echo, for what RFC 6455 asks: see autobahn.py and test_rfc6455.py.
+"""The application as an echo, for tests of RFC 6455: see autobahn.py and test_rfc6455.py.
 
-Everything is the real thing but for three: what a text asks is to be sent back, so is a
-binary message, which the chat closes with 1003, and a message may be larger.
+It differs from the real application in three ways. It sends each text back. It sends each binary
+message back too, where the chat closes with 1003. And a message may be larger.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ LIMIT_BYTES = 1 << 20
 
 
 class EchoConnection(Connection):
-    """A connection that takes larger messages, and binary ones, which come back at once."""
+    """A connection that accepts larger messages, and sends binary ones back at once."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._inbound = InboundStream(limit_bytes=LIMIT_BYTES)
-        self._binary = bytearray()  # of a message that has not ended
+        self._binary = bytearray()  # the parts of a message that has not ended yet
 
     def _answer(self, item: Ping | BytesMessage | CloseConnection) -> None:
         if not isinstance(item, BytesMessage):

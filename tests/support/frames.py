@@ -1,4 +1,4 @@
-"""What a peer writes, right or wrong: the request for the upgrade, and frames."""
+"""What a peer sends, right or wrong: the request for the upgrade, and frames."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NO_CHANGE = bytes(4)  # a mask that changes nothing
 
 
 def upgrade(port: int, **headers: str) -> bytes:
-    """Build the request for a WebSocket. A header's `_` is a dash; `X_Y=""` leaves one out."""
+    """Build the request for a WebSocket. `X_Y="…"` sets the header X-Y; `X_Y=""` leaves it out."""
     fields = {
         "Host": f"127.0.0.1:{port}",
         "Upgrade": "websocket",
@@ -28,7 +28,7 @@ def upgrade(port: int, **headers: str) -> bytes:
 def frame(
     first: int, payload: bytes, *, form: int = 0, mask: bytes | None = b"\x01\x02\x03\x04"
 ) -> bytes:
-    """Build a frame; `form` 126 or 127 asks for a longer length than needed."""
+    """Build a frame; `form` 126 or 127 makes the length field longer than needed."""
     size, bit = len(payload), 0 if mask is None else 0x80
     if form == 127 or size > 65535:
         head = struct.pack("!BBQ", first, bit | 127, size)

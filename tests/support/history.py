@@ -1,8 +1,8 @@
-"""What happened in a conversation, and whether the promise was kept.
+"""The history of a conversation, and a checker that tells whether the promise was kept.
 
-In the manner of Jepsen's checkers for sets and logs: clients note what they do and what they
-are told, and judge nothing; afterwards all of it is held against the log. A history is of one
-room and one epoch.
+It works like Jepsen's checkers for sets and logs. Clients note what they do and what they are
+told, and check nothing. Afterwards the checker compares all of it with the log. A history is of
+one room and one epoch.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ class Kind(StrEnum):
     """What happened to a client."""
 
     POST = "post"  # it sends a post, for the first time or again
-    ACKNOWLEDGED = "acknowledged"  # it takes a post of its own as stored
+    ACKNOWLEDGED = "acknowledged"  # it learns that a post of its own is stored
     RECEIPT = "receipt"  # it is given a message, in a welcome or live
     DROP = "drop"  # its connection is lost
-    RESUME = "resume"  # a welcome goes on after the `seq` that it has seen
-    RESET = "reset"  # a welcome, the first or a later one, starts anew after `seq`
+    RESUME = "resume"  # a welcome resumes after the `seq` that it has seen
+    RESET = "reset"  # a welcome, the first or a later one, starts again after `seq`
 
 
 class Record(NamedTuple):
-    """One thing that happened; a client's records are in its own order."""
+    """One event of a history. The records of a client are in its own order."""
 
     kind: Kind
     client: str
@@ -43,13 +43,13 @@ class Entry(NamedTuple):
 
 
 def judge(history: Iterable[Record], log: Sequence[Entry], *, least_skipped: int = 1) -> list[str]:
-    """Hold a history against the log; give a sentence for each broken rule, none if all hold.
+    """Compare a history with the log; give a sentence for each broken rule.
 
-    The log has each post once, numbered without gaps, and nothing that nobody wrote; what one
-    client wrote is in the order of its writing. It has all that was acknowledged. Each client
-    saw a contiguous part of it, which only a reset interrupts, and only where it skips
-    `least_skipped` messages: a resume could have given fewer. Who is connected at the end has
-    seen the end.
+    The rules: the log has each post once, numbered without gaps. It has only posts that somebody
+    wrote, and the posts of one client are in the order of its writing. It has all that was
+    acknowledged. Each client saw a contiguous part of the log. Only a reset may interrupt that
+    part, and only if it skips at least `least_skipped` messages, because a resume would have given
+    fewer. A client that is connected at the end has seen the end.
     """
     records = list(history)
     entries = {entry.seq: entry for entry in log}
@@ -74,7 +74,7 @@ def _problems_of_the_log(records: Sequence[Record], log: Sequence[Entry]) -> lis
     ]
     times = Counter(entry.id for entry in log)
     problems += [f"the log has {post_id} {n} times" for post_id, n in times.items() if n > 1]
-    # In the order of writing: of a post sent again, the first time counts.
+    # In the order of writing. For a post that was sent again, the first time counts.
     texts = {record.id: record.text for record in records if record.kind is Kind.POST}
     problems += [
         f"the log has {entry.text!r} as {entry.id}, which is {texts.get(entry.id)!r}"
@@ -102,11 +102,11 @@ class _View:
         self.connected = False
         self._log = log
         self._least_skipped = least_skipped
-        # Posts of this connection. Each may be answered with a message that was given before.
+        # The posts of this connection. The answer to each may be a message that was given before.
         self._asked: Counter[str] = Counter()
 
     def take(self, record: Record) -> None:
-        """Judge the next record."""
+        """Check the next record."""
         match record.kind:
             case Kind.POST:
                 self._asked[record.id] += 1

@@ -1,8 +1,8 @@
-"""A slow line, as a proxy: what all connections carry together has one width and one delay.
+"""A slow line, as a proxy: all connections together share one bandwidth and one delay.
 
-Not a fault of its own (proxy.py has those), but what every page has on a phone: the way there and
-back takes a while, and of what is sent at once each part waits for the one before, whichever
-connection it is on. Opening a connection costs a way there and back too.
+It is no fault (proxy.py has those), but what every page has on a phone: a round trip takes a
+while, and each packet waits for the packets before it, on whichever connection they are. Opening
+a connection costs a round trip too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Line:
         self._free_at = 0.0
 
     def arrival(self, size: int, now: float, delay_s: float) -> float:
-        """Tell when what is sent now is there."""
+        """Tell when bytes that are sent now arrive."""
         self._free_at = max(self._free_at, now) + size / self._bytes_per_s
         return self._free_at + delay_s
 
@@ -79,7 +79,7 @@ class SlowLine:
     async def _carry(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, line: Line, open_at: float
     ) -> None:
-        """Carry one direction of one connection; what is under way never overtakes."""
+        """Carry one direction of one connection, and keep the order of the bytes."""
         under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
         arriving = asyncio.create_task(self._arrive(under_way, sink))
         with suppress(ConnectionError):

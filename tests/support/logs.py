@@ -1,4 +1,4 @@
-"""Logs that were filled before any server runs: rooms with a past."""
+"""Logs that are filled before any server runs: rooms with a history."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chat.protocol import Member, Message
 
 
 class Past(NamedTuple):
-    """One message of a room's past."""
+    """One message of a room's history."""
 
     nick: str
     text: str

@@ -1,7 +1,7 @@
-"""The two ends of one real TCP connection: our Connection, and a peer that is all wsproto.
+"""The two ends of one real TCP connection: our Connection, and a peer that wsproto implements.
 
-The peer reads only when it is told to, so a test decides who is slow. It has no server to join:
-Client needs one. And wsproto judges each byte, which RawPeer would only cut into frames.
+The peer reads only when a test tells it to, so the test decides who is slow. It needs no server,
+unlike Client. wsproto checks each byte; RawPeer would only split the bytes into frames.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from chat.sockets.flusher import Flusher
 
 WAIT_S = 20.0  # longer than anything here takes on a busy machine
 
-#: One for all tests, as there is one for all connections of a worker. It cannot be closed.
+#: One flusher for all tests, like the one for all connections of a worker. It cannot be closed.
 FLUSHER = Flusher()
 
 
 def tcp_pair(buffer_bytes: int | None = None) -> tuple[socket.socket, socket.socket]:
-    """Connect two sockets over loopback: the server's and the peer's, with small buffers or not."""
+    """Connect two sockets over loopback, the server's and the peer's; small buffers if asked."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         theirs = socket.socket()
         if buffer_bytes is not None:
@@ -43,7 +43,7 @@ def tcp_pair(buffer_bytes: int | None = None) -> tuple[socket.socket, socket.soc
 
 
 class Peer:
-    """The browser's side: it sends what a test says, and judges every byte that comes."""
+    """The browser's side: it sends what a test says, and checks every byte that comes."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -98,7 +98,7 @@ class Peer:
         return self.until_closed()[1]
 
     def answer_close(self) -> None:
-        """Answer the close frame that came, and end this side."""
+        """Answer the close frame that came, and close this side."""
         if self._parser.state is ConnectionState.REMOTE_CLOSING:
             self.send(CloseConnection(code=1000))
         self._sock.shutdown(socket.SHUT_WR)
@@ -118,7 +118,7 @@ class Peer:
 
 
 class Route:
-    """The route's thread of one connection: it receives until the end, then lets go."""
+    """The route's thread of one connection, which receives until the end and then releases it."""
 
     def __init__(self, connection: Connection, sock: socket.socket) -> None:
         self.connection = connection
@@ -138,7 +138,7 @@ class Route:
             self._ended.set()
 
     def ends(self) -> bool:
-        """Wait until the connection has been let go of."""
+        """Wait until the connection has been released."""
         return self._ended.wait(WAIT_S)
 
     def join(self) -> None:
@@ -172,12 +172,12 @@ def opened(
 
 
 def message(seq: int, text: str = "hello") -> Message:
-    """Make a message as the log would give it."""
+    """Make a message like those of the log."""
     return Message(seq, f"p{seq}", Member("m", "Ann"), text, "2026-01-01T00:00:00.000Z")
 
 
 def run_together(*works: Callable[[], None]) -> None:
-    """Run each work on a thread of its own, and raise the first thing that went wrong."""
+    """Run each function on a thread of its own, and raise the first exception."""
     problems: list[BaseException] = []
 
     def guarded(work: Callable[[], None]) -> None:

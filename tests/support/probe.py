@@ -1,4 +1,4 @@
-"""The application, with a bug and a question of its own: see test_traps.py."""
+"""The application, with a bug and a route added for test_traps.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the kernel says of a server's worker."""
+"""What the kernel tells about a server's worker."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def worker_pid(server: ChatServer) -> int:
 
 
 def figures(pid: int) -> Figures:
-    """Read what a process uses now; its memory is what no other process shares (PSS)."""
+    """Read what a process uses now; its memory is the PSS, which divides shared pages."""
     return Figures(
         threads=_field(pid, "status", "Threads"),
         files=sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()),
@@ -44,7 +44,7 @@ def resident_bytes(pid: int) -> int:
 
 
 def forget_peak(pid: int) -> None:
-    """Let the peak of a process's memory begin anew."""
+    """Reset the peak of a process's memory."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 

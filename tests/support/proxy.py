@@ -1,7 +1,7 @@
 """A proxy that does to connections what networks do: delay, throttle, cut, lose, reset.
 
-It runs its own event loop on a thread of its own. A cut is armed from outside and falls on a
-connection that is just carrying something, so that there is always something to lose.
+It runs its own event loop on a thread of its own. A test arms a cut. The cut hits a connection
+while it carries bytes, so that there is always something to lose.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 _CHUNK_BYTES = 4096
-_CUT_OFF_BYTES = 16  # at most: no command and no event is as short, so a frame stays open
+_CUT_OFF_BYTES = 16  # at most: every command and event is longer, so a frame stays incomplete
 _STARTS_WITHIN_S = 10.0
-_LINGER_NOT = struct.pack("ii", 1, 0)  # closing sends RST and forgets what was queued
+_LINGER_NOT = struct.pack("ii", 1, 0)  # closing sends RST and drops queued bytes
 
 
 class Fault(StrEnum):
     """How a connection is cut."""
 
-    MID_FRAME = "mid-frame"  # a part of what is being carried arrives, then the end
-    HALF_OPEN = "half-open"  # from now on bytes vanish; neither side is told
-    RESET = "reset"  # RST on both sides; what is being carried is lost
+    MID_FRAME = "mid-frame"  # a part of the bytes arrives, then the end of the stream
+    HALF_OPEN = "half-open"  # from now on bytes are dropped; neither side is told
+    RESET = "reset"  # RST on both sides; the bytes under way are lost
 
 
 class Towards(StrEnum):
-    """The direction of the bytes that a cut falls on."""
+    """The direction of the bytes that a cut hits."""
 
     SERVER = "server"
     CLIENT = "client"
 
 
 class Weather(NamedTuple):
-    """What a connection has to bear for as long as it lasts."""
+    """The delay and the rate of a connection, for its whole life."""
 
     delay_s: float = 0.0  # of each chunk, in each direction
     bytes_per_s: float | None = None  # in each direction
 
 
 class FaultProxy:
-    """A proxy on a free port that carries bytes to a server's, and breaks what is armed."""
+    """A proxy on a free port that carries bytes to a server's port, and applies the armed cuts."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class FaultProxy:
         *,
         hit: float = 1.0,
     ) -> None:
-        """Prepare. `hit`: how probable it is that an armed cut takes the next chunk there is."""
+        """Prepare. `hit` is the probability that an armed cut hits the next chunk."""
         self.port = 0
         self.cuts: Counter[Fault] = Counter()
         self.weathers: Counter[str] = Counter()  # connections: clear, delayed, throttled
@@ -87,13 +87,13 @@ class FaultProxy:
         self._thread.join()
 
     def arm(self, fault: Fault, towards: Towards) -> None:
-        """Cut one of the connections that carry something this way next; from any thread."""
+        """Arm a cut for a connection that carries bytes in this direction. For any thread."""
         with self._lock:
             self._armed.append((fault, towards))
 
     @property
     def armed(self) -> int:
-        """Count the cuts that have not fallen yet."""
+        """Count the cuts that have not hit a connection yet."""
         with self._lock:
             return len(self._armed)
 
@@ -110,7 +110,7 @@ class FaultProxy:
         try:
             to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
         except OSError:
-            writer.close()  # nobody listens: the server was killed
+            writer.close()  # nothing listens on the port: the server was killed
             return
         weather = self._weather()
         self.weathers[_name(weather)] += 1
@@ -118,7 +118,7 @@ class FaultProxy:
         await asyncio.gather(link.carry(Towards.SERVER), link.carry(Towards.CLIENT))
 
     def _draw(self, towards: Towards) -> Fault | None:
-        """Give the cut that falls on a chunk, if one does."""
+        """Give the cut that hits a chunk, if there is one."""
         with self._lock:
             for cut in self._armed:
                 if cut[1] is towards and self._rng.random() < self._hit:
@@ -146,11 +146,11 @@ class _Link:
         self._half_open = False
 
     async def carry(self, towards: Towards) -> None:
-        """Carry one direction until its end, which ends the other too, unless bytes vanish."""
+        """Carry one direction until its end, which ends the other too, unless bytes are dropped."""
         back = Towards.CLIENT if towards is Towards.SERVER else Towards.SERVER
         reader, source = self._ends[back]
         _, target = self._ends[towards]
-        shaken = False  # the handshake is not cut: what is lost then was never there
+        shaken = False  # the handshake is not cut: nothing could be lost before it
         try:
             while chunk := await reader.read(_CHUNK_BYTES):
                 await asyncio.sleep(self._pause_s(len(chunk)))
@@ -173,7 +173,7 @@ class _Link:
             pass  # one end was reset, by its owner or by us
         finally:
             source.close()
-            if not self._half_open:  # else not even the end arrives
+            if not self._half_open:  # otherwise not even the end arrives
                 target.close()
 
     def _pause_s(self, size: int) -> float:

@@ -1,7 +1,7 @@
-"""A WebSocket peer that may do everything wrong: bytes on a socket.
+"""A WebSocket peer that can do everything wrong: bytes on a socket.
 
-Client is what talks as it should; this one sends what a client's library refuses to send, reads
-as little as a test wants, and sees each frame.
+Client behaves correctly. This peer sends what a client's library refuses to send, reads as little
+as a test wants, and sees each frame.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WAIT_S = 15.0
 
 
 class RawPeer:
-    """A socket to a server, which says what the tests say."""
+    """A socket to a server that sends what the tests say."""
 
     def __init__(self, server: ChatServer, *, receive_buffer: int | None = None) -> None:
         self.server = server
@@ -51,14 +51,14 @@ class RawPeer:
         return int(head.split()[1]), head.decode("latin-1").lower()
 
     def open(self) -> Self:
-        """Upgrade."""
+        """Complete the upgrade."""
         assert self.handshake()[0] == 101
         return self
 
     def frame(
         self, payload: bytes, opcode: int = TEXT, *, first: int | None = None, mask: bool = True
     ) -> None:
-        """Send one frame; `first` is its whole first byte where FIN and opcode will not do."""
+        """Send one frame; `first`, if given, is its whole first byte."""
         first = FIN | opcode if first is None else first
         self.sock.sendall(frame(first, payload, mask=NO_CHANGE if mask else None))
 
@@ -86,7 +86,7 @@ class RawPeer:
                 return event
 
     def close_code(self) -> int | None:
-        """Read to the end of the stream; the code of the close frame, which must be the last."""
+        """Read to the end of the stream; give the code of the close frame, which must be last."""
         code = None
         try:
             while True:

@@ -32,7 +32,7 @@ def free_port() -> int:
 def _ordinary_environment() -> dict[str, str]:
     """Give this process's environment without any setting of the chat."""
     fixed = ("PORT", "HOST", "REDIS_URL", "WEB_CONCURRENCY", "TRUSTED_PROXIES")
-    # Servers are started by the hundred: each would compile the whole program.
+    # Hundreds of servers are started. Without this, each would compile the whole program.
     fixed += ("PYTHONDONTWRITEBYTECODE",)
     return {
         name: value
@@ -53,7 +53,7 @@ class ChatServer:
         environment: Mapping[str, str] | None = None,
         cwd: Path = ROOT,
     ) -> None:
-        """Prepare, without starting. `environment`, if given, is all that the process gets."""
+        """Prepare, without starting. `environment`, if given, replaces that of this process."""
         self.port = free_port()
         self.database = folder / "tchat.db"
         self.output = folder / "server.log"
@@ -121,7 +121,7 @@ class ChatServer:
         return time.monotonic() - asked_at
 
     def end(self) -> None:
-        """End whatever still runs."""
+        """End the processes that still run."""
         if self.process is not None and self.process.poll() is None:
             self.kill()
 

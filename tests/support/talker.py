@@ -1,4 +1,4 @@
-"""A client that talks whatever breaks, comes back as the page does, and notes what happens."""
+"""A client that goes on talking when things break, comes back like the page, and keeps notes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from websockets.exceptions import WebSocketException
 from tests.support.client import Client, Event, seq_before
 from tests.support.history import Kind, Record
 
-_IN_FLIGHT = 20  # as the page's
+_IN_FLIGHT = 20  # the same as the page's
 _BURST = 20  # posts at once, at most
 _THINK_S = 1.0  # between two bursts, at most
-_TICK_S = 0.05  # how often a talker that hears nothing looks up
-# The page's patience, shortened: without a byte before a ping, and after one.
+_TICK_S = 0.05  # how often a talker that receives nothing checks what to do
+# The page's timeouts, shortened: silence before a ping, and silence after it.
 _SILENCE_S = 0.5
 _ANSWER_S = 1.0
 _BACKOFF_S = (0.02, 0.1)
@@ -32,10 +32,10 @@ class Pace:
     """How many posts there may be so far, and how many were acknowledged."""
 
     def __init__(self, messages: int, deadline_s: float) -> None:
-        """Prepare; `deadline_s` is when all must be over, on the monotonic clock."""
+        """Prepare; `deadline_s` is the end of the conversation, on the monotonic clock."""
         self.messages = messages
         self._deadline_s = deadline_s
-        # Guards what follows, and tells when it changes.
+        # Guards the counts below, and tells when they change.
         self._changed = Condition()
         self._allowed = 0
         self._begun = 0
@@ -43,11 +43,11 @@ class Pace:
 
     @property
     def time_is_up(self) -> bool:
-        """Tell whether the conversation has taken too long."""
+        """Tell whether the deadline has passed."""
         return time.monotonic() >= self._deadline_s
 
     def stop(self, within_s: float = 0.0) -> None:
-        """Let it be over now, or soon."""
+        """End the conversation now, or soon."""
         with self._changed:
             self._deadline_s = min(self._deadline_s, time.monotonic() + within_s)
             self._changed.notify_all()
@@ -59,25 +59,25 @@ class Pace:
             return self._acknowledged
 
     def allow(self, posts: int) -> None:
-        """Let there be so many posts altogether, of all talkers."""
+        """Allow so many posts altogether, by all talkers."""
         with self._changed:
             self._allowed = min(posts, self.messages)
 
     def begin(self) -> bool:
-        """Take leave for one new post."""
+        """Ask for permission for one new post."""
         with self._changed:
             free = self._begun < self._allowed
             self._begun += free
             return free
 
     def acknowledge(self) -> None:
-        """Count one more."""
+        """Count one more acknowledged post."""
         with self._changed:
             self._acknowledged += 1
             self._changed.notify_all()
 
     def wait_for(self, posts: int) -> bool:
-        """Wait until so many, or all, are acknowledged; False: the time is up."""
+        """Wait until so many posts, or all, are acknowledged; return False if the time is up."""
         goal = min(posts, self.messages)
         with self._changed:
             self._changed.wait_for(
@@ -95,9 +95,9 @@ class Talker(Client):
     ) -> None:
         """Connect and join; afterwards anything may break."""
         self.nick = nick
-        self.miss = 0  # messages to stay away for, as soon as nothing is unsaid
-        self.in_a_hurry = False  # writes as much as it may, once, without thinking
-        self.problem: BaseException | None = None  # what ended the talker, if anything did
+        self.miss = 0  # messages to miss on purpose, as soon as all its posts are acknowledged
+        self.in_a_hurry = False  # writes as much as it may once, without pauses
+        self.problem: BaseException | None = None  # what ended the talker, if anything
         self._history = history
         self._pace = pace
         self._rng = rng
@@ -120,7 +120,7 @@ class Talker(Client):
         self._thread.join()
         self.ws.close_socket()
 
-    # --- what is noted: the history's checker judges, not this client --------------------
+    # --- notes for the history; its checker compares them, not this client ---------------
 
     def _note(self, kind: Kind, post_id: str = "", seq: int = 0, text: str = "") -> None:
         self._history.append(Record(kind, self.nick, post_id, seq, text))
@@ -141,7 +141,7 @@ class Talker(Client):
             self._pace.acknowledge()
         return is_new
 
-    # --- what is done: on the talker's own thread ------------------------------------------
+    # --- the conversation, on the talker's own thread --------------------------------------
 
     def _run(self) -> None:
         self._heard()
@@ -152,15 +152,15 @@ class Talker(Client):
                 except _LOST:
                     self._note(Kind.DROP)
                     self._come_back()
-        except BaseException as problem:  # noqa: BLE001 - told by the run's verdict
+        except BaseException as problem:  # noqa: BLE001 - the run reports it
             self.problem = problem
-            self._pace.stop()  # the others would wait for its posts
+            self._pace.stop()  # otherwise the others would wait for its posts
 
     def _has_everything(self) -> bool:
         return self._pace.acknowledged == self._pace.messages <= self.seq
 
     def _talk(self) -> None:
-        """Post what may be posted and hear what comes; raises when the connection is lost."""
+        """Post what is allowed and take what comes; raises when the connection is lost."""
         if self._leaves():
             raise ConnectionAbortedError("goes away")
         self._post()
@@ -185,7 +185,7 @@ class Talker(Client):
                 self.send(type="post", id=post_id, text=text)
 
     def _write(self, most: int) -> None:
-        """Write new posts, as many as there may be."""
+        """Write new posts, as many as are allowed."""
         for _ in range(most):
             if self._pace.begin():
                 number = next(self._numbers)
@@ -195,7 +195,7 @@ class Talker(Client):
         self._heard_at_s, self._pinged = time.monotonic(), False
 
     def _doubt(self) -> None:
-        """Ask whether anybody is there; raises when nobody answers."""
+        """Ping after a silence; raises when no answer comes."""
         silence_s = time.monotonic() - self._heard_at_s
         if silence_s > _SILENCE_S + _ANSWER_S:
             raise ConnectionAbortedError("half-open")
@@ -204,7 +204,7 @@ class Talker(Client):
             self.send(type="ping")
 
     def _leaves(self) -> bool:
-        """Tell whether to go away now: with nothing unsaid, or the others would wait for it."""
+        """Tell whether to go away now, which must wait until its posts are acknowledged."""
         return self.miss > 0 and not self._unacknowledged
 
     def _come_back(self) -> None:
@@ -225,5 +225,5 @@ class Talker(Client):
                 return
 
     def expect(self, kind: str, timeout_s: float = _WELCOME_S, **fields: Any) -> Event:
-        """Wait less long than other clients: here connections are half-open every day."""
+        """Wait for less time than other clients, because here connections are often half-open."""
         return super().expect(kind, timeout_s, **fields)

@@ -38,8 +38,8 @@ def log(*ids: str) -> list[Entry]:
     return [Entry(seq, post_id, POSTS[post_id]) for seq, post_id in enumerate(ids, 1)]
 
 
-# Ann writes five: her connection is lost before the third is answered, and she asks again.
-# Bob reads, is away for two, comes back; Eve comes late, misses too much, and is told so.
+# Ann writes five posts. Her connection is lost before the third is answered; she sends it again.
+# Bob reads, misses two messages and resumes. Eve comes late, misses too many and gets a reset.
 HISTORY = [
     reset("Ann", 0),
     reset("Bob", 0),
@@ -59,7 +59,7 @@ HISTORY = [
     resume("Ann", 2),
     receipt("Ann", "Ann/p3", 3),
     acknowledged("Ann/p3", 3),
-    post("Ann/p3"),  # it was under way before the welcome told her
+    post("Ann/p3"),  # it was sent before the welcome told her
     receipt("Ann", "Ann/p3", 3),
     post("Ann/p4"),
     receipt("Ann", "Ann/p4", 4),
@@ -69,7 +69,7 @@ HISTORY = [
     reset("Eve", 3),
     receipt("Eve", "Ann/p4", 4),
     post("Ann/p5"),
-    drop("Ann"),  # nobody will ever know from her whether it was stored
+    drop("Ann"),  # she never learns whether it was stored
     receipt("Bob", "Ann/p5", 5),
     receipt("Eve", "Ann/p5", 5),
 ]

@@ -1,4 +1,4 @@
-"""The proxy does what it says: what stands between clients and server in the chaos."""
+"""The proxy between clients and server in the chaos test does what it says."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from tests.support.proxy import Fault, FaultProxy, Towards, Weather
 
 WAIT_S = 10.0
-SHORT_S = 0.2  # for what must not come
+SHORT_S = 0.2  # how long to wait for bytes that must not come
 
 MakeProxy = Callable[..., FaultProxy]
 
@@ -54,14 +54,14 @@ def make_proxy() -> Iterator[MakeProxy]:
 
 
 def dial(proxy: FaultProxy) -> socket.socket:
-    """Connect, and say something that nothing is done to."""
+    """Connect, and send a line that passes unchanged."""
     sock = socket.create_connection(("127.0.0.1", proxy.port), WAIT_S)
     assert ask(sock, b"hello\n") == b"hello\n"
     return sock
 
 
 def ask(sock: socket.socket, line: bytes) -> bytes:
-    """Send a line and give what comes back: less, at the end of the stream."""
+    """Send a line and give what comes back; at the end of the stream that is less."""
     sock.sendall(line)
     answer = b""
     while len(answer) < len(line) and (more := sock.recv(65536)):

@@ -1,4 +1,4 @@
-"""What is committed in chat/static/dist/ is what the sources make."""
+"""The committed files in chat/static/dist/ are those that the sources make."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from chat.web.shell import DIST
 from tests.support.servers import ROOT
 
-# zlib differs from one Node to the next: of what is compressed, the content counts.
+# zlib differs between versions of Node, so compressed files are compared by their content.
 _UNBROTLI = (
     "process.stdout.write(require('zlib').brotliDecompressSync(require('fs').readFileSync(0)))"
 )

@@ -46,7 +46,7 @@ def test_texts_leave_as_they_were_compressed(client: Client, folder: Path, name:
     assert small.data == (folder / f"{name}.br").read_bytes()
     assert len(small.data) == small.content_length < len(zipped.data) < len(plain.data)
     for response in (plain, zipped, small):
-        assert "Accept-Encoding" in response.vary  # or a cache would give one for the other
+        assert "Accept-Encoding" in response.vary  # otherwise a cache would give one for the other
 
 
 @pytest.mark.parametrize("name", sorted(SHELL.names))
@@ -58,7 +58,7 @@ def test_files_are_kept_for_good(client: Client, name: str) -> None:
     assert response.cache_control.immutable
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert not {"Access-Control-Allow-Origin", "Set-Cookie"} & set(response.headers.keys())
-    # Which can be a document; for the others it would be a third of what they cost.
+    # Only an SVG can be a document. For the other files these headers would be a third of the cost.
     assert ("Content-Security-Policy" in response.headers) == name.endswith(".svg")
 
 

@@ -1,4 +1,4 @@
-"""The opening handshake: what is answered, byte for byte, and under both servers."""
+"""The opening handshake: its answer, byte for byte, under both servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.servers import FLASK_RUN, GUNICORN, ChatServer
 
 MakeServer = Callable[..., ChatServer]
 
-# RFC 6455, section 1.3, has this key and what it is answered with.
+# RFC 6455, section 1.3, has this key and its answer.
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ANSWER = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -28,7 +28,7 @@ REQUEST = (
 
 
 def read_head(sock: socket.socket) -> bytes:
-    """Read up to the end of a head, and not a byte more."""
+    """Read up to the end of a head, and not one byte more."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         byte = sock.recv(1)
@@ -46,7 +46,7 @@ def test_upgrade_is_answered_by_our_own_handshake(
     server.start()
     with RawPeer(server) as peer:
         peer.sock.sendall(REQUEST.encode())
-        assert read_head(peer.sock) == ANSWER  # simple-websocket's would have other words
+        assert read_head(peer.sock) == ANSWER  # simple-websocket's own answer has other words
         peer.command(type="ping")
         peer.event("pong")
 

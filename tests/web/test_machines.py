@@ -1,4 +1,4 @@
-"""What machines ask, through Flask's own test client."""
+"""The routes for other programs, through Flask's own test client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.peers import opened
 
 
 class Machine:
-    """The answers alone, over a real log and a real registry."""
+    """An application with these routes only, over a real log and a real registry."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

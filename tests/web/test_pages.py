@@ -28,7 +28,7 @@ GZIP = {"Accept-Encoding": "gzip, deflate, br"}
 
 @pytest.fixture
 def make_app(tmp_path: Path) -> Iterator[Callable[..., Flask]]:
-    """Make whole applications, whose logs are closed in the end."""
+    """Make whole applications, and close their logs at the end."""
     with ExitStack() as stack:
 
         def make(**config: object) -> Flask:
@@ -75,7 +75,7 @@ def test_page_speaks_the_browsers_language_or_french(
     response = client.get("/", headers={"Accept-Language": languages})
 
     assert f'<html lang="{language}"' in response.text
-    assert "Accept-Language" in response.vary  # or a cache would give one's page to another
+    assert "Accept-Language" in response.vary  # or a cache would mix languages
     assert response.cache_control.no_cache
 
 
@@ -243,7 +243,7 @@ def test_pages_leave_compressed_for_whoever_accepts_it(client: FlaskClient, path
     assert "Content-Encoding" not in plain.headers
     assert len(packed.data) == packed.content_length
     for response in (plain, packed):
-        assert "Accept-Encoding" in response.vary  # or a cache would give one for the other
+        assert "Accept-Encoding" in response.vary  # otherwise a cache would give one for the other
 
 
 @pytest.mark.parametrize("accepted", ["gzip;q=0", "br", "identity", ""])
@@ -303,7 +303,7 @@ def test_our_own_page_and_an_allowed_one_are_not_turned_away(
 
     response = client.get("/ws", headers={**UPGRADE, "Origin": origin, "Sec-WebSocket-Key": ""})
 
-    assert response.status_code == 400  # for the key, which is looked at after the origin
+    assert response.status_code == 400  # because of the key, which is checked after the origin
 
 
 @pytest.mark.parametrize("version", [None, "8", "13, 8", ""])

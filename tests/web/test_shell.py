@@ -1,4 +1,4 @@
-"""The version of the page follows from what it is made of; its files are where it says."""
+"""The version of the page depends on its content; its files are at the addresses that it names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `/ws` route as a hostile peer sees it: every trap of this stack has a test here."""
+"""The `/ws` route and hostile peers: every trap of this stack has a test here."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def peer(server: ChatServer) -> Iterator[RawPeer]:
 
 @pytest.fixture(autouse=True)
 def bystander(server: ChatServer) -> Iterator[None]:
-    """Talk before and after each test, on one connection: nobody else is ever disturbed."""
+    """Talk on one connection before and after each test, to prove that it is not disturbed."""
     with Client(server.ws_url) as client:
         client.join(room=f"bystander-{new_id()}")
         client.post("before")
@@ -130,7 +130,7 @@ def test_message_in_fragments_is_one_message_and_pings_may_come_between(peer: Ra
         (b"{}", TEXT, {"mask": False}, 1002),
         (b"{}", TEXT, {"first": 0xC1}, 1002),  # a reserved bit
         (b"{}", TEXT, {"first": 0x83}, 1002),  # a reserved opcode
-        (b"{}", TEXT, {"first": 0x80}, 1002),  # a continuation of nothing
+        (b"{}", TEXT, {"first": 0x80}, 1002),  # a continuation without a beginning
         (b"x" * 126, PING, {}, 1002),
         (b"x", PING, {"first": 0x09}, 1002),  # a fragmented ping
         (b"\x03", CLOSE, {}, 1002),  # half a close code

@@ -16,12 +16,12 @@ from tests.support.servers import ROOT, ChatServer
 
 BINARY = ROOT / "dist" / "chat-server"
 STOP_S = 5.0
-pytestmark = pytest.mark.timeout(300)  # whoever comes first builds the binary
+pytestmark = pytest.mark.timeout(300)  # the first test builds the binary
 
 
 @pytest.fixture(scope="session")
 def binary() -> None:
-    """Make the binary, unless nothing has changed since: here, beside other workers' tests."""
+    """Make the binary if something has changed. It is made here, while other workers run tests."""
     (ROOT / "build").mkdir(exist_ok=True)
     ordinary = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
     with (ROOT / "build/binary.lock").open("w") as lock:
@@ -36,8 +36,8 @@ def binary() -> None:
 def start(
     binary: None, make_server: Callable[..., ChatServer], tmp_path: Path
 ) -> Callable[..., ChatServer]:
-    """Run the binary as a stranger would: alone in an empty directory, with an empty PATH."""
-    temporary = tmp_path / "unpacked"  # where the program unpacks itself; it leaves nothing
+    """Run the binary as on a new machine: alone in an empty directory, with an empty PATH."""
+    temporary = tmp_path / "unpacked"  # where the program unpacks itself; it leaves nothing behind
     temporary.mkdir()
 
     def start(*options: str) -> ChatServer:
@@ -71,7 +71,7 @@ def test_binary_delivers_a_message_and_stops_in_time(
 ) -> None:
     server = start("--database", "chat.db")
     with Client(server.ws_url) as ann:
-        ann.join("аdmin")  # its lookalikes are a data file
+        ann.join("аdmin")  # the table of lookalikes is a data file
         ann.post("Bonjour")
         assert ann.texts() == ["Bonjour"]
         assert server.stop() < STOP_S

@@ -1,4 +1,4 @@
-"""The promise, while everything breaks at once: `make chaos`, in short."""
+"""The promise while everything breaks at once: a short form of `make chaos`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def test_cuts_and_kills_lose_and_repeat_nothing(tmp_path: Path) -> None:
     assert outcome.records[Kind.ACKNOWLEDGED] == chaos.SHORT.messages
     assert outcome.cuts.total() == chaos.SHORT.cuts
     assert outcome.kills == chaos.SHORT.kills
-    # Else it was no chaos: each was away for more than a moment, and one for long.
+    # Proves that things broke: each client lost its connection, and one was away for long.
     assert outcome.records[Kind.RESUME] > chaos.SHORT.clients
     assert outcome.resets >= chaos.SHORT.absences

@@ -1,4 +1,4 @@
-"""Any conversation at all: a state machine on a real server, against a dictionary."""
+"""Random conversations on a real server, compared with a dictionary by a state machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TEXTS = st.text(VISIBLE, min_size=1, max_size=20)
 
 
 class Conversation(RuleBasedStateMachine):
-    """Join, post, retry, drop, resume, rename, restart, beside a model: a list for each room."""
+    """A conversation, with joins, posts, cuts and restarts, and its model: a list for each room."""
 
     clients = Bundle("clients")
     posted = Bundle("posted")  # (client, post id, text) that has been acknowledged
@@ -35,7 +35,7 @@ class Conversation(RuleBasedStateMachine):
     def __init__(self, server: ChatServer) -> None:
         super().__init__()
         self.server = server
-        self.tag = new_id()  # of this conversation's rooms: others were on this server before
+        self.tag = new_id()  # this conversation's rooms; earlier ones had others
         self.logs: defaultdict[str, list[tuple[str, str, str]]] = defaultdict(list)
         self.everybody: list[Client] = []
         self.connected: set[Client] = set()
@@ -63,7 +63,7 @@ class Conversation(RuleBasedStateMachine):
 
     @rule(item=posted)
     def retry(self, item: tuple[Client, str, str]) -> None:
-        """A repeated post changes nothing and is answered with the original."""
+        """Post again with the same id: nothing changes, and the answer is the original."""
         client, post_id, text = item
         self.ensure_connected(client)
         original = client.post("something else", post_id)
@@ -76,7 +76,7 @@ class Conversation(RuleBasedStateMachine):
 
     @rule(target=unsure, client=clients, text=TEXTS)
     def post_and_vanish(self, client: Client, text: str) -> tuple[Client, str, str]:
-        """The connection is cut before anything is read: stored or not, who knows."""
+        """Cut the connection before the answer is read: the post may be stored or not."""
         self.ensure_connected(client)
         post_id = new_id()
         client.send(type="post", id=post_id, text=text)
@@ -86,7 +86,7 @@ class Conversation(RuleBasedStateMachine):
 
     @rule(target=posted, item=consumes(unsure))
     def settle(self, item: tuple[Client, str, str]) -> tuple[Client, str, str]:
-        """After the retry it is in the log, once."""
+        """Retry such a post: afterwards it is in the log, once."""
         client, post_id, text = item
         self.ensure_connected(client)
         self.note(client, client.post(text, post_id))
@@ -105,7 +105,7 @@ class Conversation(RuleBasedStateMachine):
         client.expect("renamed", was=self.nicks[client])
         client.member["nick"] = self.nicks[client] = nick
 
-    # A restart costs as much as all the rest: one or two a conversation are enough of them.
+    # A restart costs as much as everything else, so a conversation has one or two at most.
     @precondition(lambda self: self.everybody and self.restarts < RESTARTS)
     @rule(kill=st.booleans())
     def restart(self, kill: bool) -> None:
@@ -137,13 +137,13 @@ class Conversation(RuleBasedStateMachine):
             self.learn(client)
 
     def note(self, client: Client, message: dict[str, object]) -> None:
-        """Take an acknowledged message into the model, and what came before it."""
+        """Add an acknowledged message, and those before it, to the model."""
         self.learn(client)
         entry = (client.member["id"], message["id"], message["text"])
         assert self.logs[client.room].count(entry) == 1  # type: ignore[arg-type]
 
     def learn(self, client: Client) -> None:
-        """Extend the model by what a client has seen beyond it: unsure posts that were stored."""
+        """Add what a client has seen beyond the model: unanswered posts that were stored."""
         log = self.logs[client.room]
         for message in client.messages:
             if message["seq"] == len(log) + 1:
@@ -151,7 +151,7 @@ class Conversation(RuleBasedStateMachine):
         self.agrees(client)
 
     def agrees(self, client: Client) -> None:
-        """What a client has seen is a contiguous part of its room's log, each id once."""
+        """Check that each client has seen a contiguous part of its room's log, each id once."""
         log = self.logs[client.room]
         for message in client.messages:
             if message["seq"] <= len(log):
@@ -160,7 +160,7 @@ class Conversation(RuleBasedStateMachine):
         assert len({(member, post_id) for member, post_id, _ in log}) == len(log)
 
     def catch_up(self, client: Client) -> None:
-        """A last post shows that everything before it has arrived, in the one order."""
+        """Post once more, to check that everything before it has arrived, in the one order."""
         self.note(client, client.post("end"))
         first = client.messages[0]["seq"]
         assert [m["seq"] for m in client.messages] == list(range(first, client.seq + 1))

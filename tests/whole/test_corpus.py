@@ -1,4 +1,4 @@
-"""What `make fuzz` has found worth keeping is checked again, without atheris."""
+"""The inputs that `make fuzz` has kept are checked again, without atheris."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What delivery and receipt cost, counted exactly: a clock would only measure the machine."""
+"""The cost of delivering and receiving, counted exactly; a clock would only measure the machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MESSAGES = 10
 
 
 class Room:
-    """A room of real connections that are given message after message."""
+    """A room of real connections that get message after message."""
 
     def __init__(self, stack: ExitStack) -> None:
         self.registry = Registry()
@@ -52,7 +52,7 @@ def room() -> Iterator[Room]:
 
 
 def calls(function: Callable[[], object]) -> Counter[str]:
-    """Count the functions that are called, C's too, on this thread."""
+    """Count the functions that are called on this thread, including those in C."""
     counted: Counter[str] = Counter()
 
     def count(frame: FrameType, event: str, argument: object) -> None:
@@ -86,8 +86,8 @@ def test_delivery_runs_two_functions_a_connection_whatever_the_commit_holds(room
 
 
 def test_connection_that_does_not_read_costs_no_system_call() -> None:
-    # What waits for it is the flusher's: nobody else's message waits for a connection that is
-    # full, not even for the moment in which the kernel says so.
+    # The flusher sends the bytes that wait for it. Messages for others do not wait for a full
+    # connection, not even during a system call that would fail.
     with opened(buffer_bytes=4096, outbox_bytes=16 * 1024 * 1024) as (connection, _, _):
         connection.hold()
         connection.go_live(encode_event(Pong()), 0)
@@ -109,7 +109,7 @@ def test_delivery_leaves_nothing_behind(room: Room) -> None:
     for _ in range(20):
         room.deliver()
     gc.collect()
-    assert sys.getallocatedblocks() - before < CONNECTIONS  # not one block a connection
+    assert sys.getallocatedblocks() - before < CONNECTIONS  # not one block for each connection
 
 
 def test_whole_text_frame_is_received_without_wsproto() -> None:

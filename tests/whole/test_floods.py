@@ -1,4 +1,4 @@
-"""Too much from one peer, or too slow a peer: memory stays, and nobody else notices."""
+"""Peers that send too much or read too slowly: memory does not grow, and nobody else notices."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WITHIN_S = 20.0
 
 @contextmanager
 def bystander(server: ChatServer) -> Iterator[None]:
-    """Talk on one connection all the while, from before what happens until after it."""
+    """Talk on one connection during the whole test."""
     served, done = Event(), Event()
 
     def talk() -> None:
@@ -76,7 +76,7 @@ def test_60_megabytes_of_one_peer_that_reads_nothing_cost_no_memory(
     with Client(chat_server.ws_url) as ann, RawPeer(chat_server) as flooder:
         ann.join("Ann")
         for _ in range(90):
-            ann.post("z" * 2000)  # for those who ask for the history
+            ann.post("z" * 2000)  # for the clients that ask for the history
         flooder.open()
         flooder.command(type="join")
         flooder.event("welcome")
@@ -110,7 +110,7 @@ def wait_for_end(server: ChatServer) -> str:
 
 
 def post_many(client: Client, count: int) -> None:
-    """Post texts of 8,000 bytes, and wait for the last one alone."""
+    """Post texts of 8,000 bytes, and wait only for the last one."""
     ids = [new_id() for _ in range(count)]
     for post_id in ids:
         client.send(type="post", id=post_id, text=LARGEST)
@@ -118,7 +118,7 @@ def post_many(client: Client, count: int) -> None:
 
 
 def overflow_a_peer(server: ChatServer, ann: Client) -> None:
-    """Let somebody join who never reads, and post until it is closed for that."""
+    """Let a client join that never reads, and post until it is closed for that."""
     closed = server.log().count("code 4008")
     deadline = time.monotonic() + 2 * _WITHIN_S
     with RawPeer(server, receive_buffer=4096) as slow:
@@ -140,8 +140,8 @@ def test_memory_of_a_peer_that_never_reads_is_given_back(make_server: MakeServer
         before = resident_bytes(pid)
         overflow_a_peer(server, ann)
         assert peak_bytes(pid) - before > 12 * MIB, "nothing was kept for it"
-        # The allocator keeps some of it for the next ones, in steps of some MiB: those after the
-        # second cost nothing more.
+        # The allocator keeps some of the memory for the next clients, in steps of some MiB. From
+        # the third client on, nothing more is needed.
         overflow_a_peer(server, ann)
         before = resident_bytes(pid)
         for _ in range(2):
@@ -163,7 +163,7 @@ def test_peer_that_takes_no_byte_is_closed_within_ten_seconds_also_in_a_quiet_ro
             post_many(ann, 100)
         asked_at = time.monotonic()
         while not re.search(r"disconnect .* code 4008", server.log()):
-            # Its last byte was taken before; and it may linger for a second.
+            # It took its last byte earlier, and closing it may take another second.
             assert time.monotonic() - asked_at < 12.0
             time.sleep(0.05)  # bounded: the log is a file
 
@@ -183,14 +183,14 @@ def test_10_000_garbage_writes_on_500_connections_leave_no_traceback(
                     try:
                         peer.sock.sendall(rng.randbytes(rng.randrange(1, 400)))
                     except ConnectionError:
-                        continue  # it has been closed: as it should
+                        continue  # it has been closed, as expected
         while chat_server.status()["connected_users"] != 1:
             pass  # bounded by the test's timeout; each turn is a request
     assert "Traceback" not in chat_server.log()
 
 
 def test_half_open_peers_are_gone_after_two_intervals(make_server: MakeServer) -> None:
-    interval_s = 0.5  # 25 s unless set otherwise: gone within 90 s
+    interval_s = 0.5  # the default is 25 s: closed within 90 s
     server = make_server(settings={"CHAT_PING_INTERVAL_S": str(interval_s)})
     server.start()
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The promise, under SIGKILL: what was acknowledged stays, in one order, once."""
+"""The promise under SIGKILL: acknowledged messages stay, in one order, each once."""
 
 from __future__ import annotations
 
@@ -77,10 +77,10 @@ def test_500_posts_and_ten_kills_lose_and_repeat_nothing(
         watching.start()
         try:
             for number in range(KILLS):
-                # Wait for progress, so that every kill falls into the conversation.
+                # Wait for progress, so that every kill happens during the conversation.
                 goal = (number + 1) * POSTS // (KILLS + 2) + rng.randrange(5)
                 while poster.seq < goal and posting.is_alive():
-                    time.sleep(0.001)  # bounded by the posting thread, which gives up itself
+                    time.sleep(0.001)  # bounded by the posting thread, which gives up by itself
                 server.kill()
                 server.start()
             posting.join(_GIVE_UP_S)

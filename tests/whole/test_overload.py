@@ -1,4 +1,4 @@
-"""Too many, too slow, too silent: each is answered or ended, and nobody else notices."""
+"""Clients that are too many, too slow or silent are refused or closed, and nobody else notices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_full_server_refuses_with_503_and_still_answers(
         assert "retry-after" in head
         assert "general" in server.get("/")
         peers[0].frame(b"", CLOSE)
-        assert peers[0].close_code() == 0  # the empty close frame is answered by an empty one
+        assert peers[0].close_code() == 0  # the answer to an empty close frame is an empty one
         while server.status()["full"]:
             pass  # bounded by the test's timeout
         stack.enter_context(RawPeer(server)).open()

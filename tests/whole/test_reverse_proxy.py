@@ -57,8 +57,8 @@ class Nginx:
         return ssl.create_default_context(cafile=certificate)
 
     def start(self) -> None:
-        """Start it and wait until it accepts."""
-        # Debian's, unpacked by tools/need.sh where none is installed.
+        """Start nginx and wait until it accepts connections."""
+        # Debian's nginx, which tools/need.sh unpacks if none is installed.
         program = shutil.which("nginx") or ROOT / "build/nginx/usr/sbin/nginx"
         with (self._folder / "output").open("wb") as output:
             self._process = subprocess.Popen(
@@ -78,7 +78,7 @@ class Nginx:
                 time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
 
     def end(self) -> None:
-        """End it, if it runs."""
+        """End nginx, if it runs."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -89,13 +89,13 @@ class Nginx:
         return self.trust.wrap_socket(sock, server_hostname="127.0.0.1")
 
     def get(self, path: str) -> str:
-        """Fetch a path, as somebody who waits no longer than a second."""
+        """Fetch a path, and wait no longer than a second."""
         url = f"https://127.0.0.1:{self.port}{path}"
         with urllib.request.urlopen(url, timeout=1.0, context=self.trust) as response:
             return str(response.read().decode())
 
     def client(self, **options: object) -> Client:
-        """Open a WebSocket as a page from here would."""
+        """Open a WebSocket as a page of this server does."""
         address = f"127.0.0.1:{self.port}"
         return Client(f"wss://{address}/ws", ssl=self.trust, origin=f"https://{address}", **options)
 

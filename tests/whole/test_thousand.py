@@ -1,4 +1,4 @@
-"""A thousand pages at once: told, let go and taken back, with everything they were promised."""
+"""A thousand pages at once: a stop closes them, they come back, and the promise is kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.servers import ChatServer
 
 PAGES, ROOMS = 1000, 20
 _AT_ONCE = 50  # pages that enter together, the first time
-_STOPS_WITHIN_S = 2.0  # half of it is the usual figure, on two cores that do nothing else
+_STOPS_WITHIN_S = 2.0  # it usually takes half of this, on two cores that do nothing else
 pytestmark = pytest.mark.alone
 
 
@@ -42,7 +42,7 @@ async def stop_and_come_back(server: ChatServer, *, answers: bool) -> None:
     following = [asyncio.create_task(page.follow(answers=answers)) for page in pages]
     for page in pages:
         page.post(f"from {page.key}")
-    for page in pages[::10]:  # the stop falls into the conversation
+    for page in pages[::10]:  # the stop happens during the conversation
         await page.until_acknowledged()
 
     took_s = await asyncio.to_thread(server.stop)
@@ -60,7 +60,7 @@ async def stop_and_come_back(server: ChatServer, *, answers: bool) -> None:
     for page in pages:
         await page.until_acknowledged()
     everything = stored(server)
-    assert len(everything) == PAGES  # each once: what was posted again was known by its id
+    assert len(everything) == PAGES  # each once: the log knew a repeated post by its id
     for task in following:
         task.cancel()
     for page in pages:

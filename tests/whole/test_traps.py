@@ -1,4 +1,4 @@
-"""What this stack gets wrong by itself, once each (docs/architecture.md, the last section)."""
+"""The pitfalls of this stack, one test for each (docs/architecture.md, the last section)."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_peer_that_does_not_end_its_side_holds_up_nobody(chat_server: ChatServer
         asked_at = time.monotonic()
         for _ in range(5):
             chat_server.status()
-        # gunicorn's own linger of 2 s for each would be in the way of all of them.
+        # gunicorn's own worker would wait 2 s for each of them, one after the other.
         assert time.monotonic() - asked_at < 2.0
         assert all(peer.at_end() for peer in deaf)
 
