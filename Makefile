@@ -1,19 +1,19 @@
-# Tchat. `make` alone lists what it can do; README.md says why.
+# The commands of Tchat. `make` alone lists them; README.md explains them.
 #
-# Written for GNU make 3.81 and a POSIX shell, which is what a Mac has. Nothing is needed
-# beforehand but Python 3.11 or newer and git.
+# This file works with GNU make 3.81 and a POSIX shell, which a Mac has. It needs only Python 3.11
+# or newer and git.
 
 PYTHON ?= python3
 export PYTHON
 
 BIN := .venv/bin
 
-# Stamps inside the environment: removing it removes them, and a second `make run` finds
-# nothing to do. Each is older than its requirements file exactly when that has changed.
+# Stamps inside the environment: removing the environment removes them. With them, a second `make run`
+# has nothing to do. A stamp is older than its requirements file exactly if that file has changed.
 RUN := .venv/.installed
 DEV := .venv/.installed-dev
 
-# The same of what builds the page.
+# The stamp of the tools that build the page.
 BUILDER := tools/page/node_modules/.installed
 
 .DEFAULT_GOAL := help
@@ -27,13 +27,13 @@ help:  ## list these targets
 run: $(RUN)  ## serve the chat on http://127.0.0.1:8080 (HOST and PORT change that)
 	@exec $(BIN)/python -m chat
 
-# Named one by one: what `node --test` makes of a folder differs from version to version.
+# Each file is named, because versions of `node --test` treat a folder differently.
 JS_TESTS := $(wildcard tests/js/*/*.test.js)
 
-# Where the time goes: docs/reliability.md, "How long the tests take". Four workers on two cores,
-# because most tests wait most of the time; who has nothing left to do takes tests from the
-# others. Before them, alone, what is measured in seconds. The last summary is the last line.
-# dist/chat-server is made meanwhile, by tests/whole/test_binary.py.
+# docs/reliability.md says where the time goes ("How long the tests take"). There are four workers
+# on two cores, because most tests wait most of the time. A worker without work takes tests from the
+# others. Tests that measure seconds run before, alone. The last line is the last summary.
+# tests/whole/test_binary.py makes dist/chat-server meanwhile.
 WORKERS ?= 4
 
 test: $(DEV) $(BUILDER)  ## run every test (installs Chromium and Node where it may)
@@ -46,25 +46,25 @@ test: $(DEV) $(BUILDER)  ## run every test (installs Chromium and Node where it 
 	$(BIN)/python -m pytest -q -m alone
 	$(BIN)/python -m pytest -m "not alone" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
-# `make test` has a short one. The seed says what is broken and when; no two runs are alike.
-chaos: $(DEV)  ## cut 200 connections and kill the server 50 times, lose nothing (SEED=n: again)
+# `make test` has a short form. The seed decides what breaks and when, but timing differs in each run.
+chaos: $(DEV)  ## cut 200 connections, kill the server 50 times, lose nothing (SEED=n: repeat a run)
 	$(BIN)/python -m tests.long.chaos $(if $(SEED),--seed $(SEED))
 
-soak: $(DEV)  ## live with 300 pages for 10 minutes, or HOURS=n: nothing grows, nothing is lost
+soak: $(DEV)  ## serve 300 pages for 10 minutes, or HOURS=n: nothing grows, nothing is lost
 	$(BIN)/python -m tests.long.soak $(if $(HOURS),--minutes $$(( $(HOURS) * 60 )))
 
-overload: $(DEV)  ## measure what a client that never reads costs the others
+overload: $(DEV)  ## measure what a client that never reads costs the other clients
 	$(BIN)/python -m tests.long.overload
 
-smooth: $(DEV)  ## measure what 10,000 messages cost a page, beside 50
+smooth: $(DEV)  ## measure a page with 10,000 messages beside one with 50
 	@tools/need.sh chromium
 	$(BIN)/python -m tests.long.smooth
 
-arrival: $(DEV)  ## measure how long the page takes on a slow line (BESIDE=folder: and another)
+arrival: $(DEV)  ## measure the page on a slow line (BESIDE=folder: beside another checkout)
 	@tools/need.sh chromium
 	$(BIN)/python -m tests.long.arrival $(if $(BESIDE),--beside $(BESIDE))
 
-pictures: $(DEV)  ## take pictures of the page in build/pictures/, and renew those in docs/
+pictures: $(DEV)  ## take pictures of the page into build/pictures/, and renew those in docs/
 	@tools/need.sh chromium
 	@tools/need.sh emoji
 	$(BIN)/python -m tests.long.pictures
@@ -79,12 +79,12 @@ format: $(DEV)  ## put the Python code into its format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# --universal: one file for every system and every Python from 3.11 on. The pins stay as
-# they are unless pyproject.toml asks for more; `make lock LOCK_ARGS=--upgrade` renews them.
+# --universal: one file for every system and every Python from 3.11 on. The pins change only if
+# pyproject.toml asks for more; `make lock LOCK_ARGS=--upgrade` renews them.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(LOCK_ARGS)
 
-lock: $(DEV)  ## compile the requirements files, from pyproject.toml but for bench's
+lock: $(DEV)  ## compile the requirements files from pyproject.toml and bench/requirements.in
 	$(LOCK) --output-file requirements.txt pyproject.toml
 	$(LOCK) --output-file requirements-dev.txt --constraint requirements.txt --group dev pyproject.toml
 	$(LOCK) --output-file requirements-fuzz.txt --constraint requirements.txt --group fuzz pyproject.toml
@@ -98,7 +98,7 @@ dist/chat-server: $(DEV) packaging/chat-server.spec packaging/entry.py \
 	@tools/need.sh libpython
 	$(BIN)/pyinstaller --log-level WARN --noconfirm packaging/chat-server.spec
 
-# No line numbers and no dates: the files change when a sentence does.
+# Without line numbers and dates, so that the files change only when a sentence changes.
 translations: $(DEV)  ## collect the sentences to translate and compile the translations
 	$(BIN)/pybabel extract --mapping-file chat/translations/babel.cfg --no-location \
 		--sort-output --omit-header --output-file chat/translations/messages.pot .
@@ -111,8 +111,8 @@ vendor:  ## copy the page's libraries from npm into chat/static/vendor/
 	cd tools/vendor && npm ci --silent --ignore-scripts
 	node tools/vendor/vendor.mjs
 
-# Committed, so that running needs Python alone; `make test` looks whether it is what the sources
-# make.
+# The built page is committed, so that Python alone can run the server. `make test` checks that it
+# is what the sources make.
 page: $(BUILDER)  ## build chat/static/dist/, the page as browsers get it
 	node tools/page/build.mjs
 
@@ -134,13 +134,13 @@ tools/lighthouse/node_modules/.installed: tools/lighthouse/package-lock.json
 	cd tools/lighthouse && npm ci --silent --ignore-scripts
 	@touch $@
 
-# Without Go its peer is left out, with a notice. Some of it only, with medians of five:
+# Without Go, the Go peer is left out, with a notice. This measures only some shapes, five times:
 # make bench BENCH_ARGS='--shapes idle,connecting --servers tchat,go --repetitions 5'
 bench: $(RUN) .venv-bench/.installed bench/peers/node_peer/node_modules/.installed  ## measure beside the peers (FULL=1: the full table)
 	@tools/need.sh go || true
 	.venv-bench/bin/python -m bench $(if $(FULL),--full) $(BENCH_ARGS)
 
-# The peers' libraries are none of ours: an environment of their own.
+# The server does not need the peers' libraries, so they have an environment of their own.
 .venv-bench/.installed: bench/requirements.txt
 	@tools/need.sh python
 	@tools/need.sh venv
@@ -148,7 +148,7 @@ bench: $(RUN) .venv-bench/.installed bench/peers/node_peer/node_modules/.install
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-# Without npm the Node peer is left out, with a notice.
+# Without npm, the Node peer is left out, with a notice.
 bench/peers/node_peer/node_modules/.installed: bench/peers/node_peer/package-lock.json
 	-cd bench/peers/node_peer && npm ci --silent
 	@mkdir -p $(@D) && touch $@
@@ -163,7 +163,7 @@ autobahn: $(RUN) .venv-autobahn/.installed  ## check RFC 6455 with Autobahn|Test
 # Seconds for each of the two targets.
 SECONDS ?= 300
 
-fuzz: .venv-fuzz/.installed  ## throw made-up input at what parses a stranger's (SECONDS=300 each)
+fuzz: .venv-fuzz/.installed  ## fuzz the code that parses a stranger's input (SECONDS=300 for each target)
 	tools/fuzz.sh $(SECONDS)
 
 .venv-fuzz/.installed: requirements-fuzz.txt
@@ -173,13 +173,13 @@ fuzz: .venv-fuzz/.installed  ## throw made-up input at what parses a stranger's 
 	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-clean:  ## remove what make made; instance/, the conversations, stays
+clean:  ## remove what make made; instance/, with the conversations, stays
 	rm -rf .venv .venv-autobahn .venv-bench .venv-fuzz build dist test-results .hypothesis \
 		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
 		tools/lighthouse/node_modules tools/page/node_modules tools/vendor/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# bin/pip is the last thing venv makes: an environment without it is half made.
+# venv makes bin/pip last, so an environment without it is incomplete.
 $(BIN)/pip:
 	@tools/need.sh python
 	@tools/need.sh venv
@@ -189,7 +189,7 @@ $(RUN): requirements.txt | $(BIN)/pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-# Holds all of requirements.txt too, at the same versions.
+# requirements-dev.txt also has all of requirements.txt, at the same versions.
 $(DEV): requirements-dev.txt | $(BIN)/pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

@@ -1,4 +1,4 @@
-"""What is run: every shape, every server in turn, several times over."""
+"""The run: every shape with every server in turn, several times."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def main() -> None:
             results["runs"] += _run_shape(shape, servers, repetition, window_s, notices)
     results["seconds"] = time.monotonic() - began
     _RESULTS.mkdir(exist_ok=True)
-    # Tables of a part would take the place of the whole ones.
+    # The tables of a partial run must not replace those of a full run.
     whole = options.full and not (options.servers or options.shapes)
     path = _RESULTS / ("full.json" if whole else "quick.json")
     path.write_text(json.dumps(results, indent=1))
@@ -79,7 +79,7 @@ def main() -> None:
 def _run_shape(
     shape: Shape, servers: list[Server], repetition: int, window_s: float, notices: list[str]
 ) -> list[dict[str, object]]:
-    """Measure every server in one shape, close together in time: ratios need that."""
+    """Measure every server in one shape, one right after the other, as ratios need that."""
     runs: list[dict[str, object]] = []
     for server in random.sample(servers, len(servers)):
         reason = shape.skipped(server)
@@ -106,7 +106,7 @@ def _run_shape(
 
 
 def _undisturbed(shape: Shape, server: Server, window_s: float) -> dict[str, float]:
-    """Measure; again where other programs took too much of the cores. Keep the quietest."""
+    """Measure, and again if other programs took too much of the cores. Keep the quietest run."""
     tries = []
     while True:
         tries.append(shape.measure(server, window_s))

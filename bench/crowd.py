@@ -13,13 +13,13 @@ from bench.wire import PONG, Chat, Seat, whole_frames
 
 _BUFFER_BYTES = 256 * 1024
 _POLL_S = 0.05
-_ALIVE_EVERY_S = 10.0  # servers ping who is silent for 20 s or more; their frames would count
-_QUIET_S = 0.25  # without a byte: the news of who joined are over
+_ALIVE_EVERY_S = 10.0  # servers ping after 20 s of silence or more; those frames would count
+_QUIET_S = 0.25  # without a byte: then all `joined` events have arrived
 _QUIET_WITHIN_S = 20.0
 
 
 class LoadFailed(Exception):
-    """A measurement that is worth nothing; the message says why."""
+    """A measurement that is not valid; the message says why."""
 
 
 class Connection:
@@ -80,7 +80,7 @@ class Crowd:
         self._connect(seat)
 
     def _proceed(self, fd: int, after: dict[str, object] | None) -> bool:
-        """Do what a socket is ready for; tell whether somebody has joined by it."""
+        """Do what a socket is ready for; tell whether this completed a join."""
         connection = self._connections[fd]
         if connection.state == "joined":
             self._skip(connection)
@@ -98,7 +98,7 @@ class Crowd:
         self._epoll.register(sock, select.EPOLLOUT)
 
     def _skip(self, connection: Connection) -> None:
-        """Read past who else came."""
+        """Read and drop the events about other members."""
         try:
             if not connection.sock.recv_into(self._buffer):
                 raise LoadFailed("the server closed a connection that had joined")
@@ -157,7 +157,7 @@ class Crowd:
             raise LoadFailed(f"a connection that had joined was lost: {error}") from None
 
     def settle(self) -> None:
-        """Read until nothing comes any more."""
+        """Read until no more bytes come."""
         self._show_life()
         deadline = monotonic() + _QUIET_WITHIN_S
         while events := self._epoll.poll(_QUIET_S):

@@ -1,9 +1,9 @@
-"""A crowd at the door: visitors who load the page as a browser does, and then join.
+"""A crowd of first visitors, who load the page as a browser does and then join.
 
-Each has an empty cache, and up to six connections for files, which is what browsers open to one
-host. It asks for a file as soon as something that names it has come whole, and uses a connection
-again for as long as the server keeps it. When all files are there, it opens its WebSocket and
-joins. Its other connections stay open, as a browser's do, until the server ends them.
+Each visitor has an empty cache, and up to six connections for files, like a browser for one host.
+It asks for a file as soon as it has the whole file that names it. It uses a connection again for as
+long as the server keeps it open. When all files are there, it opens its WebSocket and joins. Its
+other connections stay open, like a browser's, until the server ends them.
 
 Each answer must be a 200 with as many bytes as the first visitor got for the same path.
 """
@@ -26,17 +26,17 @@ _CLOSE = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
 
 
 class _Visitor:
-    """A browser: what it still wants, and its connections for files."""
+    """A browser: the files that it still needs, and its connections for files."""
 
     __slots__ = ("idle", "known", "lines", "missing", "opening", "seat", "wanted")
 
     def __init__(self, seat: Seat) -> None:
         self.seat = seat
         self.known = {DOOR}
-        self.wanted = deque([DOOR])  # named, and not asked for yet
-        self.missing = 1  # named, and not here yet
+        self.wanted = deque([DOOR])  # named, but not asked for yet
+        self.missing = 1  # named, but not received yet
         self.lines = 0
-        self.opening = 0  # of the lines, those that are not connected yet
+        self.opening = 0  # lines that are not connected yet
         self.idle: list[_Line] = []
 
 
@@ -53,11 +53,11 @@ class _Line:
         self.path = ""
         self.head = b""
         self.left = -1  # not known yet
-        self.last = False  # the server will end it after this answer
+        self.last = False  # the server will close the connection after this answer
 
 
 class Door(Crowd):
-    """Visitors of one page; `join` lets them load it first."""
+    """Visitors of one page; `join` first loads it."""
 
     def __init__(self, port: int, dialect: Chat, page: Page) -> None:
         super().__init__(port, dialect)
@@ -66,7 +66,7 @@ class Door(Crowd):
         self._lines: dict[int, _Line] = {}
         self._sizes: dict[str, int] = {}
         self._view = memoryview(self._buffer)
-        self.again = 0  # requests whose connection the server had just ended
+        self.again = 0  # requests on a connection that the server had just closed
 
     @property
     def bytes_per_visit(self) -> int:
@@ -74,7 +74,7 @@ class Door(Crowd):
         return sum(self._sizes.values())
 
     def leave_files(self) -> None:
-        """End every connection for files that is still there."""
+        """Close every connection for files that is still open."""
         for line in self._lines.values():
             line.sock.close()
         self._lines.clear()
@@ -105,7 +105,7 @@ class Door(Crowd):
         return False
 
     def _hand_out(self, visitor: _Visitor) -> None:
-        """Ask for what is wanted on idle lines, and open others for the rest."""
+        """Ask for the wanted files on idle lines, and open other lines for the rest."""
         while visitor.wanted and visitor.idle:
             self._ask(visitor.idle.pop())
         while visitor.lines < _LINES and visitor.opening < len(visitor.wanted):
@@ -135,10 +135,10 @@ class Door(Crowd):
         try:
             line.sock.send(self._requests[line.path])
         except OSError:
-            pass  # the server has ended it: the next event says so, and `_ended` asks again
+            pass  # the server has closed it: the next event says so, and `_ended` asks again
 
     def _receive(self, line: _Line, size: int) -> None:
-        """Take what has come, in `_buffer`; the rest of an answer is only counted."""
+        """Parse the bytes in `_buffer`; the rest of an answer is only counted."""
         if line.left < 0:
             line.head += self._view[:size]
             head, end, body = line.head.partition(b"\r\n\r\n")
@@ -159,7 +159,7 @@ class Door(Crowd):
             self._came(line)
 
     def _came(self, line: _Line) -> None:
-        """Go on after a whole file: to those it names, and after the last one to the room."""
+        """Go on after a whole file: ask for those that it names, or join after the last one."""
         visitor = line.visitor
         visitor.missing -= 1
         for name in self._page.names[line.path]:
@@ -178,7 +178,7 @@ class Door(Crowd):
             self._connect(visitor.seat)
 
     def _ended(self, line: _Line) -> None:
-        """Do without a connection that the server has ended; ask again as browsers do."""
+        """Give up a connection that the server has closed, and ask again as browsers do."""
         visitor = line.visitor
         if line.path:
             if not line.used or line.head:

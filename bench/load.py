@@ -1,14 +1,14 @@
 """The load: one thread, raw sockets and epoll, from the handshake to the last byte.
 
-Most connections only count bytes: all frames of a room have the same length, but for the
-digits of the seq. On the *watched* ones (every sender, and some others) each message is
-parsed. `Load.verify` then holds both together: watched connections have seen every message
-posted in their room, in order and without a gap, and every other connection has received
-exactly as many bytes as the watched one of its room.
+Most connections only count bytes: all frames of a room have the same length, except for the
+digits of the seq. On the *watched* connections (every sender, and some others) each message is
+parsed. `Load.verify` then compares both. Watched connections must have seen every message posted
+in their room, in order and without a gap. Every other connection must have received exactly as
+many bytes as the watched one of its room.
 
-Watched connections are read at once. The others are read every few milliseconds: what a
-server sends meanwhile waits in the kernel, as it would on its way through a network, and
-one read takes it all. Without that the load would be the bottleneck of most shapes.
+Watched connections are read at once. The others are read every few milliseconds: meanwhile the
+bytes wait in the kernel, as they would on their way through a network, and one read takes all of
+them. Without that, the load would be the bottleneck of most shapes.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from bench.crowd import Connection, Crowd, LoadFailed
 from bench.wire import MESSAGE, Chat, message_id
 
 _POLL_S = 0.05
-# How often those that only count are read: for each of them, and at most. A few get so much
-# that longer pauses would fill what the kernel keeps for them, and hold the server back.
+# How often the connections that only count are read: seconds for each of them, and seconds at most.
+# If there are few, each gets so many bytes that longer pauses would fill its kernel buffer and slow
+# the server down.
 _COUNT_EVERY_EACH_S, _COUNT_EVERY_S = 20e-6, 0.004
-_COUNT_AT_ONCE = 256  # connections; then those that are watched have their turn
+_COUNT_AT_ONCE = 256  # connections; then it is the turn of the watched ones
 _DRAIN_S = 20.0
 
 
@@ -65,13 +66,13 @@ Meter = Callable[[], tuple[float, float]]  # CPU seconds of the server, and of b
 
 @dataclass
 class Window:
-    """What was measured between two moments."""
+    """The numbers measured between two moments."""
 
     seconds: float
     received_bytes: int
     load_cpu_s: float
     server_cpu_s: float
-    cores_cpu_s: float  # of both cores together, whoever used them
+    cores_cpu_s: float  # of both cores together, used by any program
     frame_bytes: float = 0.0
     latencies_s: list[float] = field(default_factory=list)
 
@@ -89,8 +90,8 @@ class Load(Crowd):
         self._watched_epoll = select.epoll()
         self._watches: dict[int, _Watch] = {}
         self._posts: dict[str, int] = {}  # room: messages posted
-        self._react: _React = lambda _watch, _ids: None  # to what is still to come at the end
-        self._count_at = 0.0  # when those that only count are read next
+        self._react: _React = lambda _watch, _ids: None  # to messages that still come at the end
+        self._count_at = 0.0  # when the connections that only count are read next
         # By descriptor, as lists: this is the hot path.
         self._recv_into: list[Callable[[bytearray], int]] = []
         self._got: list[int] = []
@@ -98,7 +99,7 @@ class Load(Crowd):
         self._before, self._after = dialect.post()
 
     def watch(self, senders: Sequence[int], others: Sequence[int]) -> None:
-        """Begin to count; `senders` and `others` are parsed. Numbers are those of the seats."""
+        """Begin to count; `senders` and `others`, given as numbers of seats, are parsed."""
         highest = max(self._connections) + 1
         self._got = [0] * highest
         self._recv_into = [len] * highest  # replaced below for every socket
@@ -145,7 +146,7 @@ class Load(Crowd):
         window_s: float,
         meter: Meter,
     ) -> Window:
-        """Post at a fixed rate, in turn, whatever comes back; note when each is received."""
+        """Post at a fixed rate, in turn, without waiting; note when each message is received."""
         watches = [self._watches[self._joined[n].sock.fileno()] for n in senders]
         sent_at: dict[bytes, float] = {}
         latencies_s: list[float] = []
@@ -174,7 +175,7 @@ class Load(Crowd):
         return window
 
     def verify(self, window: Window) -> None:
-        """Wait for all that was posted, and check it; see the head of this file."""
+        """Wait for all messages, and check them as the docstring of this file says."""
         deadline = monotonic() + _DRAIN_S
         watches = self._watches.values()
 
@@ -199,7 +200,7 @@ class Load(Crowd):
         self.measure_frames(window)
 
     def measure_frames(self, window: Window) -> None:
-        """Give the window the mean length of a message, from the watched connections."""
+        """Store the mean length of a message, from the watched connections, in the window."""
         watches = self._watches.values()
         frames = sum(watch.frames for watch in watches)
         if not frames:
@@ -228,14 +229,14 @@ class Load(Crowd):
         return monotonic(), sum(self._got), process_time(), *meter()
 
     def _pump(self, until: float, react: _React) -> None:
-        """Receive until a moment: the hot path."""
+        """Receive until a given moment; this is the hot path."""
         recv_into, got = self._recv_into, self._got
         buffer, view = self._buffer, self._view
         every_s = min(_COUNT_EVERY_S, _COUNT_EVERY_EACH_S * len(self._connections))
         more = False
         try:
             while (left_s := until - monotonic()) > 0:
-                # Watched ones first, waiting for them unless others are known to be ready.
+                # Read watched connections first. Wait for them, unless others are ready.
                 wait_s = 0 if more else min(left_s, every_s)
                 for fd, _ in self._watched_epoll.poll(wait_s):
                     size = recv_into[fd](buffer)
@@ -271,7 +272,7 @@ class Load(Crowd):
 
 
 class _NoCollection:
-    """A block without garbage collections."""
+    """A block of code without garbage collections."""
 
     def __enter__(self) -> None:
         gc.collect()

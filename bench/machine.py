@@ -1,4 +1,4 @@
-"""What the numbers depend on: the machine, and the versions of everything measured."""
+"""The facts that the numbers depend on: the machine, and the versions of everything measured."""
 
 from __future__ import annotations
 

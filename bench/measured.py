@@ -1,4 +1,4 @@
-"""Find the numbers of a run: what the tables and the plots are made of."""
+"""Find the numbers of a run, for the tables and the plots."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from bench.servers import SERVERS
 from bench.shapes import SHAPES
 
-#: Shares of a core: from BUSY on the load is called the bottleneck, unless the server has none
-#: left either.
+#: Shares of a core. From BUSY on, the load counts as the bottleneck, unless the server uses FULL or
+#: more of its own core.
 BUSY, FULL = 0.9, 0.97
 
 Results = dict[str, Any]

@@ -1,7 +1,7 @@
-"""What a first visit loads: the page, all that it names, and all that those name in turn.
+"""The files of a first visit: the page, the files that it names, and those that they name in turn.
 
-Nothing here knows the name of a file. What scripts ask for later, by `import()`, is not among
-it, and neither is what the service worker fetches once the page has nothing else to do.
+This module knows no file by its name. It leaves out what scripts ask for later by `import()`, and
+what the service worker fetches when the page has nothing else to do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DOOR = "/"
 
 _WITHIN_S = 10.0  # for one file
 _MOST_FILES = 1000
-# The home screen's icon is not here: only a phone asks for it, and later.
+# Without the icon of the home screen, because only a phone asks for it, and later.
 _LOADED = {"stylesheet", "preload", "modulepreload", "icon", "manifest"}
 # A static import or export of a module: `import()` and a string elsewhere do not match.
 _IMPORT = re.compile(
@@ -39,7 +39,7 @@ class Page:
 
 
 class _Document(HTMLParser):
-    """What an HTML document names."""
+    """The files that an HTML document names."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-mpl.use("Agg")  # no screen
+mpl.use("Agg")  # without a screen
 from matplotlib import pyplot as plt
 
 from bench.measured import Measured
 from bench.shapes import GROWTH, THROUGHPUT
 
-#: File: its words for who cannot see it.
+#: File: its description for people who cannot see it.
 PLOTS = {
     "throughput.png": "Deliveries a second of each server, as ratios to Go",
     "growth.png": "Deliveries a second and CPU per delivery, one room of 10 to 9,000",
@@ -62,7 +62,7 @@ def _throughput(measured: Measured, path: Path) -> None:
     axes.set_xticks(range(len(shapes)), [shape.label for shape in shapes])
     axes.set_ylabel("deliveries a second, ratio to Go")
     axes.set_title("Throughput, closed loop")
-    # Once each: every shape's bars have labelled themselves.
+    # Each server once, because every shape has added its own labels.
     labelled = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     place = {"loc": "outside lower center", "ncols": 4}
     figure.legend(labelled.values(), labelled.keys(), fontsize="small", **place)

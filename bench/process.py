@@ -17,16 +17,16 @@ from bench.servers import BUILD, Server
 _STARTS_WITHIN_S = 20.0
 _ENDS_WITHIN_S = 20.0
 _SPARE_THREADS = 100
-# Sockets without a thread, as many as Tchat allows: with none, gunicorn keeps nothing alive.
+# Sockets without a thread, as many as Tchat allows. With 0, gunicorn keeps no connection alive.
 _IDLE = 1000
-# The same one twice where there is no other. Read once, before anything is pinned.
+# The same core twice if there is only one. Read once, before any process is pinned.
 SERVER_CORE, *_, LOAD_CORE = sorted(os.sched_getaffinity(0)) * 2
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a server is started for."""
+    """The work that a server is started for."""
 
     connections: int
     batch: int = 0  # messages in each `send` of the bare limit; 0: one for each post
@@ -57,7 +57,7 @@ class Running:
     def start(self) -> float:
         """Start, and give the seconds until the port accepted a connection."""
         started_at = time.monotonic()
-        # A child inherits the affinity: no code has to run between fork and exec.
+        # A child inherits the affinity, so no code has to run between fork and exec.
         os.sched_setaffinity(0, {SERVER_CORE})
         try:
             with (self._folder / "output").open("ab") as output:
@@ -83,7 +83,7 @@ class Running:
         raise RuntimeError(f"{self._command} did not start:\n{self.output()}")
 
     def cpu_s(self) -> tuple[float, float]:
-        """Give the CPU seconds its processes have used, and those used of both cores by all."""
+        """Give the CPU seconds of its processes, and those of all programs on both cores."""
         ticks = 0
         for fields in self._processes().values():
             ticks += int(fields[11]) + int(fields[12])  # user and system
@@ -99,7 +99,7 @@ class Running:
         return kib * 1024
 
     def _processes(self) -> dict[int, list[str]]:
-        """Find the processes of its session; for each, /proc's stat from the state on."""
+        """Find its session's processes, each with the fields of /proc's stat from the state on."""
         assert self._process is not None
         found = {}
         for entry in Path("/proc").iterdir():
@@ -113,7 +113,7 @@ class Running:
         return found
 
     def _alive(self) -> bool:
-        """Tell whether a process still holds anything; one that nobody reaped does not."""
+        """Tell whether a process still holds resources, which a zombie does not."""
         for pid, fields in self._processes().items():
             try:
                 if fields[0] not in "ZX" or len(list(Path(f"/proc/{pid}/task").iterdir())) > 1:
@@ -149,7 +149,7 @@ class Running:
 
 
 def _cores_cpu_s() -> float:
-    """Give the CPU seconds for which the two cores have not been idle, or not been ours."""
+    """Give the CPU seconds in which the two cores were busy, or taken by another machine."""
     names = {f"cpu{core}" for core in (SERVER_CORE, LOAD_CORE)}
     ticks = 0
     for line in Path("/proc/stat").read_text().splitlines():

@@ -1,8 +1,8 @@
 """Turn a run's results into the tables of `docs/performance.md`: medians and ratios.
 
-A ratio is taken between two measurements of one repetition, which lie seconds apart; the
-median and the spread are those of the ratios. `python -m bench.report [FOLDER]` makes the
-page again from the last full run.
+A ratio compares two measurements of one repetition, which are seconds apart. The median and the
+spread are those of the ratios. `python -m bench.report [FOLDER]` makes the page again from the
+last full run.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _three_digits(value: float) -> str:
 
 
 def _cell(values: Sequence[float], unit: str = "") -> str:
-    """Write a median, and the spread below it where there is one."""
+    """Write a median, and its spread if there is one."""
     if not values:
         return "–"
     text = f"{_three_digits(statistics.median(values))}{unit}"
@@ -202,7 +202,7 @@ def table(results: Results) -> str:
         text += ["### Growth: 1,000 to 9,000 connections, in rooms of 100", ""]
         text += _steps(measured)
     if measured.has("door") or measured.has("door-1000"):
-        text += ["### A crowd at the door: first visits, until they are in the room", ""]
+        text += ["### First visits, until they are in the room", ""]
         text += _door(measured)
     if measured.has("comeback"):
         text += ["### 1,000 clients come back after the server was killed", ""]
@@ -237,7 +237,7 @@ def table(results: Results) -> str:
 
 
 def page(results: Results) -> str:
-    """Write what `docs/performance.md` holds between its two marks."""
+    """Write the part of `docs/performance.md` between its two marks."""
     machine = results["machine"]
     spread = "median (smallest–largest)" if results["repetitions"] > 1 else "one run only"
     lines = [
@@ -257,7 +257,7 @@ def page(results: Results) -> str:
 
 
 def write(results: Results, folder: Path = ROOT / "docs") -> None:
-    """Put tables and plots into `performance.md`, and leave what stands around them."""
+    """Put tables and plots into `performance.md`, and keep the text around them."""
     draw(Measured(results), folder)
     path = folder / "performance.md"
     text = path.read_text() if path.exists() else f"# Performance\n\n{_BEGIN}\n{_END}\n"

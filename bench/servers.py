@@ -1,4 +1,4 @@
-"""The servers: what each is called, and how it is started."""
+"""The servers: the name of each, and how it is started."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.wire import Chat, SocketIo
 ROOT = Path(__file__).parent.parent
 PEERS = ROOT / "bench" / "peers"
 BUILD = ROOT / "build" / "bench"  # on the checkout's disk: Tchat's database must not be in memory
-PAGE = BUILD / "page"  # Tchat's page and its files, for the peers that serve them too
+PAGE = BUILD / "page"  # Tchat's page and its files, for the peers that also serve them
 _TCHAT_PYTHON = ROOT / ".venv" / "bin" / "python"
 _GO_PATH = Path("/usr/share/gocode")
 
@@ -31,7 +31,7 @@ class Server:
     dialect: Chat = field(default_factory=Chat)
     cwd: Path = PEERS  # gunicorn would load the checkout's gunicorn.conf.py
     most_connections: int = 20_000
-    missing: Callable[[], str | None] = lambda: None  # why it cannot run here
+    missing: Callable[[], str | None] = lambda: None  # the reason, if it cannot run here
 
 
 _GUNICORN = (
@@ -41,7 +41,7 @@ _GUNICORN = (
 
 
 def _build_go() -> str | None:
-    """Build the Go peer; give the reason where that is not possible."""
+    """Build the Go peer; give the reason if that is not possible."""
     if shutil.which("go") is None:
         return "Go is not installed (Debian: golang-go golang-github-gorilla-websocket-dev)"
     if not (_GO_PATH / "src/github.com/gorilla/websocket").is_dir():

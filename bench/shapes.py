@@ -1,6 +1,6 @@
-"""The shapes: what is measured, and how one server is measured in each.
+"""The shapes: the things that are measured, and how one server is measured in each.
 
-Every measurement starts its server afresh and gives a flat table of numbers.
+Every measurement starts its server again and gives a flat table of numbers.
 """
 
 from __future__ import annotations
@@ -23,29 +23,30 @@ from bench.process import Job, Running
 from bench.servers import BARE, PAGE, TCHAT, Server
 from bench.wire import Chat, seats
 
-_SENDERS = 20  # of one room; or one in each room, where there are several
+_SENDERS = 20  # of one room; if there are several rooms, each has one
 _WATCHED = 5  # connections parsed besides the senders'
 _JOIN_IN_FLIGHT = 16
-# Tchat tells everybody who is here: the joins of N members cost N² names. Above 1,000, ten
-# connections share a member, as ten tabs of one browser do; deliveries are the same.
+# Tchat tells everybody who is here, so the joins of N members cost N² names. Above 1,000, ten
+# connections share a member, like ten tabs of one browser. Deliveries stay the same.
 _PER_MEMBER = 10
 _RESUME_IN_FLIGHT = 64
-_COARSE_S = 0.04  # what counters in ticks of 10 ms may be wrong by, in all
+_COARSE_S = 0.04  # the possible error of counters in ticks of 10 ms, in all
 _JOINS_WITHIN_S = 60.0
 _WARM_UP_S = 0.5
 _OPEN_RATE = 40.0  # messages a second
 _OPEN_CONNECTIONS = 500
 _OPEN_WINDOWS = 7  # a p99 needs many messages
 _IDLE_CONNECTIONS = 1000
-VISITS = 300  # fewer would cost Go less than counters in ticks can tell
+VISITS = 300  # with fewer, Go's cost would be too small for counters in ticks
 VISITS_UNDER_WAY = 16
-# Of a thousand who come together. Each has six connections: with more of them, those that the
-# kernel lets wait (2,048 of gunicorn's) overflow, and its pauses would be measured, up to minutes.
+# Of a thousand visitors who come together. Each has six connections. With more visitors, the
+# kernel's queue of waiting connections (2,048 for gunicorn) would overflow, and the bench would
+# measure the kernel's pauses, which take up to minutes.
 CROWD_UNDER_WAY = 200
 _VISITS_WITHIN_S = 300.0
-# Rooms of one size: what grows from step to step is the number of connections, and nothing else.
+# Rooms of one size, so that only the number of connections grows from step to step.
 _STEP_ROOM = 100
-_STEP_JOINS = 1000  # measured in each step: the last ones before its count is reached
+_STEP_JOINS = 1000  # joins measured in each step: the last ones before its count is reached
 _KEPT = 10  # messages that a resuming client has missed
 
 Numbers = dict[str, float]
@@ -87,7 +88,7 @@ def _serving(
     except LoadFailed as failure:
         raise LoadFailed(f"{failure}; {running.output()[-300:].strip()}") from failure
     finally:
-        running.kill()  # first: whoever closes first keeps the port for a minute
+        running.kill()  # first, because the side that closes first keeps the port for a minute
         crowd.close()
         running.close()
 
@@ -108,7 +109,7 @@ def _cost(window: Window) -> Numbers:
 
 
 def _shares(server_s: float, cores_s: float, load_s: float, seconds: float) -> Numbers:
-    """Give the shares of a core that server, load and everybody else had."""
+    """Give the shares of a core that the server, the load and all other programs used."""
     return {
         "server_share": server_s / seconds,
         "load_share": load_s / seconds,
@@ -117,7 +118,7 @@ def _shares(server_s: float, cores_s: float, load_s: float, seconds: float) -> N
 
 
 class _Stopwatch:
-    """The time that a block takes, and who used the cores meanwhile."""
+    """The time of a block of code, and the programs that used the cores meanwhile."""
 
     def __init__(self, running: Running) -> None:
         self._running = running
@@ -139,13 +140,13 @@ class _Stopwatch:
 def throughput(server: Server, window_s: float, *, rooms: int, per_room: int) -> Numbers:
     """Measure deliveries per second in a closed loop."""
     connections = rooms * per_room
-    # Every room has one sender; a room alone has more, spread over the order of joining.
+    # Each of several rooms has one sender. A single room has more, spread over its joins.
     senders = (
         [room * per_room for room in range(rooms)] if rooms > 1 else _spread(_SENDERS, per_room)
     )
     batch = 1 if rooms > 1 else len(senders)
     if server is BARE:
-        senders = senders[:1]  # whose post makes it start
+        senders = senders[:1]  # its post makes the bare limit start
     watched = 2 if server is BARE else _WATCHED
     others = [n for n in _spread(watched, connections) if n not in senders]
     with _serving(server, Job(connections, batch=batch)) as (running, crowd):
@@ -196,7 +197,7 @@ def open_loop(server: Server, window_s: float) -> Numbers:
 def idle(server: Server, _window_s: float) -> Numbers:
     """Measure how quickly connections are accepted, and what memory they hold when idle."""
     with _serving(server, Job(_IDLE_CONNECTIONS + 10)) as (running, crowd):
-        # One before: what a server loads with its first connection is no cost of the others.
+        # One join before: what a server loads for its first connection is not a cost of the others.
         everybody = seats(1, _IDLE_CONNECTIONS + 1)
         crowd.join(everybody[:1], in_flight=1, within_s=_JOINS_WITHIN_S)
         crowd.settle()
@@ -213,7 +214,7 @@ def idle(server: Server, _window_s: float) -> Numbers:
 
 
 def connecting(server: Server, _window_s: float) -> Numbers:
-    """Measure what one more connection costs when there are more and more of them."""
+    """Measure the cost of one more connection, at growing numbers of connections."""
     most = STEPS[-1]
     everybody = seats(most // _STEP_ROOM, _STEP_ROOM)
     extra = seats(most // _STEP_ROOM + 1, _STEP_ROOM)[most:]
@@ -236,7 +237,7 @@ def connecting(server: Server, _window_s: float) -> Numbers:
             numbers[f"cpu_ms_{count}"] = watch.server_s * 1000 / _STEP_JOINS
             memory = running.memory_bytes() - before
             numbers[f"kib_{count}"] = memory / 1024 / count
-    # Each share is its worst of all steps.
+    # Each share is the largest of all steps.
     return {**numbers, **{share: max(step[share] for step in steps) for share in steps[0]}}
 
 
@@ -253,7 +254,7 @@ def door(server: Server, *, visits: int, in_flight: int) -> Numbers:
     """Measure first visits that end in the room, `in_flight` at a time."""
     page = _page()
     with _serving(server, Job(visits + 10), partial(Door, page=page)) as (running, crowd):
-        # One before: see `idle`; and it says how long each file is.
+        # One visit before: see `idle`. It also gives the length of each file.
         everybody = seats(1, visits + 1)
         crowd.join(everybody[:1], in_flight=1, within_s=_VISITS_WITHIN_S)
         crowd.leave_files()
@@ -261,7 +262,7 @@ def door(server: Server, *, visits: int, in_flight: int) -> Numbers:
         with _Stopwatch(running) as whole:
             with _Stopwatch(running) as watch:
                 crowd.join(everybody[1:], in_flight=in_flight, within_s=_VISITS_WITHIN_S)
-            crowd.leave_files()  # their end is a part of what a visit costs
+            crowd.leave_files()  # closing them is a part of the cost of a visit
             crowd.settle()
     return {
         "cpu_ms_per_visit": whole.server_s * 1000 / visits,
@@ -285,7 +286,7 @@ def comeback(server: Server, _window_s: float) -> Numbers:
         crowd.verify(window)
         posted = crowd.posted()
         epoch = re.search(rb'"epoch":"([^"]+)"', crowd.welcomes()[0])
-        # What each has missed: the last messages before the end.
+        # What each client has missed: the last messages before the kill.
         after: dict[str, object] | None = (
             {"epoch": epoch[1].decode(), "seq": posted - _KEPT} if epoch else None
         )
@@ -309,7 +310,7 @@ def comeback(server: Server, _window_s: float) -> Numbers:
 
 
 def _check_resumed(welcomes: list[bytes], posted: int) -> None:
-    """Hold each welcome to the promise: exactly the missed messages, in order."""
+    """Check that each welcome has exactly the missed messages, in order."""
     for payload in welcomes:
         welcome = json.loads(payload)
         seqs = [message["seq"] for message in welcome["messages"]]
@@ -327,7 +328,7 @@ def _room(connections: int, **options: object) -> Shape:
     )
 
 
-#: What the tables and plots of throughput and growth are made of.
+#: The shapes in the tables and plots of throughput and growth.
 THROUGHPUT = ("rooms-100x5", "room-100", "room-1000", "room-5000")
 STEPS = (1000, 3000, 6000, 9000)
 GROWTH = {10: "room-10", 100: "room-100", 1000: "room-1000", 9000: "room-9000"}

@@ -1,4 +1,4 @@
-"""What the load writes and reads: handshakes, masked frames, and one adapter for Socket.IO."""
+"""The bytes that the load writes and reads: handshakes, masked frames, and those of Socket.IO."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 TEXT = "hello there, this is a message of usual size"
 _ID = "00000-0000000"  # of one width, so that all frames of a room have the same length
 
-#: One whole message event, in every server's JSON: the member's brace closes, then its own.
+#: One whole message event, in every server's JSON: it ends with the member's brace and its own.
 MESSAGE = re.compile(rb'"seq": ?(\d+), ?"id": ?"([\w-]+)"[^}]*\}[^}]*\}')
 
 
 @dataclass(frozen=True)
 class Seat:
-    """Who one connection is, and where it joins."""
+    """The member of one connection, and the room that it joins."""
 
     number: int
     room: str
@@ -51,7 +51,7 @@ PONG = b"\x8a\x80\0\0\0\0"
 
 
 def frame(payload: str) -> bytes:
-    """Mask a text frame; with zeros, which costs a server as much as any other mask."""
+    """Mask a text frame with zeros, which cost a server as much as any other mask."""
     body = payload.encode()
     size = len(body)
     header = bytes((0x81, 0x80 | size)) if size < 126 else struct.pack("!BBH", 0x81, 254, size)
@@ -73,7 +73,7 @@ def whole_frames(buffer: bytes) -> Iterator[tuple[bytes, int]]:
         yield buffer[start:end], end
 
 
-# What Chromium sends with every request; a server reads and splits all of it.
+# The headers that Chromium sends with every request; a server parses all of them.
 _BROWSER = (
     "Connection: keep-alive",
     'sec-ch-ua: "Chromium";v="140", "Not=A?Brand";v="24"',
@@ -91,13 +91,13 @@ _BROWSER = (
 
 
 def request(port: int, path: str) -> bytes:
-    """Ask for a file as a browser does that was never here before."""
+    """Ask for a file like a browser on its first visit."""
     head = (f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", *_BROWSER)
     return ("\r\n".join(head) + "\r\n\r\n").encode()
 
 
 class Chat:
-    """The way to speak Tchat's protocol, as all peers but one do."""
+    """Tchat's protocol, which all peers except one use."""
 
     path = "/ws"
 
@@ -110,12 +110,12 @@ class Chat:
         ).encode()
 
     def join(self, seat: Seat, after: dict[str, object] | None) -> bytes:
-        """Join a room, or come back to it after the message named by `after`."""
+        """Join a room, or resume after the message that `after` names."""
         command = {"room": seat.room, "nick": seat.nick, "key": seat.key}
         return self._command("join", {**command, "after": after} if after else command)
 
     def post(self) -> tuple[bytes, bytes]:
-        """Give what stands before and after the id in a post."""
+        """Give the bytes before and after the id in a post."""
         before, _, after = self._command("post", {"id": _ID, "text": TEXT}).partition(_ID.encode())
         return before, after
 
@@ -124,7 +124,7 @@ class Chat:
 
 
 class SocketIo(Chat):
-    """The way to speak the same inside Socket.IO's events, over a WebSocket from the start."""
+    """The same protocol inside Socket.IO's events, over a WebSocket from the start."""
 
     path = "/socket.io/?EIO=4&transport=websocket"
 

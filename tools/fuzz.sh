@@ -1,10 +1,10 @@
 #!/bin/sh
-# Fuzz each target of tests/fuzz, and keep the inputs that reached something new.
+# Fuzz each target of tests/fuzz, and keep the inputs that reached new code.
 #
 #   tools/fuzz.sh SECONDS    for each target
 #
-# What breaks a target is named at the end of the output and lies in build/fuzz: put it into
-# tests/corpus/TARGET, and the test of the corpus fails until it is mended.
+# If an input breaks a target, the end of the output names it, and it is in build/fuzz. Copy it into
+# tests/corpus/TARGET: then the test of the corpus fails until the bug is fixed.
 set -eu
 
 for target in commands frames; do

@@ -11,8 +11,9 @@ from playwright.sync_api import sync_playwright
 _STATIC = Path(__file__).parent.parent / "chat" / "static"
 _GROUND = "#0f6c78"
 
-# name: (pixels, part of the width that the drawing takes, in white on a ground of its own).
-# What systems cut to their own shape must have its middle 80 % whole, and no hole behind.
+# name: (pixels, the drawing's part of the width, whether it is white on a coloured ground).
+# Systems cut some icons to their own shape. Such an icon must have its drawing within the middle
+# 80 %, and no transparent part.
 _ICONS = {
     "192.png": (192, 1.0, False),
     "512.png": (512, 1.0, False),
@@ -24,7 +25,7 @@ _ICONS = {
 def main() -> None:
     """Write each icon into chat/static/icons/."""
     drawing = (_STATIC / "icon.svg").read_text("utf-8")
-    # White on the ground: the two colours change places.
+    # For white on the ground, swap the two colours.
     turned = drawing.replace(_GROUND, "white").replace("#fff", _GROUND)
     if turned.count(_GROUND) != 1 or "white" not in turned:
         sys.exit(f"icon.svg is no longer drawn in {_GROUND} and #fff: look at tools/icons.py")

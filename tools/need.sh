@@ -1,11 +1,11 @@
 #!/bin/sh
-# Make sure of one thing that pip cannot install.
+# Make sure that one thing is installed that pip cannot install.
 #
 #   tools/need.sh python | venv | chromium | emoji | node | npm | binutils | libpython | nginx | go
 #
-# It looks first; then installs Debian's package where apt-get may be used without asking
-# (root, or sudo that wants no password); else it says in one line what is missing, and
-# fails. It never asks a question, so that nothing hangs where nobody is there to answer.
+# It first looks for it. If it is missing, and apt-get can be used without a question (as root, or
+# with sudo without a password), it installs Debian's package. Otherwise it says in one line what is
+# missing, and fails. It never asks a question, so it cannot hang when nobody is there to answer.
 set -eu
 
 python=${PYTHON:-python3}
@@ -27,7 +27,7 @@ apt_install() {
     echo "Installing $1 with apt-get."
     install="$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
         --no-install-recommends -o DPkg::Lock::Timeout=120"
-    # Package lists may be absent (a fresh image) or old: refresh them only when needed.
+    # Package lists may be missing (a new image) or old: refresh them only when needed.
     $install "$1" </dev/null >/dev/null 2>&1 ||
         { $as_root apt-get update -qq </dev/null >/dev/null 2>&1 &&
             $install "$1" </dev/null >/dev/null 2>&1; }
@@ -38,7 +38,7 @@ have_python() { "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 
 have_venv() { "$python" -c 'import ensurepip, venv' 2>/dev/null; }
 
 have_chromium() {
-    # The names that tests/browser/conftest.py looks for: it must find what this finds.
+    # The same names as in tests/browser/conftest.py, which must find what this finds.
     command -v chromium || command -v chromium-browser
 } >/dev/null
 
@@ -57,7 +57,7 @@ have_libpython() {
 import sys; sys.exit(path() is None)' 2>/dev/null
 }
 
-# Unpacked, not installed: as a Debian package it would start to serve this machine.
+# It is unpacked, not installed: the installed Debian package would start a server on this machine.
 nginx=build/nginx/usr/sbin/nginx
 
 have_nginx() { command -v nginx >/dev/null || { [ -x $nginx ] && $nginx -v 2>/dev/null; }; }
@@ -73,7 +73,7 @@ unpack_nginx() {
     )
 }
 
-# gorilla/websocket comes as Debian's package: a server that is built without a network.
+# gorilla/websocket is a Debian package, so that the peer can be built without a network.
 have_go() { command -v go && [ -d /usr/share/gocode/src/github.com/gorilla/websocket ]; } >/dev/null
 
 python_series() { "$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])'; }

@@ -56,7 +56,7 @@ def main() -> None:
                 selector.register(sock, selectors.EVENT_READ, ServerProtocol())
                 continue
             data = key.fileobj.recv(4096)
-            if not data:  # whoever looked whether the port is open
+            if not data:  # the check that the port is open
                 selector.unregister(key.fileobj)
                 continue
             for command in commands(data, key.fileobj, key.data):

@@ -23,8 +23,8 @@ _AXE = """async ([rules, only, whole]) => {
   const options = { resultTypes: ["violations", "incomplete"] };
   if (only) options.runOnly = { type: "rule", values: rules };
   else options.rules = Object.fromEntries(rules.map((rule) => [rule, { enabled: true }]));
-  // Of two thousand emoji, the first group; of the messages that stand there from state to
-  // state, the last ones, once all of them have been looked at.
+  // Of two thousand emoji, check only the first group. Messages stay from state to state: once all
+  // of them have been checked, check only the last ones.
   const before = whole ? [] : [["#messages > :nth-last-child(n + 4)"]];
   const context = { exclude: [["#emoji-list > :nth-child(n + 2)"], ...before] };
   const { violations, incomplete } = await axe.run(context, options);
@@ -55,7 +55,7 @@ _LOST = """(targets) => {
     for (let box = element.parentElement; box && box !== document.body; box = box.parentElement) {
       const style = getComputedStyle(box);
       const to = box.getBoundingClientRect();
-      if (to.width <= 1 || to.height <= 1) return null; // for screen readers alone
+      if (to.width <= 1 || to.height <= 1) return null; // for screen readers only
       freeX ||= scrolls(box, "X");
       freeY ||= scrolls(box, "Y");
       if (/hidden|clip/.test(style.overflowX) && !freeX && style.textOverflow !== "ellipsis"

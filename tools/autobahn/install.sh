@@ -3,8 +3,8 @@
 #
 #   tools/autobahn/install.sh FOLDER    makes FOLDER/wstest
 #
-# Where there is no Python 2.7, Debian 11's is fetched from wherever this machine's apt
-# fetches its packages, and unpacked into FOLDER: nothing is installed on the machine.
+# If there is no Python 2.7, that of Debian 11 is fetched from the same place as the packages of this
+# machine's apt, and unpacked into FOLDER. Nothing is installed on the machine.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -46,7 +46,7 @@ else
     libraries=$(echo "$folder"/usr/lib/*-linux-gnu)
 fi
 
-# pip 20.3 is the last that runs there. Ours fetches it, and it fetches the rest.
+# pip 20.3 is the last one for Python 2.7. Our pip downloads it, and it installs the rest.
 .venv/bin/python -m pip download -qq --disable-pip-version-check --no-deps --require-hashes \
     --dest "$folder/bootstrap" -r "$here/bootstrap.txt"
 for wheel in "$folder"/bootstrap/*.whl; do

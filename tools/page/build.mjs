@@ -1,8 +1,9 @@
-// Builds the page from chat/static/ into chat/static/dist/: scripts and sheets bundled and
-// minified, pictures and data as they are, each under a name with a hash of its content, and
-// texts compressed beside. manifest.json says which file has become which. `make page` runs it
-// after `npm ci`, which checks the hashes in package-lock.json. To renew: change the version in
-// package.json, run `npm install --package-lock-only --omit-lockfile-registry-resolved`.
+// Builds the page from chat/static/ into chat/static/dist/. It bundles and minifies scripts and
+// style sheets, and copies pictures and data. The name of each file gets a hash of its content, and
+// each text file gets compressed versions beside it. manifest.json says which source has become
+// which file. `make page` runs it after `npm ci`, which checks the hashes in package-lock.json. To
+// renew esbuild, change its version in package.json and run
+// `npm install --package-lock-only --omit-lockfile-registry-resolved`.
 //
 //   node tools/page/build.mjs [folder]
 
@@ -16,7 +17,7 @@ import { build } from "esbuild";
 const SOURCES = fileURLToPath(new URL("../../chat/static", import.meta.url));
 const TARGET = resolve(process.argv[2] ?? join(SOURCES, "dist"));
 
-// What the page's HTML names. All else is found from these.
+// The files that the page's HTML names. esbuild finds all others from these.
 const NAMED = [
   ...["js/main.js", "css/main.css", "icon.svg", "vendor/licences.txt"],
   ...["192.png", "512.png", "maskable-512.png", "apple-touch.png"].map((name) => `icons/${name}`),
@@ -25,7 +26,7 @@ const NAMED = [
 const COPIED = [".json", ".png", ".svg", ".txt"];
 const TEXTS = new Set([".css", ".js", ".json", ".svg", ".txt"]);
 
-// Needed without a server too: scripts, sheets and the icon, but not the colours of code.
+// Also needed without a server: scripts, style sheets and the icon, but not the colours of code.
 const KEPT = new Set([".css", ".js", ".svg"]);
 const LUXURY = "vendor/highlight/";
 
@@ -48,7 +49,7 @@ const bundle = (plugins = []) =>
     plugins,
   });
 
-// For each script that is fetched by itself, all modules that it imports, and they in turn.
+// For each script that is fetched separately, gives all modules that it imports, directly or not.
 function modulesOf({ inputs }) {
   const imports = (path, kind) => inputs[path].imports.filter((each) => each.kind === kind);
   const follow = (path, seen = new Set()) => {
@@ -62,9 +63,9 @@ function modulesOf({ inputs }) {
   return new Map([...scripts].map((path) => [path, follow(path)]));
 }
 
-// Left alone, esbuild makes a file of its own for every set of scripts that have a module in
-// common, each a request more. Here each script that needs one of the common modules imports them
-// all, the first view's too: so they are one file, which is there when a later script asks for it.
+// By itself, esbuild makes one file for every set of scripts that share a module, and each file is
+// one more request. Here each script that needs one of the shared modules imports all of them, and
+// so does the first view's script. So they become one file, which later scripts find loaded.
 function shareOnce(metafile) {
   const scripts = modulesOf(metafile);
   const all = [...scripts.values()].flatMap((modules) => [...modules]);
@@ -118,5 +119,5 @@ const { metafile, outputFiles } = await bundle([shareOnce(alone)]);
 rmSync(TARGET, { recursive: true, force: true });
 mkdirSync(TARGET, { recursive: true });
 for (const { path, contents } of outputFiles) write(basename(path), contents);
-// Not for browsers: it has no compressed form beside it.
+// It is not for browsers, so it has no compressed version.
 writeFileSync(join(TARGET, "manifest.json"), `${JSON.stringify(describe(metafile), null, 2)}\n`);

@@ -1,6 +1,6 @@
-// Copies what the page uses of its npm packages, with their licences, into
+// Copies the parts of npm packages that the page uses, with their licences, into
 // chat/static/vendor/. `make vendor` runs it after `npm ci`, which checks the hashes in
-// package-lock.json. To renew: change a version in package.json, run
+// package-lock.json. To renew a package, change its version in package.json, run
 // `npm install --package-lock-only --omit-lockfile-registry-resolved`, then `make vendor`.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -11,15 +11,15 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const PACKAGES = join(HERE, "node_modules");
 const TARGET = join(HERE, "../../chat/static/vendor");
 
-// Of highlight.js, what people paste into a chat; each is loaded when it is first seen.
+// The languages of highlight.js that people paste into a chat. Each is loaded when first needed.
 const LANGUAGES = [
   "bash", "c", "cpp", "csharp", "css", "diff", "dockerfile", "elixir", "go", "haskell", "ini",
   "java", "javascript", "json", "kotlin", "lua", "makefile", "markdown", "nginx", "php",
   "powershell", "python", "r", "ruby", "rust", "scala", "sql", "swift", "typescript", "xml", "yaml",
 ];
 
-const NEWEST_EMOJI = 15; // later ones are empty boxes on many a phone
-const SKINS = 2; // the group of skin tones, which are no emoji of their own
+const NEWEST_EMOJI = 15; // many phones show later ones as empty boxes
+const SKINS = 2; // the group of skin tones, which are not emoji by themselves
 
 const COPIED = [
   {
@@ -65,13 +65,13 @@ function copy({ folder, from, files }) {
   for (const [source, name] of Object.entries(files)) {
     const target = join(TARGET, folder, name);
     mkdirSync(dirname(target), { recursive: true });
-    // The map of a script is not copied: nor is the line that names it.
+    // The source map of a script is not copied, so the line that names it is removed.
     const text = read(`${from}/${source}`).replace(/\n\/\/# sourceMappingURL=.*\s*$/, "\n");
     writeFileSync(target, text);
   }
 }
 
-// In one file, which the page names: what is built of these scripts has no comments.
+// All licences are in one file, which the page names, because the built scripts have no comments.
 function makeLicences() {
   const all = COPIED.flatMap(({ from, within = [] }) => [from, ...within]).sort();
   const texts = all.flatMap((name) =>
@@ -83,7 +83,7 @@ function makeLicences() {
   writeFileSync(join(TARGET, "licences.txt"), texts.join("\n"));
 }
 
-// Short codes are the same in every language: what one writes, all read.
+// Short codes are the same in every language, so that everybody can read what somebody writes.
 function makeEmoji(names, name) {
   const data = (path) => JSON.parse(read(`emoji-picker-element-data/${path}/data.json`));
   const codes = new Map(data("en/github").map((each) => [each.emoji, each.shortcodes ?? []]));
