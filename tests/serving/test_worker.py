@@ -104,10 +104,10 @@ def test_room_is_made_for_the_six_connections_of_each_of_a_crowd(
 ) -> None:
     server = make_server(settings={"CHAT_MAX_CONNECTIONS": "20"})
     server.start()
-    with half_requests(server, 3000, HALF) as waiting:  # as many as 500 browsers open
+    with half_requests(server, 3000, HALF) as waiting:  # the connections of 500 browsers
         asked_at = time.monotonic()
         server.status()
-        assert time.monotonic() - asked_at < 4.0  # those before it are ended after five seconds
+        assert time.monotonic() - asked_at < 4.0  # older ones are closed after five seconds
         waiting[0].setblocking(False)
         with pytest.raises(BlockingIOError):
             waiting[0].recv(1)

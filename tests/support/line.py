@@ -70,7 +70,7 @@ class SlowLine:
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         open_at = self._loop.time() + self._there_and_back_s
         there, back = await asyncio.open_connection("127.0.0.1", self._server_port)
-        with suppress(asyncio.CancelledError):  # asyncio would print it at the line's end
+        with suppress(asyncio.CancelledError):  # or asyncio prints it when the line ends
             await asyncio.gather(
                 self._carry(reader, back, self._up, open_at),
                 self._carry(there, writer, self._down, open_at),
