@@ -1,5 +1,5 @@
-// Keeps the page for when there is no server: one version of it, whole. A file's name changes
-// with its content, so that what two versions keep never mixes in one page.
+// Keeps one whole version of the page for times without a server. A file's name changes with its
+// content, so the files of two versions never mix in one page.
 
 "use strict";
 
@@ -8,24 +8,24 @@ const KEPT = {{ kept|tojson }}; // { version, files, later, pages: language → 
 const PREFIX = "tchat:";
 const CACHE = PREFIX + KEPT.version;
 const FILES = "/static/";
-const PATIENCE_MS = 3_000; // for the server's page, before the one kept is shown
+const PATIENCE_MS = 3_000; // for the server's page; then the kept one is shown
 
-// All or nothing: where one file is missing, the browser tries again another time. What the
-// page has just loaded comes from the browser's own cache.
+// Keeps all files or none: if one is missing, the browser tries again another time. Files that the
+// page has just loaded come from the browser's own cache.
 async function keep() {
   const cache = await caches.open(CACHE);
   await cache.addAll([...KEPT.files, ...Object.values(KEPT.pages)]);
 }
 
-// The version before stays: a tab that was not reloaded has modules of it still to come.
+// Removes old versions, but not the one before: a tab that was not reloaded may still need it.
 async function tidy() {
   const others = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== CACHE);
   await Promise.all(others.slice(0, -1).map((name) => caches.delete(name)));
   await clients.claim();
 }
 
-// The server's own, of whichever version; without a server, or with one that has failed, the
-// one kept here, which takes the room's name from its address.
+// Gives the server's page, of any version. If there is no server, or it has failed, gives the page
+// kept here, which takes the room's name from its address.
 async function page(request) {
   const patience = new AbortController();
   const timer = setTimeout(() => patience.abort(), PATIENCE_MS);
@@ -34,14 +34,14 @@ async function page(request) {
     answer = await fetch(request, { signal: patience.signal });
     if (answer.status < 500) return answer;
   } catch {
-    // No server, or none in time.
+    // There is no server, or it did not answer in time.
   } finally {
     clearTimeout(timer);
   }
   return (await caches.match(KEPT.pages[language()])) ?? answer ?? Response.error();
 }
 
-// As the server chooses it.
+// Chooses the language as the server does.
 function language() {
   const spoken = navigator.languages.map((tag) => tag.split("-")[0]);
   return spoken.find((each) => each in KEPT.pages) ?? KEPT.otherwise;
@@ -55,12 +55,12 @@ async function file(event, path) {
   return answer;
 }
 
-// What was not kept beforehand, once it was asked for.
+// Keeps a file that is not kept from the start, once it was asked for.
 async function add(path, answer) {
   try {
     await (await caches.open(CACHE)).put(path, answer);
   } catch {
-    // The disk is full: the page has its file all the same.
+    // The disk is full. The page gets its file anyway.
   }
 }
 
@@ -82,8 +82,8 @@ addEventListener("fetch", (event) => {
   else if (pathname.startsWith(FILES)) event.respondWith(file(event, pathname));
 });
 
-// From a page: take the place of the worker before, now. A page that came from the server asks
-// it of its own version only; a reader who wants the new one asks it of any.
+// A page asks this worker to replace the one before, now. A page that came from the server asks
+// only a worker of its own version. A reader who wants the new version asks any worker.
 addEventListener("message", ({ data }) => {
   if (data?.type === "take over" && [undefined, KEPT.version].includes(data.version)) skipWaiting();
 });

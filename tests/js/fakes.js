@@ -1,4 +1,4 @@
-// Stand-ins for what browsers have and Node has not.
+// Stand-ins for parts of a browser that Node does not have.
 
 export class Area {
   #entries = new Map();

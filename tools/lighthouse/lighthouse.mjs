@@ -1,8 +1,8 @@
 // Measures the page with Lighthouse's mobile profile, as the server really sends it: the first
-// visit, and a room where people talk. It fails if a score, the median of some runs, is lower than
-// required. `make lighthouse` runs it after `npm ci`, which checks the hashes in package-lock.json.
-// To renew a package, change its version in package.json and run `npm install
-// --package-lock-only --omit-lockfile-registry-resolved`. Lighthouse 13 needs Node 22.19.
+// visit, and a room where people talk. Fails if a score (the median of some runs) is below its
+// limit. `make lighthouse` runs this after `npm ci`, which checks the hashes in package-lock.json.
+// To update: change a version in package.json, run `npm install --package-lock-only
+// --omit-lockfile-registry-resolved`. Lighthouse 13 needs Node 22.19.
 //
 //   node tools/lighthouse/lighthouse.mjs [runs]
 
@@ -35,7 +35,7 @@ function chromium() {
   throw new Error("no Chromium: tools/need.sh chromium");
 }
 
-// The visit to the room has an empty cache too.
+// Both pages are loaded with an empty cache.
 const PAGES = [
   { name: "First visit", asked: { performance: 98, accessibility: 100, "best-practices": 100 } },
   {
@@ -81,7 +81,7 @@ async function audit(browser, url, prepare) {
   }
 }
 
-// A tab that already has a nick enters the room at once.
+// With a nick and a key in its storage, a tab enters the room at once.
 const enter = (page) =>
   page.evaluateOnNewDocument(
     (pair) => sessionStorage.setItem("tchat:me", pair),

@@ -1,9 +1,8 @@
-// Builds the page from chat/static/ into chat/static/dist/. It bundles and minifies scripts and
-// style sheets, and copies pictures and data. The name of each file gets a hash of its content, and
-// each text file gets compressed versions beside it. manifest.json says which source has become
-// which file. `make page` runs it after `npm ci`, which checks the hashes in package-lock.json. To
-// renew esbuild, change its version in package.json and run
-// `npm install --package-lock-only --omit-lockfile-registry-resolved`.
+// Builds the page from chat/static/ into chat/static/dist/. Bundles and minifies scripts and sheets
+// and copies pictures and data. Each file's name has a hash of its content, and texts also have
+// compressed forms beside them. manifest.json says which file has become which. `make page` runs
+// this after `npm ci`, which checks the hashes in package-lock.json. To update: change the version
+// in package.json, run `npm install --package-lock-only --omit-lockfile-registry-resolved`.
 //
 //   node tools/page/build.mjs [folder]
 
@@ -17,7 +16,7 @@ import { build } from "esbuild";
 const SOURCES = fileURLToPath(new URL("../../chat/static", import.meta.url));
 const TARGET = resolve(process.argv[2] ?? join(SOURCES, "dist"));
 
-// The files that the page's HTML names. esbuild finds all others from these.
+// The files that the page's HTML names. All others are found from these.
 const NAMED = [
   ...["js/main.js", "css/main.css", "icon.svg", "vendor/licences.txt"],
   ...["192.png", "512.png", "maskable-512.png", "apple-touch.png"].map((name) => `icons/${name}`),
@@ -26,9 +25,10 @@ const NAMED = [
 const COPIED = [".json", ".png", ".svg", ".txt"];
 const TEXTS = new Set([".css", ".js", ".json", ".svg", ".txt"]);
 
-// Also needed without a server: scripts, style sheets and the icon, but not the colours of code.
+// Files that the page needs without a server too: scripts, sheets and the icon, but not the colours
+// of code.
 const KEPT = new Set([".css", ".js", ".svg"]);
-const LUXURY = "vendor/highlight/";
+const COLOURS = "vendor/highlight/";
 
 const bundle = (plugins = []) =>
   build({
@@ -49,7 +49,7 @@ const bundle = (plugins = []) =>
     plugins,
   });
 
-// For each script that is fetched separately, gives all modules that it imports, directly or not.
+// Gives, for each script that is fetched by itself, all modules that it imports, directly or not.
 function modulesOf({ inputs }) {
   const imports = (path, kind) => inputs[path].imports.filter((each) => each.kind === kind);
   const follow = (path, seen = new Set()) => {
@@ -64,8 +64,8 @@ function modulesOf({ inputs }) {
 }
 
 // By itself, esbuild makes one file for every set of scripts that share a module, and each file is
-// one more request. Here each script that needs one of the shared modules imports all of them, and
-// so does the first view's script. So they become one file, which later scripts find loaded.
+// one more request. Here each script that needs one of the common modules imports them all, and so
+// does the first view's script. So they are one file, which is loaded before a later script asks.
 function shareOnce(metafile) {
   const scripts = modulesOf(metafile);
   const all = [...scripts.values()].flatMap((modules) => [...modules]);
@@ -91,8 +91,8 @@ function describe({ outputs }) {
     if (NAMED.includes(entryPoint)) addresses[entryPoint] = name;
   }
   const main = files.find(({ entryPoint }) => entryPoint === "js/main.js");
-  const isLuxury = ({ inputs }) => Object.keys(inputs).some((path) => path.startsWith(LUXURY));
-  const isKept = (file) => KEPT.has(extname(file.name)) && !isLuxury(file);
+  const isColours = ({ inputs }) => Object.keys(inputs).some((path) => path.startsWith(COLOURS));
+  const isKept = (file) => KEPT.has(extname(file.name)) && !isColours(file);
   const isLater = ({ name }) => [".js", ".json"].includes(extname(name));
   const names = (some) => some.map(({ name }) => name).sort();
   return {
@@ -119,5 +119,5 @@ const { metafile, outputFiles } = await bundle([shareOnce(alone)]);
 rmSync(TARGET, { recursive: true, force: true });
 mkdirSync(TARGET, { recursive: true });
 for (const { path, contents } of outputFiles) write(basename(path), contents);
-// It is not for browsers, so it has no compressed version.
+// It is not for browsers, so it has no compressed forms.
 writeFileSync(join(TARGET, "manifest.json"), `${JSON.stringify(describe(metafile), null, 2)}\n`);

@@ -1,6 +1,6 @@
-// Copies the parts of npm packages that the page uses, with their licences, into
-// chat/static/vendor/. `make vendor` runs it after `npm ci`, which checks the hashes in
-// package-lock.json. To renew a package, change its version in package.json, run
+// Copies the files that the page uses from its npm packages, and their licences, into
+// chat/static/vendor/. `make vendor` runs this after `npm ci`, which checks the hashes in
+// package-lock.json. To update: change a version in package.json, run
 // `npm install --package-lock-only --omit-lockfile-registry-resolved`, then `make vendor`.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -11,14 +11,14 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const PACKAGES = join(HERE, "node_modules");
 const TARGET = join(HERE, "../../chat/static/vendor");
 
-// The languages of highlight.js that people paste into a chat. Each is loaded when first needed.
+// The languages of highlight.js that people paste into a chat. Each is loaded when first seen.
 const LANGUAGES = [
   "bash", "c", "cpp", "csharp", "css", "diff", "dockerfile", "elixir", "go", "haskell", "ini",
   "java", "javascript", "json", "kotlin", "lua", "makefile", "markdown", "nginx", "php",
   "powershell", "python", "r", "ruby", "rust", "scala", "sql", "swift", "typescript", "xml", "yaml",
 ];
 
-const NEWEST_EMOJI = 15; // many phones show later ones as empty boxes
+const NEWEST_EMOJI = 15; // later ones are empty boxes on many phones
 const SKINS = 2; // the group of skin tones, which are not emoji by themselves
 
 const COPIED = [
@@ -65,13 +65,13 @@ function copy({ folder, from, files }) {
   for (const [source, name] of Object.entries(files)) {
     const target = join(TARGET, folder, name);
     mkdirSync(dirname(target), { recursive: true });
-    // The source map of a script is not copied, so the line that names it is removed.
+    // A script's source map is not copied, and the line that names it is removed.
     const text = read(`${from}/${source}`).replace(/\n\/\/# sourceMappingURL=.*\s*$/, "\n");
     writeFileSync(target, text);
   }
 }
 
-// All licences are in one file, which the page names, because the built scripts have no comments.
+// Writes all licences into one file, which the page names: the built scripts have no comments.
 function makeLicences() {
   const all = COPIED.flatMap(({ from, within = [] }) => [from, ...within]).sort();
   const texts = all.flatMap((name) =>
@@ -83,12 +83,12 @@ function makeLicences() {
   writeFileSync(join(TARGET, "licences.txt"), texts.join("\n"));
 }
 
-// Short codes are the same in every language, so that everybody can read what somebody writes.
+// Short codes are the same in every language, so that all readers see the same emoji.
 function makeEmoji(names, name) {
-  const data = (path) => JSON.parse(read(`emoji-picker-element-data/${path}/data.json`));
-  const codes = new Map(data("en/github").map((each) => [each.emoji, each.shortcodes ?? []]));
+  const parse = (path) => JSON.parse(read(`emoji-picker-element-data/${path}/data.json`));
+  const codes = new Map(parse("en/github").map((each) => [each.emoji, each.shortcodes ?? []]));
   const groups = [];
-  for (const { emoji, annotation, tags, group, version, order } of data(names)) {
+  for (const { emoji, annotation, tags, group, version, order } of parse(names)) {
     if (version > NEWEST_EMOJI || group === undefined || group === SKINS) continue;
     (groups[group] ??= []).push({ order, row: [emoji, annotation, codes.get(emoji) ?? [], tags ?? []] });
   }

@@ -1,4 +1,4 @@
-// Wires the features together; says nothing itself.
+// Creates the page's features and connects them with each other.
 
 import { Composer } from "./writing/composer.js";
 import { Connection } from "./server/connection.js";
@@ -49,7 +49,8 @@ const sender = new Sender(posts, (id, text) => room.post(id, text));
 
 const notice = new Notice(byId("notice"));
 const parts = new Parts(() => hasVersion(document.body.dataset.version, language));
-const missing = (words) => parts.isGone || notice.show(strings.say(words)); // gone: a reload is offered
+// Says that a part could not be fetched. If it is gone, the page offers a reload instead.
+const missing = (words) => parts.isGone || notice.show(strings.say(words));
 const page = { byId, name, everywhere, settings, muted, language, strings, dates, parts, missing };
 const { nicks, text, messages, history, unread, conversation } = withConversation({
   ...page,
@@ -125,8 +126,8 @@ room.on("welcome", ({ limits }, { first, gap }) => {
   const entering = stage.now === "entry";
   stage.set("inside");
   entry.clear();
-  text.prepare(); // after the messages: they are read as they were written meanwhile
-  // After a reload too, but where a keyboard would have to slide in.
+  text.prepare(); // only now: the messages are first shown as they were written
+  // Focus after a reload too, but not on devices where this opens an on-screen keyboard.
   if (entering || (first && matchMedia("(hover: hover)").matches)) composer.focus();
 });
 room.on("renamed", ({ member }) => member.id === room.member.id && pending.dress());

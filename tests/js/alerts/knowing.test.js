@@ -70,7 +70,7 @@ test("a mention is the whole nick behind an at sign, in any case", () => {
   assert.ok(mentions("@Ann  Lee?", "Ann Lee"));
   assert.ok(mentions("@𝒳 hello", "𝒳"));
   assert.ok(mentions("a@b? @b.", "b"));
-  assert.ok(!mentions("@Ann Lee?", "Ann", "Ann Lee")); // who is somebody else
+  assert.ok(!mentions("@Ann Lee?", "Ann", "Ann Lee")); // the longer nick is another person's
 });
 
 test("what calls is what was asked for", () => {

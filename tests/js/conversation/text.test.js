@@ -108,7 +108,7 @@ test("nicks complete by any of their words, and not to oneself", () => {
   assert.deepEqual(words("me@bo"), null);
   assert.deepEqual(words("@bo"), ["Bob", "Bob 2"]);
   assert.equal(mentions.complete("@bo").isSure, true);
-  assert.equal(mentions.complete("@Bob").isSure, false); // Enter sends what is complete already
+  assert.equal(mentions.complete("@Bob").isSure, false); // the nick is complete: Enter sends
   assert.equal(words("@Bob 2"), null);
 });
 

@@ -1,4 +1,5 @@
-// A message came while somebody looks elsewhere: a sound, a notification, as they chose.
+// Tells a reader who looks elsewhere that a message came, by a sound or a notification, as chosen
+// in the settings.
 
 import { callsMe } from "../conversation/mentions.js";
 import { calls } from "../state/settings.js";

@@ -1,4 +1,4 @@
-// Two soft notes, made here: no file to fetch.
+// Plays two soft notes. They are made here, so there is no file to fetch.
 
 const NOTES = [
   { hertz: 587.33, after: 0 },
@@ -7,8 +7,8 @@ const NOTES = [
 const LENGTH_S = 0.35;
 const RISE_S = 0.012;
 const LOUDNESS = 0.12;
-const REST_MS = 1_500; // a busy room is not a barrel organ
-const LATE_MS = 1_000; // a browser may hold sounds back until somebody clicks
+const REST_MS = 1_500; // between two chimes, so that a busy room does not ring all the time
+const LATE_MS = 1_000; // then it is too late: a browser may delay sounds until somebody clicks
 
 export class Chime {
   #context = null;
@@ -22,11 +22,11 @@ export class Chime {
       this.#context ??= new AudioContext();
       await this.#context.resume();
     } catch {
-      return; // there is no sound to be had
+      return; // this browser plays no sound
     }
     if (performance.now() - now > LATE_MS) return;
     const tones = NOTES.map((note) => this.#play(note));
-    tones.at(-1).onended = () => this.#context.suspend(); // sound keeps a machine awake
+    tones.at(-1).onended = () => this.#context.suspend(); // running audio keeps a machine awake
   }
 
   #play({ hertz, after }) {

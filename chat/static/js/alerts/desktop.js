@@ -1,4 +1,4 @@
-// Notifications of the desktop, one a room: a newer one takes the place of the older.
+// Shows desktop notifications. A room has at most one: a newer one replaces the older one.
 
 const LONGEST = 160; // characters of a message
 
@@ -12,8 +12,8 @@ export class Desktop {
     this.#strings = strings;
   }
 
-  // "granted", "denied" or "default" (not asked yet); "absent" where browsers have none, as on
-  // pages without https and on some phones.
+  // Gives "granted", "denied" or "default" (not asked yet), or "absent" if the browser has no
+  // notifications, as on pages without https and on some phones.
   get permission() {
     return isSecureContext && "Notification" in window ? Notification.permission : "absent";
   }
@@ -34,8 +34,8 @@ export class Desktop {
     try {
       this.#shown = new Notification(title, options);
     } catch {
-      // Android has the permission, but not the constructor: the service worker shows it, and
-      // brings this tab back when it is touched.
+      // Android has the permission, but not the constructor. There the service worker shows the
+      // notification, and brings this tab back when the reader touches it.
       void this.#registration().then((worker) => worker?.showNotification(title, options));
       return;
     }
@@ -45,7 +45,7 @@ export class Desktop {
     };
   }
 
-  // Somebody looks at the page: it has said what it had to say.
+  // The reader looks at the page again: its notification is no longer needed.
   async clear() {
     this.#shown?.close();
     this.#shown = null;
@@ -58,7 +58,7 @@ export class Desktop {
     try {
       return await navigator.serviceWorker?.getRegistration();
     } catch {
-      return undefined; // a browser that keeps nothing
+      return undefined; // this browser keeps nothing
     }
   }
 }

@@ -1,4 +1,4 @@
-// The page's icon, with the number of unread messages on it.
+// Shows the page's icon, with the number of unread messages on it.
 
 const MOST = 99;
 const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">

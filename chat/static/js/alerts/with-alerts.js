@@ -1,4 +1,4 @@
-// Wires what a reader is told while they look elsewhere, and what they chose about it.
+// Wires what tells a reader about messages while they look elsewhere, and the settings.
 
 import { Alerts } from "./alerts.js";
 import { Chime } from "./chime.js";

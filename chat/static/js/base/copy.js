@@ -1,5 +1,5 @@
-// Puts a text on the clipboard. Its interface exists only on https and localhost; elsewhere the
-// old way is tried: what is selected is copied.
+// Copies an element's text to the clipboard. The Clipboard API exists only on https and localhost.
+// Elsewhere the page tries the old way: it selects the text and copies the selection.
 
 export async function copyFrom(element) {
   try {

@@ -1,8 +1,9 @@
-// Days and times as the reader's language and time zone write them.
+// Writes days and times in the reader's language and time zone.
 
 const GROUP_MS = 5 * 60_000;
 
-// The page's language, in the reader's own variety of it: English as in Britain has 24 hours.
+// Gives the reader's own variety of the page's language. British English, for example, counts 24
+// hours.
 export function localeOf(language, preferred = navigator.languages) {
   return preferred.find((tag) => tag.split("-")[0] === language) ?? language;
 }
@@ -41,7 +42,7 @@ export class Dates {
     return this.#capital(format.formatToParts(date).map((part) => this.#ordinal(part)).join(""));
   }
 
-  // « 1er février »: French counts the first day of a month, which Intl forgets.
+  // French writes « 1er février » for the first day of a month, but Intl writes « 1 février ».
   #ordinal({ type, value }) {
     return type === "day" && value === "1" && this.#locale.startsWith("fr") ? "1er" : value;
   }

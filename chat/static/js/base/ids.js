@@ -1,5 +1,5 @@
-// Random names. Not crypto.randomUUID: it exists only on https and localhost, and a chat at
-// home is opened as http://192.168.…
+// Makes random ids and keys. It does not use crypto.randomUUID, which exists only on https and
+// localhost: people open a chat at home as http://192.168.…
 
 const POST_BYTES = 18;
 const KEY_BYTES = 24;
@@ -11,6 +11,6 @@ function random(size) {
 
 export const makePostId = () => random(POST_BYTES);
 
-// The page makes its own key: were the welcome lost on the way, the nick would otherwise stay
-// reserved for somebody who never learnt the secret.
+// The page makes its own key. If the server made it and the welcome was lost on the way, the nick
+// would stay reserved for a key that this page never received.
 export const makeKey = () => random(KEY_BYTES);

@@ -1,8 +1,8 @@
-// Opens what is fetched when it is first asked for.
+// Lets buttons open a box whose code is fetched when it is first needed.
 
-// The buttons open what `load()` gives, which has an open(), once `parts` has fetched it; where it
-// cannot be had, `missing()` says so, and the next press asks again. Gives a function that fetches
-// without opening.
+// `load()` gives the box, which has an open(); `parts` fetches it. If it cannot be fetched,
+// `missing()` says so, and the next press tries again. Gives a function that fetches the box
+// without opening it.
 export function openOnDemand(buttons, parts, load, missing) {
   let loading = null;
   const get = () => (loading ??= parts.get(load).catch(() => (loading = null)));

@@ -1,15 +1,15 @@
-// Fetches the parts of the page that it has on demand. Tells "gone" where the server no longer has it, because it
-// has another version of the page.
+// Fetches the parts of the page that are loaded on demand. Tells "gone" when the server no longer
+// has a part, because it now has another version of the page.
 
 import { Source } from "./source.js";
 
-const PATIENCE_MS = 3_000; // for the server to say what it has
+const PATIENCE_MS = 3_000; // for the server's answer about its version
 
 export class Parts extends Source {
   #ask;
   #isGone = false;
 
-  // `ask()` gives whether the server still has the page's version.
+  // `ask()` says whether the server still has the page's version.
   constructor(ask) {
     super();
     this.#ask = ask;
@@ -19,25 +19,27 @@ export class Parts extends Source {
     return this.#isGone;
   }
 
-  // Gives what `load()` gives. Where that fails, it fails too, and knows by then whether it is gone.
+  // Gives what `load()` gives. If `load()` fails, it first learns whether the part is gone, then
+  // fails too.
   async get(load) {
     try {
       return await load();
     } catch (error) {
-      this.#isGone = !(await this.#ask().catch(() => true)); // no answer: it may be there
+      this.#isGone = !(await this.#ask().catch(() => true)); // no answer: it may still be there
       if (this.#isGone) this.tell("gone");
       throw error;
     }
   }
 
-  // The same for what no reader has asked for: once it is gone, it is left alone.
+  // The same for a part that no reader has asked for. Once a part is gone, it fails at once.
   async ahead(load) {
     if (this.#isGone) throw new Error("gone");
     return this.get(load);
   }
 }
 
-// The page of no room is there in the server's own version alone. What is not built has none.
+// Says whether the server has this version of the page: /shell/… exists for the server's own
+// version only. The unbuilt page has no version.
 export async function hasVersion(version, language) {
   if (!version) return true;
   const options = { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) };

@@ -1,5 +1,5 @@
-// What several features listen to. A plain list of functions: called in the order they were
-// added, so that main.js alone decides who hears first.
+// An object that several features can listen to. It calls its listeners in the order in which they
+// were added, so that main.js alone decides which one hears first.
 
 export class Source {
   #listeners = new Map();

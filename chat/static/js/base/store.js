@@ -1,5 +1,5 @@
-// localStorage or sessionStorage, when there is one. Private windows, full disks and strict
-// settings make any access throw: then the page remembers for as long as it is open.
+// Reads and writes localStorage or sessionStorage. With private windows, full disks and strict
+// settings any access may throw. Then the page remembers values for as long as it is open.
 
 const PREFIX = "tchat:";
 
@@ -7,7 +7,7 @@ export class Store {
   #area = null;
   #memory = new Map();
 
-  // `open` gives the area: the mere mention of window.localStorage may throw.
+  // `open` gives the area. It is a function, because even reading window.localStorage may throw.
   constructor(open) {
     try {
       this.#area = open();
@@ -16,7 +16,7 @@ export class Store {
     }
   }
 
-  // What was written, or undefined when it is absent, damaged, or not what `accepts` accepts.
+  // Gives what was written, or undefined if it is absent or damaged or `accepts` refuses it.
   read(name, accepts) {
     try {
       const json = this.#memory.get(name) ?? this.#area?.getItem(PREFIX + name);
@@ -34,7 +34,7 @@ export class Store {
       this.#area.setItem(PREFIX + name, json);
       this.#memory.delete(name);
     } catch {
-      // Memory has it.
+      // The value stays in memory.
     }
   }
 

@@ -1,4 +1,4 @@
-// The page's sentences, translated by the server, filled in here.
+// Gives the page's sentences. The server has translated them; the values are filled in here.
 
 export class Strings {
   #sentences;
@@ -13,7 +13,7 @@ export class Strings {
     return fill(this.#sentences[name], values);
   }
 
-  // French has a third form, "many", for whole millions; it reads like "other".
+  // French has a third form, "many", for whole millions. Its words are those of "other".
   count(name, number, values = {}) {
     const forms = this.#sentences[name];
     const form = this.#plural.select(number) === "one" ? forms.one : forms.other;
@@ -25,7 +25,8 @@ function fill(sentence, values) {
   return sentence.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
 }
 
-// A nick inside a sentence keeps its own direction, and cannot turn the sentence around.
+// Gives a nick for use inside a sentence. It keeps its own writing direction and cannot change the
+// direction of the sentence.
 export function isolate(text) {
   return `\u2068${text}\u2069`;
 }

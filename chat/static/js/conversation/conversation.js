@@ -1,5 +1,5 @@
-// What the room tells, shown: messages in the log's order, posts settled, the reader's place
-// kept. Tells "news" (message): somebody else's, while this page is in the room.
+// Shows what the room tells: adds messages in the log's order, settles posts and keeps the reader's
+// place. Tells "news" (message) when somebody else's message comes while this page is in the room.
 
 import { Source } from "../base/source.js";
 
@@ -30,7 +30,7 @@ export class Conversation extends Source {
     posts.on("change", () => scroll.follow());
   }
 
-  // What is kept from another day, before there is a server.
+  // Show messages that were kept earlier, while no server answers.
   recall(messages) {
     this.#quietly(messages);
     this.#scroll.toEnd();
@@ -51,13 +51,15 @@ export class Conversation extends Source {
     this.#sender.joined(key, member.id);
   }
 
-  // A post sent again may come back long after its message was shown: then it only settles.
+  // A post that was sent again may be answered long after its message was shown. Then the answer
+  // only settles the post.
   #told(message, fresh) {
     if (fresh) this.#show(message);
     if (this.#posts.settle(message)) this.#sender.settled(message.id);
   }
 
-  // Not in the list where the one before is not: the reader is far up.
+  // If the reader is far up, the list may lack the messages before this one. Then this one is not
+  // added either.
   #show(message) {
     const mine = this.#isMine(message);
     if (!this.#history.isBehind && !this.#append(message, !mine)) return;

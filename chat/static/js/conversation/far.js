@@ -1,7 +1,7 @@
-// Of many messages only those near the window are laid out. Each has been drawn before, so that
-// the browser remembers its height, and nothing jumps.
+// When there are many messages, lets the browser lay out only those near the window. Each is drawn
+// once before that, so that the browser remembers its height and nothing jumps.
 
-const LAID_OUT = 200; // so many at once are no trouble
+const LAID_OUT = 200; // up to so many messages are all laid out
 const SETTLED = "settled";
 
 export class Far {
@@ -18,8 +18,8 @@ export class Far {
     new ResizeObserver(([entry]) => this.#resized(entry.contentRect.width)).observe(list);
   }
 
-  // In the first frame they are drawn, in the second they may rest; unless something changed in
-  // between, and heights with it.
+  // The messages are drawn in the first frame and settled in the second. If something changed in
+  // between, heights may have changed too, and it starts again.
   #settle() {
     this.#changed = true;
     if (this.#waiting || this.#messages.views.length <= LAID_OUT) return;
@@ -34,7 +34,7 @@ export class Far {
     });
   }
 
-  // Lines break elsewhere: what was remembered is wrong.
+  // At another width lines break elsewhere, so the remembered heights are wrong.
   #resized(width) {
     if (this.#width === width) return;
     this.#width = width;

@@ -1,5 +1,5 @@
-// Loads what the list does not hold: older messages before the reader reaches the top, and
-// newer ones again, where those had left it for a reader far up.
+// Loads messages that the list does not hold: older ones before the reader reaches the top, and
+// newer ones that the list had let go while the reader was far up.
 
 const PAGE = 50;
 const AHEAD_PX = 800;
@@ -12,7 +12,7 @@ export class History {
   #scroller;
   #start;
   #strings;
-  #head = 0; // seq of the newest message there is
+  #head = 0; // seq of the newest message in the log
   #more = false; // the log has messages before the first one shown
   #toEnd = false; // the reader wants to see the newest
   #loading = false;
@@ -31,12 +31,12 @@ export class History {
     room.on("refused", ({ retry_after }) => this.#later(retry_after));
   }
 
-  // Whether the last message shown is not the newest.
+  // Whether the log has newer messages than the last one shown.
   get isBehind() {
     return !this.#messages.isEmpty && this.#messages.last.seq < this.#head;
   }
 
-  // Shown from the newest on: whether there are `more` before.
+  // The newest messages are shown, up to seq `head`. `more`: the log has older ones.
   begin(head, more) {
     this.#head = head;
     this.#more = more;
@@ -44,7 +44,7 @@ export class History {
     this.#draw();
   }
 
-  // A message came, whether it is shown or not.
+  // A message with seq `head` came, whether it is shown or not.
   moved(head) {
     this.#head = Math.max(this.#head, head);
     this.#scroll.isOpen = this.isBehind;
@@ -57,8 +57,8 @@ export class History {
     else this.#scroll.toEnd();
   }
 
-  // Too many: those far from the reader leave, but what was just `loaded`. Scrolling there
-  // asks for them again.
+  // If there are too many messages, remove those far from the reader, but not those just `loaded`
+  // ("older" or "newer"). When the reader scrolls there, they are loaded again.
   trim(loaded) {
     if (!this.#messages.isLong) return;
     this.#scroll.hold((place) => {
@@ -74,8 +74,8 @@ export class History {
     if (before !== null) this.#loading = this.#room.history(before, PAGE);
   }
 
-  // The seq before which to ask, null if there is nothing to ask. Beyond the newest, a page
-  // ends with the newest.
+  // Gives the seq before which to ask for messages, or null if there is nothing to ask for. A seq
+  // beyond the newest one asks for the newest messages.
   #wanted() {
     const { first, last } = this.#messages;
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;

@@ -1,4 +1,4 @@
-// How far this reader read in a room, and the rule where they left.
+// Remembers how far this reader has read in a room.
 
 const isPlace = (value) => typeof value?.epoch === "string" && Number.isInteger(value.seq);
 
@@ -16,14 +16,14 @@ export class LastRead {
     addEventListener("pagehide", () => this.keep());
   }
 
-  // In: gives the seq of the last message read in this log, if it is known.
+  // The page joined the room. Gives the seq of the last message read in this log, if it is known.
   enter(epoch) {
     this.#epoch = epoch;
     const place = this.#store.read(this.#name, isPlace);
     return place?.epoch === epoch ? place.seq : undefined;
   }
 
-  // What came while nobody looked is not read.
+  // Messages that came while the page was hidden are not read yet.
   keep() {
     if (!document.hidden) this.#write();
   }

@@ -1,10 +1,11 @@
-// Mentions: an at sign and a whole nick that is known here.
+// Finds mentions: an at sign and a whole nick that is known here.
 
 import { lower } from "../people/nicks.js";
 
 const LETTER = /[\p{L}\p{M}\p{N}_]/u;
 
-// Where `text` mentions one of `nicks`: [{ from, to, nick }], the longest nick that fits.
+// Gives where `text` mentions one of `nicks`: [{ from, to, nick }]. It takes the longest nick that
+// fits.
 export function mentionsIn(text, nicks) {
   const found = [];
   const longestFirst = [...nicks].sort((one, other) => other.length - one.length);
@@ -19,7 +20,8 @@ export function mentionsIn(text, nicks) {
   return found;
 }
 
-// Whether a text calls the reader, however its letters and spaces are made.
+// Whether a text mentions the reader. It does not matter how Unicode composes the letters, or which
+// spaces there are.
 export function callsMe(text, nicks) {
   const said = text.normalize("NFC").replace(/\s+/gu, " ");
   return mentionsIn(said, nicks.all).some(({ nick }) => nicks.isMine(nick));

@@ -1,15 +1,16 @@
-// The messages shown: a gapless piece of the log, each once, in its order. Tells "appended"
-// (view, previous), "rearranged" (anything else happened to them) and, after either, "change".
+// The list of messages shown: a gapless piece of the log, in its order, each message once. Tells
+// "appended" (view, previous), "rearranged" (after any other change), and "change" after either.
 
 import { MessageView } from "./message-view.js";
 import { Source } from "../base/source.js";
 
-// Beyond, those far from the reader leave: a page left open for a week, or taken back through
-// a year, stays light. history.js asks for them again.
+// With more messages than MOST, those far from the reader are removed until KEPT remain. So the
+// page stays light, even if it is open for a week or scrolled back through a year. history.js loads
+// them again.
 const MOST = 800;
 const KEPT = 500;
 
-// How long a screen reader is given to notice what has just come, before it is drawn again.
+// How long a screen reader has to notice a new message before the message is drawn again.
 export const READ_MS = 300;
 
 export class MessageList extends Source {
@@ -18,7 +19,7 @@ export class MessageList extends Source {
   #text;
   #views = [];
   #isQuiet = false;
-  #news = []; // { element, at }: what came last, and is to be read aloud
+  #news = []; // { element, at }: the latest messages, still to be read aloud
 
   constructor(list, dates, text) {
     super();
@@ -66,7 +67,7 @@ export class MessageList extends Source {
     return view;
   }
 
-  // Older ones, from history. Not news: a screen reader keeps quiet about them.
+  // Add older messages, from history. They are no news: a screen reader does not read them aloud.
   prepend(messages, memberId) {
     const older = messages.filter(({ seq }) => seq < this.first.seq);
     this.quietly(() => {
@@ -78,7 +79,7 @@ export class MessageList extends Source {
     this.tell("change");
   }
 
-  // Newer ones, from history.
+  // Add newer messages, from history.
   extend(messages, memberId) {
     const from = this.#views.length;
     const newer = messages.filter(({ seq }) => this.isEmpty || seq > this.last.seq);
@@ -91,8 +92,8 @@ export class MessageList extends Source {
     this.tell("change");
   }
 
-  // Those far from the element `place`, or from the end, leave: "older" or "newer" ones, which
-  // it says, unless they are to be `spared`.
+  // Remove the messages far from the element `place`, or from the end if `place` is null. Gives
+  // which ones it removed, "older" or "newer". If these are `spared`, removes none and gives null.
   trim(place, spared) {
     const index = this.#views.findIndex(({ element }) => element === place);
     const far = index < 0 || index > this.#views.length / 2 ? "older" : "newer";
@@ -104,7 +105,7 @@ export class MessageList extends Source {
     return far;
   }
 
-  // « Today » does not stay today.
+  // After midnight, « Today » is no longer the right name for a day.
   refreshDays() {
     this.#follow(0, this.#views.length);
   }
@@ -114,8 +115,8 @@ export class MessageList extends Source {
     if (index >= 0) this.#follow(index, index + 1);
   }
 
-  // A screen reader says nothing of what `change` does, and all the same misses nothing that
-  // comes meanwhile: each message is quiet by itself, the log never.
+  // Run `change` so that a screen reader says nothing of it. Each message is made quiet by itself,
+  // and the log never is, so that a message that comes meanwhile is still read aloud.
   quietly(change) {
     this.#hush();
     const was = this.#isQuiet;
@@ -135,7 +136,7 @@ export class MessageList extends Source {
     return view;
   }
 
-  // What was read aloud is not read again, whatever becomes of it.
+  // A message that was read aloud is not read again, even if it is drawn again.
   #hush() {
     const before = performance.now() - READ_MS;
     while (this.#news[0]?.at <= before) hush(this.#news.shift().element);

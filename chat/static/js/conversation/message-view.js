@@ -1,5 +1,5 @@
-// One message as an element: a clone of the page's own template, filled by textContent;
-// its text by text.js.
+// One message as an element. It is a clone of the page's own template, filled by textContent;
+// text.js fills in the message's text.
 
 import { sameDay, within5Minutes } from "../base/dates.js";
 import { dressAs } from "../people/mark.js";
@@ -14,7 +14,7 @@ export class MessageView {
   #shape = ""; // what stands above its text
   #find = (name) => this.element.querySelector(`.${name}`);
 
-  // `message`: { member, text, at }, and seq once the log has it. `text` fills its text in.
+  // `message`: { member, text, at }, and seq once it is in the log. `text` fills in its text.
   constructor(message, dates, { mine, text }) {
     this.#message = message;
     this.#at = new Date(message.at);
@@ -40,12 +40,12 @@ export class MessageView {
     return this.#message;
   }
 
-  // Something stands between it and the message before.
+  // Whether something stands between this message and the one before.
   get isHeaded() {
     return ["day", "unread", "came"].some((name) => !this.#find(name).hidden);
   }
 
-  // Who came and went before it.
+  // Show who came and went before this message.
   precede(words) {
     this.#find("came").hidden = false;
     this.#find("came").textContent = words;
@@ -56,7 +56,8 @@ export class MessageView {
     dressAs(this.element, member);
   }
 
-  // Show what depends on the message before: the day it opens, and whose it is.
+  // Show what depends on the message before: the day, if a new one begins, and the author, unless
+  // both messages are of one group.
   follow(previous) {
     const newDay = !previous || !sameDay(previous.#at, this.#at);
     this.#find("day").hidden = !newDay;
@@ -65,7 +66,7 @@ export class MessageView {
     this.#settleAgain();
   }
 
-  // Where its height may have changed, what far.js remembers of it is forgotten.
+  // If this message's height may have changed, far.js must let the browser measure it again.
   #settleAgain() {
     const heads = ["day", "came", "unread"].filter((name) => !this.#find(name).hidden);
     const shape = [this.element.classList.contains("grouped"), ...heads].join();
@@ -82,12 +83,12 @@ export class MessageView {
     return !this.#find("unread").hidden;
   }
 
-  // The rule where the reader left.
+  // Show or hide the rule at the place where the reader left.
   mark(isMarked) {
     this.#find("unread").hidden = !isMarked;
   }
 
-  // For a post that is not in the log yet: how it stands, and what can be done.
+  // For a post that is not in the log yet: show its state, and what can be done with it.
   setFate(state, words, actions) {
     this.element.classList.toggle("waiting", state === "waiting");
     this.element.classList.toggle("failed", state === "failed");

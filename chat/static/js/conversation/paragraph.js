@@ -1,4 +1,4 @@
-// A text as it was written, without markup.
+// Makes a paragraph of a text as it was written, without markup.
 
 export function paragraph(text) {
   const element = document.createElement("p");

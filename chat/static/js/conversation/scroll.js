@@ -1,5 +1,5 @@
-// The reader's place: at the end it stays at the end, elsewhere nothing moves it. Tells "end"
-// (the reader came there) and "wanted" (asked for it by the button).
+// Keeps the reader's place. A reader at the end stays at the end; a reader elsewhere is not moved.
+// Tells "end" (the reader reached the end) and "wanted" (the reader asked for it by the button).
 
 import { Source } from "../base/source.js";
 
@@ -14,8 +14,8 @@ export class Scroll extends Source {
   #strings;
   #atEnd = true;
   #isOpen = false;
-  #top = 0; // where it was
-  #height = 0; // of what can be seen, then
+  #top = 0; // the last known scroll position
+  #height = 0; // the visible height at that time
   #missed = 0;
 
   constructor({ scroller, content, list, button, strings }) {
@@ -27,7 +27,7 @@ export class Scroll extends Source {
     this.#strings = strings;
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     button.addEventListener("click", () => this.tell("wanted"));
-    // The keyboard opened, the composer grew, the window turned, a font arrived.
+    // It follows when a keyboard opens, the composer grows, the window turns or a font arrives.
     const observer = new ResizeObserver(() => this.follow());
     observer.observe(scroller);
     observer.observe(content);
@@ -37,14 +37,14 @@ export class Scroll extends Source {
     return this.#atEnd;
   }
 
-  // Whether there are messages below the last one shown: then there is no end to be at.
+  // Whether the log has messages after the last one shown. Then the reader cannot be at the end.
   set isOpen(isOpen) {
     if (this.#isOpen === isOpen) return;
     this.#isOpen = isOpen;
     this.#scrolled();
   }
 
-  // Stay at the end, if there: the event that says otherwise may be on its way.
+  // Stay at the end, if the reader is there. The scroll event may not have come yet, so look first.
   follow() {
     this.#scrolled();
     if (this.#atEnd) this.toEnd();
@@ -61,9 +61,9 @@ export class Scroll extends Source {
     if (!this.#atEnd) this.#setMissed(this.#missed + 1);
   }
 
-  // Let `change(place)` alter what is not read at the moment, without moving what is: `place`
-  // is the first element of the list that can be seen. It stays where it ends, because what
-  // it begins with depends on the one before.
+  // Let `change(place)` alter messages out of view without moving those in view. `place` is the
+  // first visible element of the list. Its bottom stays where it is, and not its top, because what
+  // stands at its top depends on the message before.
   hold(change) {
     this.#scrolled();
     const place = this.#place();
@@ -84,9 +84,9 @@ export class Scroll extends Source {
     this.#top = this.#scroller.scrollTop;
   }
 
-  // Whoever turns away from the end leaves it at once; whoever comes back is there a little
-  // before. Else the next message would pull back a reader who has only begun to scroll. Where
-  // more or less can be seen than before, the browser has moved, and nobody turned away.
+  // A reader who scrolls up leaves the end at once. Else the next message would pull back a reader
+  // who has only begun to scroll. A reader who scrolls down is at the end a little before it. If
+  // the visible height changed, the browser moved the view, and the reader did not leave.
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     const below = scrollHeight - scrollTop - clientHeight;

@@ -1,5 +1,5 @@
-// The text of messages: as it was written at once, with its markup as soon as what that takes
-// is there. It is no part of the page's first load: later/with-text.js and what it imports.
+// Shows the text of messages: at first as it was written, then with its markup. The code for markup
+// (later/with-text.js and its imports) is no part of the page's first load.
 
 import { READ_MS } from "./message-list.js";
 import { paragraph } from "./paragraph.js";
@@ -13,7 +13,7 @@ export class Text {
   #loading = null;
   #waiting = new Map(); // element → its text
 
-  // `page`: what the rest is wired to; `redraw(change)` lets `change` alter what is shown.
+  // `page`: what with-text.js needs; `page.redraw(change)` lets `change` alter what is shown.
   constructor(page) {
     this.#page = page;
     this.#redraw = page.redraw;
@@ -26,7 +26,7 @@ export class Text {
     this.prepare();
   }
 
-  // Where it fails, the text stays as it is, and the next one asks again.
+  // If this fails, the text stays as it is, and the next text tries again.
   prepare() {
     this.#loading ??= this.#page.parts.ahead(() => this.#load()).catch(() => (this.#loading = null));
   }
@@ -38,8 +38,8 @@ export class Text {
     setTimeout(() => this.#dress(() => true), READ_MS);
   }
 
-  // What a screen reader may be about to read is drawn again a moment later: it is read once.
-  // The newest first, some at a time: somebody may be writing already.
+  // A text that a screen reader may be about to read is drawn again a moment later, so that it is
+  // read once. The newest texts come first, a few at a time, because the reader may be writing.
   async #dress(isReady) {
     const ready = [...this.#waiting].filter(([element]) => isReady(element));
     for (const [element] of ready) this.#waiting.delete(element);

@@ -1,5 +1,5 @@
-// What came while nobody looked: a rule where the reader left, and their number. Tells
-// "change" (number).
+// Marks the messages that came while nobody looked, by a rule where the reader left, and counts
+// them. Tells "change" (number).
 
 import { Source } from "../base/source.js";
 
@@ -7,10 +7,10 @@ export class Unread extends Source {
   #messages;
   #isAway = false; // something came that the reader has not seen
   #number = 0;
-  #place = null; // { seq, member }: what others wrote after it is new to this member
+  #place = null; // { seq, member }: what others wrote after seq is new to this member
   #marked = null; // the view with the rule
 
-  // `scroll` knows whether the reader is where new messages come.
+  // `scroll` knows whether the reader is at the end, where new messages come.
   constructor(messages, scroll) {
     super();
     this.#messages = messages;
@@ -23,7 +23,7 @@ export class Unread extends Source {
     messages.on("rearranged", () => this.#seek());
   }
 
-  // A message of somebody else, in the list or not; `isSeen` if the reader is at the end.
+  // A message of somebody else came, in the list or not. `isSeen`: the reader is at the end.
   arrived({ seq }, member, isSeen) {
     if (isSeen && !document.hidden) return;
     if (!this.#isAway) this.returned(seq - 1, member);
@@ -31,14 +31,14 @@ export class Unread extends Source {
     if (document.hidden) this.#count(this.#number + 1);
   }
 
-  // Back after a while: the reader had read up to `seq`, as this `member`.
+  // The reader is back after a while. They had read up to `seq`, as this `member`.
   returned(seq, member) {
     this.#place = { seq, member };
     this.#mark(null);
     this.#seek();
   }
 
-  // Who answers has read.
+  // A reader who answers has read everything.
   answered() {
     this.#place = null;
     this.#mark(null);
@@ -49,7 +49,7 @@ export class Unread extends Source {
     this.tell("change", number);
   }
 
-  // The place may be among messages that are not here yet, or have left.
+  // The place may be among messages that are not in the list yet, or no longer.
   #seek() {
     const { first, last, views } = this.#messages;
     if (!this.#place || !first || this.#marked?.element.isConnected) return;

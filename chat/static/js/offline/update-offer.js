@@ -1,5 +1,5 @@
-// Says that the server has a newer page, and offers it. Nobody has to take it: the page that is
-// open goes on.
+// Says that the server has a newer page, and offers it. Nobody has to take it: the open page goes
+// on working.
 
 export class UpdateOffer {
   #box;
@@ -17,7 +17,7 @@ export class UpdateOffer {
     this.#show("updateReady");
   }
 
-  // The page has asked for a part of itself that the server no longer has.
+  // The page asked for one of its parts, and the server no longer has that part.
   insist() {
     this.#show("partGone");
   }

@@ -1,9 +1,9 @@
-// Wires what the page keeps for when there is no server, and the offer of its next version. All
-// of it comes after the first view: once somebody is in a room, or when no server answers.
+// Wires what the page keeps for times without a server, and the offer of its next version. Nearly
+// all of it is fetched after the first view: after the join, or when no server answers.
 
 import { UpdateOffer } from "./update-offer.js";
 
-const LATER_MS = 2_000; // after the way in, and then when the page has nothing else to do
+const LATER_MS = 2_000; // after the join; then it waits until the page has nothing else to do
 
 export function withOffline(page) {
   const { byId, room, connection, parts, strings, isKept } = page;
@@ -33,7 +33,7 @@ export function withOffline(page) {
     if (name === "waiting" && !isIn) recall();
   });
 
-  // Settled before the page begins: on the kept page, with the last messages in view.
+  // The kept page starts when `ready` settles; then the last messages are shown.
   return { ready: isKept ? recall() : null };
 }
 

@@ -1,7 +1,7 @@
-// The line below the last message that says who came and went. With the next message it moves
-// up before that message, and is not read aloud again.
+// The line below the last message that says who came and went. When the next message comes, its
+// words move above that message and are not read aloud again.
 
-const SETTLE_MS = 300; // a crowd that comes at once is one sentence
+const SETTLE_MS = 300; // people who come within this time are in one sentence
 
 export class ComingsLine {
   #line;

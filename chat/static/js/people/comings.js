@@ -1,5 +1,5 @@
-// Who came and who went since the last message, in one line. Who went and came back, or came
-// only to go, is not worth a word.
+// Says in one line who came and who went since the last message. Leaves out people who went and
+// came back, and people who came and went.
 
 import { localeOf } from "../base/dates.js";
 import { isolate } from "../base/strings.js";
@@ -34,7 +34,7 @@ export class Comings {
     this.#went.clear();
   }
 
-  // One sentence for each of the two, or nothing.
+  // One sentence for those who came and one for those who went, or nothing.
   get words() {
     return [this.#sentence("came", this.#came), this.#sentence("went", this.#went)]
       .filter(Boolean)

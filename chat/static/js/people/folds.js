@@ -1,5 +1,5 @@
-// Messages of somebody muted, folded behind a line that says so: one line for all that follow
-// one another.
+// Folds the messages of muted people behind a line that says so. Messages of one person that follow
+// one another have one line.
 
 import { isolate } from "../base/strings.js";
 
@@ -61,7 +61,7 @@ export class Folds {
     button.setAttribute("aria-expanded", run.isOpen);
     button.onclick = () => {
       run.isOpen = !run.isOpen;
-      this.#messages.quietly(() => this.#all()); // old ones, to be read at one's own pace
+      this.#messages.quietly(() => this.#all()); // they are old: a screen reader need not say them
     };
   }
 }

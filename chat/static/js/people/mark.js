@@ -1,4 +1,4 @@
-// The round mark beside a nick: initials, in one of twelve hues that a member keeps for life.
+// Draws the round mark beside a nick: initials in one of twelve hues. A member's hue never changes.
 
 const HUES = 12;
 const LETTER = /^\p{L}/u;
@@ -19,7 +19,7 @@ export function initials(nick) {
   return (both ? first + others.at(-1) : first).toLocaleUpperCase();
 }
 
-// What a reader takes for one letter: an emoji may be seven code points.
+// Gives what a reader sees as one letter: one emoji may be seven code points.
 function firstLetter(word) {
   if (!Intl.Segmenter) return Array.from(word)[0];
   const [segment] = new Intl.Segmenter().segment(word);

@@ -1,4 +1,4 @@
-// Whom this reader does not want to read, on this device. Tells "change".
+// The people whom this reader has muted on this device. Tells "change".
 
 import { Source } from "../base/source.js";
 

@@ -19,7 +19,7 @@ export class NickField {
   #strings;
   #chosen;
 
-  // `chosen(nick)` is called with what somebody wants to be called.
+  // `chosen(nick)` is called with the nick that somebody wants.
   constructor({ form, strings, chosen }) {
     this.#form = form;
     this.#input = form.querySelector("input");

@@ -1,8 +1,8 @@
-// Who can be mentioned: everybody in the room, and whose messages are shown.
+// The nicks that can be mentioned: of everybody in the room, and of those whose messages are shown.
 
 export const lower = (text) => text.normalize("NFC").toLowerCase();
 
-const MOST = 2_000; // members; the longest known go first
+const MOST = 2_000; // members; those known longest are forgotten first
 
 export class Nicks {
   #room;
@@ -27,7 +27,7 @@ export class Nicks {
     return this.#room.member !== null && lower(nick) === lower(this.#room.member.nick);
   }
 
-  // An older message says nothing new about who is here.
+  // An older message may have an older nick, which must not replace the one that is known.
   #note(members, isOld = false) {
     for (const { id, nick } of members) {
       if (!isOld || !this.#nicks.has(id)) this.#nicks.set(id, nick);

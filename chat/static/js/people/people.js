@@ -1,4 +1,4 @@
-// Who is here: a column beside the conversation where there is room, a sheet where not.
+// Shows who is here: in a column beside the conversation if there is room for it, else in a sheet.
 
 import { dressAs } from "./mark.js";
 
@@ -69,7 +69,7 @@ export class People {
     this.#sheet.close();
   }
 
-  // Oneself first, then by nick.
+  // The reader comes first, then all others by nick.
   #compare(one, other) {
     if (one.id === this.#me.id) return -1;
     if (other.id === this.#me.id) return 1;
@@ -91,7 +91,7 @@ export class People {
     return element;
   }
 
-  // Muted or not, for this reader.
+  // Show whether this reader has muted the member.
   #dress(member, element) {
     const isMuted = this.#muted.has(member.id);
     const button = element.querySelector("button");

@@ -1,4 +1,4 @@
-// Another nick for whoever is already in.
+// The dialog in which a member who is in the room changes their nick.
 
 import { NickField } from "./nick-field.js";
 
@@ -22,7 +22,7 @@ export class Rename {
       if (member.id === room.member.id) dialog.close();
     });
     room.on("out", () => dialog.close());
-    // There is nobody to ask while not joined.
+    // While not joined, the page cannot ask for another nick.
     button.disabled = true;
     room.on("welcome", () => (button.disabled = false));
     room.on("out", () => (button.disabled = true));

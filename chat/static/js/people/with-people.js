@@ -1,4 +1,4 @@
-// Wires who is here, who came and went, who is writing, and whom one does not want to read.
+// Wires what shows who is here and who came and went, the change of nick, and muting.
 
 import { Comings } from "./comings.js";
 import { ComingsLine } from "./comings-line.js";

@@ -12,7 +12,7 @@ export class RecentRooms {
     this.#store = store;
   }
 
-  // Read anew each time: other tabs visit rooms too.
+  // They are read each time, because other tabs visit rooms too.
   get all() {
     const rooms = this.#store.read(NAME, Array.isArray) ?? [];
     return rooms.filter((room) => typeof room === "string" && isRoom(room)).slice(0, MOST);

@@ -1,5 +1,5 @@
-// Which room this page is of. The server's page says so. The page kept for when there is no
-// server is that of no room: it takes the name from its address.
+// Finds out which room this page shows. The server's page says so. The page that is kept for times
+// without a server is of no room and takes the room's name from its address.
 
 import { HOME, roomAt, roomPath } from "./room-name.js";
 

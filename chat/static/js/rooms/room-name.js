@@ -1,4 +1,4 @@
-// Rooms' names, checked as the server does (chat/names/rooms.py): lower-case letters, digits, "-"
+// Checks rooms' names as the server does (chat/names/rooms.py): lower-case letters, digits, "-"
 // and "_", NFC, nothing invisible.
 
 export const HOME = "general";
@@ -6,9 +6,9 @@ export const ROOM_LIMIT = 32; // code points
 
 const ALLOWED = new RegExp(`^[\\p{Ll}\\p{Lo}\\p{Lm}\\p{Mn}\\p{Mc}\\p{Nd}_-]{1,${ROOM_LIMIT}}$`, "u");
 const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\u2800]/gu; // the blank braille pattern too
-const MARK = /^\p{M}/u; // would combine with the slash before it
+const MARK = /^\p{M}/u; // it would combine with the slash before it
 
-// What somebody means who types « Salle 3 B ».
+// Turns what somebody typed into a room's name: « Salle 3 B » becomes salle-3-b.
 export function roomForm(typed) {
   const words = typed.trim().replace(/\s+/gu, "-");
   return words.toLowerCase().normalize("NFC").replace(INVISIBLE, "");
@@ -22,7 +22,7 @@ export function roomPath(name) {
   return name === HOME ? "/" : `/r/${encodeURIComponent(name)}`;
 }
 
-// The room at an address, however it was typed; null where there can be none.
+// Gives the room at an address, which may be typed like « Salle 3 B », or null if there is none.
 export function roomAt(path) {
   if (path === "/") return HOME;
   const [, typed = ""] = /^\/r\/([^/]+)$/.exec(path) ?? [];

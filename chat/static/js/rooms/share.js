@@ -1,4 +1,4 @@
-// The room's link, ready to give away.
+// Shows the room's link, and copies it when a button is pressed.
 
 const SAID_MS = 2_000;
 
@@ -21,19 +21,20 @@ export class Share {
     return this.#link;
   }
 
-  // As people write it; what is copied is what every program understands.
+  // The link as people write it. The copied link is encoded, so that every program understands it.
   get words() {
     return decodeURI(this.#link);
   }
 
-  // The clipboard exists only on https and localhost: elsewhere the link is shown, selected.
+  // The Clipboard API exists only on https and localhost. Elsewhere a dialog shows the link,
+  // already selected.
   async #copy(button) {
     try {
       await navigator.clipboard.writeText(this.#link);
     } catch {
       return this.#show();
     }
-    const label = button.querySelector(".label") ?? button; // beside an icon, where there is one
+    const label = button.querySelector(".label") ?? button; // beside an icon, if there is one
     const words = label.textContent;
     const copied = this.#strings.say("linkCopied");
     if (words === copied) return;

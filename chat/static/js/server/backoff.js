@@ -1,5 +1,5 @@
-// How long to wait before the next attempt: full jitter, so that a thousand pages which lost
-// the same server do not come back in step.
+// Says how long to wait before the next attempt. The time is random (full jitter), so that a
+// thousand pages that lost the same server do not come back at the same moment.
 
 const BASE_MS = 500;
 const CAP_MS = 15_000;

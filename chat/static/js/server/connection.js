@@ -1,4 +1,4 @@
-// Keeps one WebSocket to the server: dials, notices its end, waits, dials again.
+// Keeps one WebSocket to the server open: dials, notices when it ends, waits and dials again.
 //
 // Tells "open", "event" (what the server said) and "state":
 //   { name: "idle" | "connecting" | "open" | "waiting" | "stopped", reason, retryAt }
@@ -14,9 +14,9 @@ const FULL = 1013;
 const REMOVED = 4003;
 const TOO_SLOW = 4008;
 
-const STEADY_MS = 5_000; // a connection this old was a good one: waiting starts over
-const RESTART_MS = [200, 2_000]; // everybody was told at once; come back one by one
-const PENANCE_MS = [15_000, 30_000];
+const STEADY_MS = 5_000; // after a connection that lasted this long, the waits are short again
+const RESTART_MS = [200, 2_000]; // random: all pages were told at the same moment
+const PENANCE_MS = [15_000, 30_000]; // the waits after abuse
 
 export class Connection extends Source {
   #url;
@@ -26,7 +26,7 @@ export class Connection extends Source {
   #socket = null;
   #timer;
   #joinedAt = null;
-  #restarting = false; // was told so, and has not got through since
+  #restarting = false; // the server said so, and no connection has opened since
   #state = { name: "idle" };
 
   constructor(
@@ -53,18 +53,18 @@ export class Connection extends Source {
     return this.#socket?.send(command) ?? false;
   }
 
-  // The server let this page in: what ends from now on was a working connection.
+  // The server let this page in. From now on this connection counts as one that worked.
   joined() {
     this.#joinedAt = Date.now();
   }
 
-  // Something changed for the better, or somebody is looking: no reason to wait any longer.
+  // The network is back, or the reader looks at the page again: do not wait any longer.
   wake() {
     if (this.#state.name === "waiting" && this.#state.reason !== "abuse") this.#dial();
     this.check();
   }
 
-  // Something may have cut the line: ask now.
+  // The line may have been cut: ask the server now.
   check() {
     if (this.#state.name === "open") this.#socket.ping();
   }
@@ -73,7 +73,7 @@ export class Connection extends Source {
     if (this.#state.name === "waiting") this.#dial();
   }
 
-  // What arrived cannot be right: leave, and let a new join put it right.
+  // The server sent something that cannot be right: leave. A new join will correct it.
   redial() {
     this.#socket?.abandon(TOO_SLOW);
   }

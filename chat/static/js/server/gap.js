@@ -1,5 +1,5 @@
-// What may lie between the last message seen and the first one given now: nothing (null),
-// something still in the log ("skipped"), or something that nobody can give ("lost").
+// Says what may be missing between the last message seen and the first one given now: nothing
+// (null), messages that are still in the log ("skipped"), or messages that are gone ("lost").
 
 export function gapBetween(before, { epoch, seq, messages, more }) {
   if (epoch !== before.epoch || seq < before.seq) return before.seq > 0 ? "lost" : null;

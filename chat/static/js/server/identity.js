@@ -1,8 +1,8 @@
-// Who this tab is: its nick, the key that proves it, and the nick to offer next time.
+// Knows who this tab is: its nick, the key that proves it, and the nick to offer next time.
 //
-// Keys are kept one per nick, for all tabs, so that each tab may choose its own nick and a
-// returning one gets its nick back. The tab's own pair is kept for the tab: a reload goes
-// straight back in.
+// One key per nick is kept for all tabs. So each tab may choose its own nick, and a tab that
+// chooses a nick again gets it back. The tab's own nick and key are also kept for the tab alone, so
+// that a reload enters the room at once.
 
 import { makeKey } from "../base/ids.js";
 
@@ -12,7 +12,7 @@ const isKey = (value) => typeof value === "string" && KEY.test(value);
 const isNick = (value) => typeof value === "string" && value !== "";
 const isPair = (value) => isNick(value?.nick) && isKey(value.key);
 
-// The server compares nicks without regard to case; so does the key ring.
+// The server ignores case when it compares nicks, so the names of the keys ignore it too.
 const keyName = (nick) => `key:${fold(nick)}`;
 
 function fold(nick) {
@@ -42,22 +42,22 @@ export class Identity {
     return this.nick ?? this.#everywhere.read("nick", isNick) ?? "";
   }
 
-  // Be `nick` from the next join on. The same nick again keeps the key: it may have been
-  // accepted without this page hearing of it.
+  // Be `nick` from the next join on. The same nick keeps its key: the server may have accepted them
+  // without this page hearing of it.
   choose(nick) {
     const same = this.#pair && fold(this.#pair.nick) === fold(nick);
     const key = same ? this.#pair.key : (this.#everywhere.read(keyName(nick), isKey) ?? makeKey());
     this.#hold({ nick, key });
   }
 
-  // The server accepted: what it says is what counts.
+  // The server accepted this member. Its nick and its key are the ones that count.
   confirm(nick, key) {
     this.#hold({ nick, key });
     this.#everywhere.write(keyName(nick), key);
     this.#everywhere.write("nick", nick);
   }
 
-  // The key moves along with its member. Another tab may have moved it already.
+  // The key moves to the member's new nick. Another tab may have moved it already.
   rename(was, nick) {
     const key = this.key;
     if (fold(was) !== fold(nick) && this.#everywhere.read(keyName(was), isKey) === key) {

@@ -1,8 +1,8 @@
-// What follows from a join that the server refused.
+// Says what the page must do when the server has refused a join.
 
-const PENANCE_S = 5; // where the server does not say how long
+const PENANCE_S = 5; // if the server does not say how long
 
-// Gives { stop }, { pause, ms } or { ask: true }: somebody must choose another nick.
+// Gives { stop }, { pause, ms }, or { ask: true } if the reader must choose another nick.
 export function followsFrom({ code, retry_after }) {
   switch (code) {
     case "banned":

@@ -1,5 +1,5 @@
-// Why a handshake was refused: browsers hide the HTTP status of a refused WebSocket, so the
-// page asks the server in another way.
+// Finds out why the server refused a handshake. Browsers hide the HTTP status of a refused
+// WebSocket, so the page asks for /status.
 
 const PATIENCE_MS = 4_000;
 

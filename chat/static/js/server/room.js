@@ -1,8 +1,8 @@
-// The conversation as the protocol sees it: join, order, resume.
+// Speaks the protocol for one room: joins it, checks the order of its messages and resumes.
 //
 // Tells "welcome" (event, { first, resumed, gap }), "message" (event, { fresh }), "joined",
-// "left", "renamed", "typing", "history", "out" (no longer joined), and what was refused:
-// "entry refused", "rename refused", "post refused", "refused".
+// "left", "renamed", "typing", "history" and "out" (no longer joined). Tells refusals as
+// "entry refused", "rename refused", "post refused" and "refused" (all others).
 
 import { gapBetween } from "./gap.js";
 import { followsFrom } from "./join-refusal.js";
@@ -43,8 +43,8 @@ export class Room extends Source {
     return this.#last;
   }
 
-  // What was seen another day, by `member`, or by null who this reader may not be: the first
-  // join resumes from there.
+  // Start from the messages that this browser kept: the first join resumes from there. `member` is
+  // the person who saw them, or null if the reader may be somebody else.
   recall({ epoch, seq }, member) {
     this.#last = { epoch, seq };
     this.#member = member;
@@ -55,7 +55,7 @@ export class Room extends Source {
     this.reenter();
   }
 
-  // Join as who this tab already is.
+  // Join with the nick and the key that this tab already has.
   reenter() {
     this.#refused = false;
     const { name } = this.#connection.state;
@@ -102,7 +102,7 @@ export class Room extends Source {
     this.#joined = false;
     this.#renaming = false;
     if (was) this.tell("out");
-    // Who has to choose another nick first would only be turned down again.
+    // The reader must choose another nick first: the same join would be refused again.
     if (name === "waiting" && this.#refused) this.#connection.stop();
   }
 
@@ -128,7 +128,7 @@ export class Room extends Source {
     this.tell("welcome", event, { first: this.#welcomes === 1, resumed, gap });
   }
 
-  // Only what comes from the log has a seq, whether this page knows its type or not.
+  // Every event with a seq comes from the log, even if this page does not know its type.
   #logged(event) {
     if (event.seq > this.#last.seq + 1) return this.#connection.redial();
     const fresh = event.seq === this.#last.seq + 1;
@@ -136,7 +136,7 @@ export class Room extends Source {
     if (event.type === "message") this.tell("message", event, { fresh });
   }
 
-  // Of this member too when another tab of theirs asked.
+  // It may be this member: another tab of the same member may have asked.
   #renamed(event) {
     if (event.member.id === this.#member.id) {
       this.#renaming = false;

@@ -1,10 +1,10 @@
-// One WebSocket, from dialling to its end, which is told once. A half-open connection (Wi-Fi
-// changed, laptop slept) looks open for minutes: the page asks by a ping of its own.
+// One WebSocket, from dialling to its end, which it tells exactly once. A half-open connection
+// (Wi-Fi changed, laptop slept) looks open for minutes, so the page sends pings of its own.
 
 const OPENING_MS = 8_000;
-const SILENCE_MS = 20_000; // without a byte, before a ping
-const ATTENTIVE_MS = 3_000; // the same, when an answer is due
-const ANSWER_MS = 8_000; // after a ping, before giving up
+const SILENCE_MS = 20_000; // without a byte; then a ping is sent
+const ATTENTIVE_MS = 3_000; // the same, while an answer is expected
+const ANSWER_MS = 8_000; // after a ping; then the connection is given up
 
 const LOST = 1006; // what browsers say when a connection ends without a close frame
 
@@ -41,7 +41,7 @@ export class Socket {
     return true;
   }
 
-  // Wait ANSWER_MS for any byte at all.
+  // Send a ping, and wait ANSWER_MS for any byte.
   ping() {
     if (!this.send({ type: "ping" })) return;
     this.#listening = false;
@@ -71,7 +71,7 @@ export class Socket {
     try {
       event = JSON.parse(json);
     } catch {
-      return; // not from this protocol; the next one may be
+      return; // it is not of this protocol; the next message may be
     }
     this.#told.received(event);
   }

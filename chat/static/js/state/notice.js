@@ -1,4 +1,4 @@
-// One sentence over the conversation that stays until it is put away.
+// Shows one sentence over the conversation until the reader closes it.
 
 export class Notice {
   #box;

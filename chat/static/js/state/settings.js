@@ -1,4 +1,4 @@
-// What a reader chose for this browser. Tells "change".
+// Keeps the settings that a reader chose for this browser. Tells "change".
 
 import { Source } from "../base/source.js";
 
@@ -14,7 +14,7 @@ export class Settings extends Source {
     this.#store = store;
   }
 
-  // Read anew each time: another tab may have changed them.
+  // They are read each time, because another tab may have changed them.
   get #values() {
     return { ...DEFAULTS, ...this.#store.read(NAME, (value) => typeof value === "object") };
   }

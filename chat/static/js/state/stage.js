@@ -1,5 +1,5 @@
-// Which of its three faces the page shows: "entry" (who are you), "joining" (on the way in),
-// "inside"; and what it says where there are no messages.
+// Shows one of the page's three stages: "entry" (asks for a nick), "joining" or "inside". Also
+// shows the stage's greeting while there are no messages.
 
 export class Stage {
   #now;

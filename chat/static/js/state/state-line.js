@@ -1,7 +1,7 @@
-// How the connection stands, in words; nothing while all is well.
+// Says in words what state the connection is in. Says nothing while the connection works.
 
 const TICK_MS = 250;
-const PATIENCE_MS = 400; // a connection made faster than this is not worth a word
+const PATIENCE_MS = 400; // a connection that opens faster than this needs no sentence
 const RESUMED_MS = 3_000;
 
 export class StateLine {
@@ -25,14 +25,14 @@ export class StateLine {
     for (const name of ["online", "offline"]) addEventListener(name, () => this.#draw());
   }
 
-  // From the connection.
+  // The connection has a new state.
   set(state) {
     this.#state = state;
     this.#joined = false;
     this.#draw();
   }
 
-  // From the room: in, for the first time or again.
+  // The page joined the room, for the first time or again.
   joined() {
     const again = this.#wasIn && !this.#line.hidden;
     this.#joined = true;
@@ -45,7 +45,7 @@ export class StateLine {
     this.#timer = setTimeout(() => this.#hide(), RESUMED_MS);
   }
 
-  // The nick was refused: the form says why, and there is nothing to wait for.
+  // The nick was refused. The form says why, and the page waits for nothing.
   refused() {
     clearInterval(this.#timer);
     this.#hide();
@@ -91,7 +91,7 @@ export class StateLine {
     return this.#strings.say("stateRetry", { seconds });
   }
 
-  // The seconds run for the eyes only: a screen reader would never stop counting.
+  // Only the visible sentence counts seconds: a screen reader would read each one aloud.
   #tick() {
     this.#words.textContent = this.#sentence();
   }

@@ -1,7 +1,7 @@
-// The keyboard: a list of what it does, and the way back to where one writes. No shortcut is a
-// letter alone: those are for writing, and for screen readers.
+// Wires the keyboard: the list of shortcuts, and the keys that scroll or lead back to the composer.
+// No shortcut is a single letter, because letters are for writing and for screen readers.
 
-const PAGE = 0.85; // of the conversation's height: a few lines stay to go on from
+const PAGE = 0.85; // of the conversation's height: a few lines stay in view
 
 export function withShortcuts({ byId, composer, history }) {
   const [dialog, area, scroller] = [byId("shortcuts"), byId("text"), byId("scroller")];
@@ -27,9 +27,9 @@ export function withShortcuts({ byId, composer, history }) {
     event.preventDefault();
   });
 
-  // A button that went away when it was pressed took the focus with it: back to writing.
+  // When a pressed button disappears, it loses the focus. The focus goes back to the composer.
   document.addEventListener("click", ({ detail }) => {
-    if (detail !== 0) return; // a finger or a mouse
+    if (detail !== 0) return; // pressed with a finger or a mouse
     requestAnimationFrame(() => {
       const { activeElement: at, body } = document;
       if ((at === body || !at.checkVisibility()) && canWrite()) composer.focus();

@@ -1,6 +1,7 @@
-// Where messages are written. Never disabled: what cannot leave yet waits in the list.
+// The form in which messages are written. It is never disabled: a message that cannot be sent yet
+// waits in the list.
 
-const COUNTED = 200; // the last characters, which are counted down
+const COUNTED = 200; // the last characters before the limit are counted down
 
 export class Composer {
   #form;
@@ -12,7 +13,7 @@ export class Composer {
   #post;
   #typed;
 
-  // `post(text)` says whether it took the text; `typed()` is told of every change.
+  // `post(text)` says whether it took the text; `typed()` is called at every change.
   constructor({ form, store, room, strings, limit, post, typed }) {
     this.#form = form;
     this.#area = form.querySelector("textarea");
@@ -40,7 +41,7 @@ export class Composer {
     this.#area.focus();
   }
 
-  // A text that came back, before what is being written.
+  // Take back a text, and put it before the text that is being written.
   take(text) {
     this.#area.value = [text, this.#area.value].filter(Boolean).join("\n");
     this.#changed();
@@ -54,8 +55,8 @@ export class Composer {
     this.#area.style.blockSize = `${this.#area.scrollHeight + 2}px`;
   }
 
-  // Enter also ends a composition (Japanese, Chinese, dead keys): then it sends nothing.
-  // Safari says so by the key code alone.
+  // Enter also ends a composition (Japanese, Chinese, dead keys). Then it sends nothing. In
+  // Safari, only the key code tells this.
   #pressed(event) {
     const composing = event.isComposing || event.keyCode === 229;
     if (event.key !== "Enter" || event.shiftKey || composing) return;

@@ -1,8 +1,9 @@
-// Posts that wait or failed, below the log in a list of their own: the log only ever appends.
+// Shows the posts that wait or failed. They are in their own list below the log, because the log is
+// only appended to.
 
 import { MessageView } from "../conversation/message-view.js";
 
-const PATIENCE_MS = 700; // a post that gets through faster is not worth a word
+const PATIENCE_MS = 700; // a post that is in the log sooner needs no words
 
 const TEMPORARY = { rate_limited: "postRateLimited", storage_unavailable: "postStorage" };
 const FAILED = {
@@ -24,7 +25,7 @@ export class PendingView {
   #edit;
   #views = new Map(); // by the post's id
 
-  // `author()` gives the member who writes; `messages` the list that these follow; `edit(text)`
+  // `author()` gives the member who writes; `messages` is the list above this one; `edit(text)`
   // takes a text back into the composer.
   constructor({ list, posts, dates, text, strings, author, messages, edit }) {
     this.#list = list;
@@ -40,7 +41,7 @@ export class PendingView {
     this.refresh();
   }
 
-  // Elements stay while their post does, and with them the focus on their buttons.
+  // A post keeps its element, so that a button in it keeps the focus.
   refresh() {
     const views = new Map();
     for (const post of this.#posts.all) {
@@ -62,7 +63,7 @@ export class PendingView {
     this.#follow();
   }
 
-  // The author's nick is known, or another.
+  // The author's nick became known, or it changed.
   dress() {
     for (const view of this.#views.values()) view.dress(this.#author());
     this.#follow();

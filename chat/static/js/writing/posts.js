@@ -1,5 +1,5 @@
-// What was written here and is not yet known to be in the log. Kept for the tab, so that a
-// reload loses nothing.
+// The posts that were written here and are not yet known to be in the log. They are kept for the
+// tab, so that a reload loses nothing.
 //
 // A post: { id, text, at, key, member, state: "waiting" | "failed", reason }. Its key and its
 // member are null until it is first sent.
@@ -7,7 +7,7 @@
 import { makePostId } from "../base/ids.js";
 import { Source } from "../base/source.js";
 
-const MOST = 100; // then the composer keeps the text
+const MOST = 100; // when so many posts wait, a new text stays in the composer
 
 export class Posts extends Source {
   #store;
@@ -35,7 +35,7 @@ export class Posts extends Source {
     this.#changed();
   }
 
-  // From a tab that is no more. They go on under the key that they were written under.
+  // Take over the posts of a closed tab. They keep the key under which they were written.
   adopt(posts, key) {
     const others = posts.filter((post) => isPost(post) && !this.find(post.id));
     this.#posts = [...others, ...this.#posts];
@@ -47,8 +47,8 @@ export class Posts extends Source {
     return this.#posts.find((post) => post.id === id);
   }
 
-  // Sent under another key, a post may be in the log already: under this one it would be a
-  // second message. Its writer decides.
+  // A post that was sent under another key may be in the log already. Under this key it would
+  // become a second message, so its writer decides.
   claim(key) {
     for (const post of this.#posts) {
       if (post.key !== null && post.key !== key) fail(post, "other_nick");
@@ -57,13 +57,13 @@ export class Posts extends Source {
     this.#changed();
   }
 
-  // Written down before it leaves: a reload in between must know whose it was.
+  // Note whose post it is before it is sent: after a reload the page must still know.
   sign(post, { key, member }) {
     Object.assign(post, { key, member });
     this.#save();
   }
 
-  // The sender's own message is the acknowledgement. Says whether it was one.
+  // The sender's own message acknowledges its post. Says whether this message did.
   settle(message) {
     const index = this.#posts.findIndex(
       (post) => post.id === message.id && post.member === message.member.id,
@@ -74,7 +74,7 @@ export class Posts extends Source {
     return true;
   }
 
-  // It will go all the same; `reason` says why not yet.
+  // The post will be sent later. `reason` says why it waits.
   delay(id, reason) {
     this.find(id).reason = reason;
     this.#changed();
@@ -85,7 +85,7 @@ export class Posts extends Source {
     this.#changed();
   }
 
-  // Under another key it is a new message, so it gets a new id.
+  // Under another key the post becomes a new message, so it gets a new id.
   retry(id) {
     const post = this.find(id);
     if (post.reason === "other_nick") Object.assign(post, { id: makePostId(), key: null, member: null });

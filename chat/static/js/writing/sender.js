@@ -1,10 +1,10 @@
-// Sends posts in order, each again until its message comes back, with the same id and under
-// the same key, so that the log takes each once.
+// Sends posts in order. Sends each again until its message comes back, with the same id and under
+// the same key, so that the log takes it once.
 
 import { Backoff } from "../server/backoff.js";
 
 const IN_FLIGHT = 20;
-const ANSWER_MS = 15_000; // without any answer, before sending again
+const ANSWER_MS = 15_000; // without any answer; then the posts are sent again
 
 const TEMPORARY = new Set(["rate_limited", "storage_unavailable", "join_first"]);
 
@@ -17,7 +17,7 @@ export class Sender {
   #timer;
   #backoff;
 
-  // `send(id, text)` says whether it could.
+  // `send(id, text)` says whether it could send.
   constructor(posts, send, backoff = new Backoff()) {
     this.#posts = posts;
     this.#send = send;
@@ -51,7 +51,7 @@ export class Sender {
     this.#posts.delay(id, code);
   }
 
-  // One refusal holds up all: those behind must not overtake.
+  // One refused post holds up all posts: those behind it must not overtake it.
   #pause(ms) {
     this.#paused = true;
     clearTimeout(this.#timer);

@@ -1,5 +1,5 @@
-// Who is writing: told at most every few seconds, shown for a few; neither for who wants
-// neither.
+// Tells others that this member is writing, at most every few seconds. Shows for a few seconds who
+// else is writing. A reader can switch both off.
 
 import { isolate } from "../base/strings.js";
 

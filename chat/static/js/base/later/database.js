@@ -1,12 +1,12 @@
-// This browser's own database: localStorage is small, and the keys that prove nicks must not run
-// out of room there.
+// Opens the page's own database in this browser. Large things are kept here, because localStorage
+// is small and must have room for the keys that prove nicks.
 
 const NAME = "tchat";
 
 let opening = null;
 
-// Do what `ask(store)` asks for in one transaction, and give the result of the request that it
-// returns. Fails where the browser keeps nothing: a private window, a full disk.
+// Runs `ask(store)` in one transaction and gives the result of the request that it returns. Fails
+// if the browser keeps nothing, as in a private window or on a full disk.
 export async function inStore(name, mode, ask) {
   const transaction = (await (opening ??= open())).transaction(name, mode);
   const request = ask(transaction.objectStore(name));

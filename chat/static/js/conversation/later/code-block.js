@@ -1,4 +1,5 @@
-// A block of code in a message: scrolls sideways by itself, copied by a button, coloured.
+// A block of code in a message. It scrolls sideways by itself, has a button that copies it, and can
+// be coloured.
 
 import { copyFrom } from "../../base/copy.js";
 

@@ -1,4 +1,4 @@
-// Colours code: gives it as HTML, which is not trusted yet. Each language is fetched when it is
+// Colours code. Gives it as HTML, which is not trusted yet. Each language is fetched when it is
 // first seen.
 
 import core from "../../../vendor/highlight/core.js";
@@ -45,7 +45,7 @@ const ALIASES = {
   tsx: "typescript", yml: "yaml", zsh: "bash",
 };
 
-// The own name of a language that can be coloured, or null.
+// Gives a language's own name, or null if it cannot be coloured.
 export function nameOf(language) {
   const asked = language.toLowerCase();
   const name = Object.hasOwn(ALIASES, asked) ? ALIASES[asked] : asked;

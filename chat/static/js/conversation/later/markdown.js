@@ -1,6 +1,6 @@
-// The part of Markdown that a chat needs, as HTML: links, emphasis, code, quotes, lists. Headings,
-// tables, images and HTML stay what they are: text. What comes out is not trusted: sanitise.js
-// comes after.
+// Turns the part of Markdown that a chat needs into HTML: links, emphasis, code, quotes, lists.
+// Headings, tables, images and HTML stay plain text. The result is not trusted: sanitise.js must
+// clean it.
 
 import MarkdownIt from "../../../vendor/markdown-it/markdown-it.js";
 
@@ -8,7 +8,7 @@ const SYNTAX = [
   ...["linkify", "newline", "escape", "backticks", "strikethrough", "emphasis", "link", "autolink"],
   ...["fence", "blockquote", "list"],
 ];
-const DEEPEST = 8; // quotes and lists within each other; deeper is no longer a message
+const DEEPEST = 8; // quotes and lists within each other; a deeper text is shown without markup
 
 const markdown = new MarkdownIt("zero", { html: false, linkify: true, breaks: true });
 markdown.enable(SYNTAX);
@@ -20,18 +20,18 @@ markdown.linkify
   .add("//", null);
 markdown.normalizeLinkText = readable;
 markdown.renderer.rules.softbreak = markdown.renderer.rules.hardbreak = () => "<br>";
-markdown.renderer.rules.s_open = () => "<del>"; // which is spoken too
+markdown.renderer.rules.s_open = () => "<del>"; // screen readers speak it too
 markdown.renderer.rules.s_close = () => "</del>";
 
-// « >_< » and « >:( » are faces: a quote has a space after its mark.
+// « >_< » and « >:( » are faces and not quotes: in a quote, a space follows the « > ».
 markdown.block.ruler.before("blockquote", "face", (state, line, end, silent) => {
   const start = state.bMarks[line] + state.tShift[line];
   if (!/^>+[^>\s]/.test(state.src.slice(start, state.eMarks[line]))) return false;
   return markdown.block.ruler.getRules("").at(-1)(state, line, end, silent); // a paragraph
 });
 
-// %C3%A9 is shown as the letter it is. A host in punycode stays: decoded, it could pass for
-// another.
+// Shows %C3%A9 as the letter é. Leaves a host in punycode as it is: decoded, it could look like
+// another host.
 function readable(url) {
   return url.replace(/%[c-f][0-9a-f](?:%[89ab][0-9a-f])+/gi, (bytes) => {
     try {
@@ -43,7 +43,7 @@ function readable(url) {
   });
 }
 
-// Null where the text is better shown as it was written.
+// Gives null if the text should be shown as it was written.
 export function toHtml(text) {
   const tokens = markdown.parse(text, {});
   if (tokens.some(({ level }) => level > 2 * DEEPEST)) return null;

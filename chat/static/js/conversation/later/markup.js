@@ -1,10 +1,10 @@
-// A text with markup as elements: Markdown, made clean, links that tell nobody where they were
-// clicked. Null where the text says more as it was written.
+// Turns a text with Markdown into clean elements. Its links tell no other site where they were
+// clicked. Gives null if the text should be shown as it was written.
 
 import { toHtml } from "./markdown.js";
 import { sanitise } from "./sanitise.js";
 
-const WIDE_NUMBER = 100; // from here on, numbers would stick out of a list's margin
+const WIDE_NUMBER = 100; // from this number on, the numbers would stick out of a list's margin
 
 export function render(text) {
   const html = toHtml(text);
@@ -16,13 +16,13 @@ export function render(text) {
     const last = list.start + list.children.length - 1;
     list.classList.toggle("wide", last >= WIDE_NUMBER);
   }
-  for (const part of fragment.children) part.dir = "auto"; // a list's marks are on its side too
+  for (const part of fragment.children) part.dir = "auto"; // a list's marks follow it too
   return fragment;
 }
 
 function dressLink(link) {
   link.target = "_blank";
   link.rel = "noopener noreferrer nofollow";
-  // Where it leads, when its words say something else.
+  // If its words are not its address, the title shows the address.
   if (link.textContent !== link.getAttribute("href")) link.title = link.href;
 }

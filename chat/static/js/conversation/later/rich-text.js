@@ -1,5 +1,5 @@
 // Fills an element with a message's text and its markup. A language's colours and the emoji's
-// names are fetched when the first text asks for them; then those that waited are drawn again.
+// names are fetched when the first text needs them. Then the texts that waited are drawn again.
 
 import { mentionsIn } from "../mentions.js";
 import { READ_MS } from "../message-list.js";
@@ -41,7 +41,7 @@ export class RichText {
     if (block.language) this.#colour(block);
   }
 
-  // At once, where the language's colours are there.
+  // If the language's colours are loaded already, this happens at once.
   async #colour(block) {
     try {
       this.#colours ??= await import("./highlight.js");
@@ -53,7 +53,7 @@ export class RichText {
       await Promise.all([prepare(name), read()]);
       this.#redraw(paint);
     } catch {
-      // Code without colours is code all the same.
+      // The code stays without colours.
     }
   }
 
@@ -69,7 +69,7 @@ export class RichText {
       await Promise.all([this.#emoji.load(), read()]);
       this.#redraw(() => this.#waiting.forEach((each, one) => this.fill(one, each)));
     } catch {
-      // The codes stay; the next one asks again.
+      // The codes stay as they are. The next text with codes tries again.
     } finally {
       this.#waiting.clear();
     }
@@ -95,7 +95,7 @@ export class RichText {
 
 const read = () => new Promise((done) => setTimeout(done, READ_MS));
 
-// Whatever goes wrong in there, the text is shown.
+// If the markup fails, the text is shown without it.
 function marked(text) {
   try {
     return render(text);

@@ -1,5 +1,5 @@
-// The one way in which HTML reaches the page: through DOMPurify, whose Trusted Types policy is
-// the only one that the Content Security Policy allows.
+// Cleans HTML with DOMPurify. HTML reaches the page in no other way: DOMPurify's Trusted Types
+// policy is the only one for HTML that the Content Security Policy allows.
 
 import DOMPurify from "../../../vendor/dompurify/purify.js";
 

@@ -1,4 +1,4 @@
-// Wires how the text of messages is shown, and what helps to write it.
+// Wires what shows the text of messages with its markup, and what helps to write it.
 
 import { Completion } from "../../writing/later/completion.js";
 import { Emoji } from "../../writing/later/emoji.js";

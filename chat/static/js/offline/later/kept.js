@@ -1,21 +1,21 @@
-// The last messages of the rooms visited lately.
+// Reads and writes the last messages of the rooms visited lately.
 //
-// A record: { room, at, epoch, seq, member, messages }: everything of that log up to seq was
-// seen, and the messages, gapless, are its last ones; at: when it was written; member: who then
-// was here.
+// A record: { room, at, epoch, seq, member, messages }. Everything of that log up to seq was seen.
+// `messages` are its last messages, without a gap. `at` says when the record was written, and
+// `member` who was here then.
 
 import { inStore } from "../../base/later/database.js";
 
 const STORE = "rooms";
-const MOST = 8; // rooms; those visited longest ago go first
+const MOST = 8; // rooms; those visited longest ago are deleted first
 
-// Undefined where there is none.
+// Gives undefined if there is no record.
 export async function readKept(room) {
   try {
     const record = await inStore(STORE, "readonly", (store) => store.get(room));
     return isRecord(record) ? record : undefined;
   } catch {
-    return undefined; // nor where the browser keeps nothing
+    return undefined; // the browser keeps nothing
   }
 }
 
@@ -28,7 +28,7 @@ export async function writeKept(record) {
       return rooms;
     });
   } catch {
-    // The browser keeps nothing, or has no room: then nothing is there next time.
+    // The browser keeps nothing, or its storage is full: next time this record is not there.
   }
 }
 

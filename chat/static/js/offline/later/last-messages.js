@@ -1,11 +1,11 @@
-// Keeps the last messages of the room on this device, as they come. What is kept is a gapless
-// end of the log: it can be resumed from, and the server proves what follows or says that it
+// Keeps the last messages of the room on this device, as they come. They are a gapless end of the
+// log, so the page can resume from them: the server gives exactly what follows, or says that it
 // cannot.
 
 import { readKept, writeKept } from "./kept.js";
 
 const MOST = 200; // messages of a room
-const SETTLE_MS = 500; // many come at once: they are written together
+const SETTLE_MS = 500; // messages that come within this time are written together
 
 export class LastMessages {
   #name;
@@ -24,8 +24,8 @@ export class LastMessages {
     return readKept(this.#name);
   }
 
-  // From now on; what is shown already too. A welcome came before: what was recalled has been
-  // resumed from or replaced.
+  // Keep messages from now on, and those that are shown already. This is called after a welcome:
+  // by then, the recalled messages were resumed from or replaced.
   follow() {
     this.#later();
     if (this.#isFollowing) return;
@@ -43,7 +43,7 @@ export class LastMessages {
     this.#timer = undefined;
     const { epoch, seq } = this.#room.last;
     const messages = this.#messages.views.slice(-MOST).map(({ message }) => message);
-    // Of a reader far up, the list does not hold the newest: what is kept would have a hole.
+    // If the reader is far up, the list lacks the newest messages: the record would have a hole.
     if ((messages.at(-1)?.seq ?? 0) !== seq) return;
     const now = { epoch, seq, member: this.#room.member, messages };
     const whole = joined(await this.read(), now);
@@ -51,8 +51,8 @@ export class LastMessages {
   }
 }
 
-// What was kept before stays in front of what is shown now, where the two touch: a reload shows
-// fewer than are kept.
+// Gives the messages kept before, followed by those shown now, if there is no gap between them. It
+// keeps both because a page that is reloaded shows fewer messages than are kept.
 export function joined(before, now) {
   const first = now.messages[0]?.seq ?? now.seq + 1;
   const touch = before?.epoch === now.epoch && before.seq >= first - 1 && before.seq <= now.seq;

@@ -1,6 +1,6 @@
-// Posts that wait outlive their tab: what was written in the train leaves from home, though the
-// app was closed in between. The next tab of the room takes them over. They keep their ids and
-// their writer's key, so that the log takes each once, whoever sends it.
+// Keeps waiting posts after their tab is closed: a post written on the train is sent at home, even
+// if the app was closed in between. The next tab of the room takes them over. They keep their ids
+// and their writer's key, so that the log takes each once, whichever tab sends it.
 
 import { makePostId } from "../../base/ids.js";
 import { inStore } from "../../base/later/database.js";
@@ -14,7 +14,7 @@ export class LeftPosts {
   #identity;
   #tab;
 
-  // `store`: what is kept for the tab.
+  // `store`: the tab's own store.
   constructor({ name, posts, identity, store }) {
     this.#name = name;
     this.#posts = posts;
@@ -23,13 +23,14 @@ export class LeftPosts {
     store.write("tab", this.#tab);
   }
 
-  // Without locks, which tell a tab that is open from one that is not, posts end with their tab.
+  // Locks tell which tabs are open. Without locks, posts are lost with their tab.
   async start() {
     if (!navigator.locks) return;
     const asked = navigator.locks.request(lockOf(this.#tab), () => new Promise(() => {}));
     this.#posts.on("change", () => this.#write());
     try {
-      // Held while this tab is open, so it never settles; where locks are forbidden, both fail.
+      // The lock is held while this tab is open, so `asked` never settles. If locks are forbidden,
+      // both promises fail.
       await Promise.race([asked, navigator.locks.query()]);
       await this.#takeOver();
       await this.#write();
@@ -45,7 +46,7 @@ export class LeftPosts {
     for (const { room, tab, posts } of all) {
       if (room !== this.#name || tab === this.#tab || open.has(lockOf(tab))) continue;
       this.#posts.adopt(posts, this.#identity.key);
-      await this.#write(); // before they are gone there
+      await this.#write(); // before they are deleted there
       await inStore(STORE, "readwrite", (store) => store.delete([room, tab]));
     }
   }
@@ -58,7 +59,7 @@ export class LeftPosts {
         posts.length > 0 ? store.put({ room, tab, posts }) : store.delete([room, tab]),
       );
     } catch {
-      // The browser keeps nothing, or has no room: the tab has them.
+      // The browser keeps nothing, or its storage is full. The tab itself still has the posts.
     }
   }
 }

@@ -1,12 +1,11 @@
-// What the page does about there being no server one day: it keeps itself (worker.js), the last
-// messages (last-messages.js) and what waits (left-posts.js), and says when the server has a
-// newer page.
+// Prepares the page for times without a server: keeps the page (worker.js), the last messages
+// (last-messages.js) and the posts that wait (left-posts.js). Says if the server has a newer page.
 
 import { LastMessages } from "./last-messages.js";
 import { LeftPosts } from "./left-posts.js";
 import { Worker } from "./worker.js";
 
-const SPREAD_MS = 8_000; // a new server is not asked for its page by everybody at once
+const SPREAD_MS = 8_000; // so that not all pages ask a new server at once
 
 export class Offline {
   #version = document.body.dataset.version;
@@ -31,15 +30,15 @@ export class Offline {
   async entered(version) {
     this.#last.follow();
     this.#takePosts();
-    if (this.#version) await this.#worker.register(); // what is not built is not kept
+    if (this.#version) await this.#worker.register(); // the unbuilt page is not kept
     if (!version || version === this.#asked) return;
     this.#asked = version;
     if (version === this.#version) return this.#offer.withdraw();
     setTimeout(() => this.#fetch(version), Math.random() * SPREAD_MS);
   }
 
-  // Show the last messages, and be who was here last: there is nobody to ask, and nobody to
-  // take another's place.
+  // Show the last messages, and be the member who was here last. Without a server nobody can
+  // confirm this, and nobody can take another member's place.
   async recall() {
     const { identity, room, conversation, isKept } = this.#page;
     const kept = await this.#last.read();

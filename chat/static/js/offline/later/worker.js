@@ -1,15 +1,15 @@
-// The service worker, as the page sees it: registered, replaced by the next version's. Without
-// one (plain http elsewhere than on localhost, a browser that keeps nothing) all else works.
+// Registers the page's service worker and lets the next version's worker replace it. Without one
+// (plain http, except on localhost, or a browser that keeps nothing) all else works.
 
 const ADDRESS = "/sw.js";
-const PATIENCE_MS = 3_000; // for a change of workers; then the page is reloaded all the same
+const PATIENCE_MS = 3_000; // for a change of workers; then the page is reloaded anyway
 
 export class Worker {
   #version;
   #address = vouched();
   #registration = null;
 
-  // `version`: this page's.
+  // `version`: the version of this page.
   constructor(version) {
     this.#version = version;
   }
@@ -20,18 +20,18 @@ export class Worker {
       const options = { updateViaCache: "none" };
       this.#registration = (await navigator.serviceWorker.register(this.#address, options)) ?? null;
     } catch {
-      return; // the browser keeps nothing, or the server went: the next welcome asks again
+      return; // the browser keeps nothing, or the server is gone: the next welcome tries again
     }
     this.#registration?.addEventListener("updatefound", () => this.#found());
     this.#greet(this.#registration?.waiting);
   }
 
-  // Ask the server for its worker, and wait until that has kept its page.
+  // Ask the server for its worker, and wait until that worker has kept its page.
   async update() {
     try {
       await this.#registration?.update();
     } catch {
-      return; // the server went again
+      return; // the server is gone again
     }
     await settled(this.#registration?.installing);
   }
@@ -53,8 +53,8 @@ export class Worker {
     this.#greet(installing);
   }
 
-  // A worker that waits and is of this page's version need not wait: the reader has it already.
-  // Tabs of the version before go on; what they still need is kept.
+  // If the waiting worker has this page's version, it need not wait: the reader has that version
+  // already. Tabs of the version before go on, because the files that they still need are kept.
   #greet(worker) {
     if (worker?.state === "installed") worker.postMessage({ type: "take over", version: this.#version });
   }
@@ -66,8 +66,8 @@ async function settled(worker) {
   }
 }
 
-// A script's address has to be vouched for. This policy vouches for this one, and for no other;
-// a page may make it once.
+// Under Trusted Types, the address of a worker must come from a policy. This policy gives this one
+// address, whatever it is asked for. A page may create the policy once.
 function vouched() {
   const rules = { createScriptURL: () => ADDRESS };
   return globalThis.trustedTypes?.createPolicy("tchat-worker", rules).createScriptURL("") ?? ADDRESS;

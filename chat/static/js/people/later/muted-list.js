@@ -1,4 +1,4 @@
-// Everybody muted, here or away, so that each can be heard again.
+// The list of all muted people, here or away, with a button that unmutes each of them.
 
 export class MutedList {
   #section;
@@ -18,7 +18,8 @@ export class MutedList {
     const held = this.#section.contains(document.activeElement);
     const items = this.#muted.all.map(([id, nick]) => this.#item(id, nick));
     this.#section.querySelector("ul").replaceChildren(...items);
-    if (!held) return; // or the button that went away leaves the focus to the next
+    if (!held) return;
+    // The button that had the focus is gone, so the next one gets it.
     const close = this.#section.closest("dialog").querySelector("[data-close]");
     (this.#section.querySelector("button") ?? close).focus();
   }

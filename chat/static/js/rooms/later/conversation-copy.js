@@ -12,8 +12,8 @@ export class ConversationCopy {
   #words;
   #timer;
 
-  // `said`: where it is spoken, within the button's own dialog; `page`: { link, messages, muted,
-  // strings }.
+  // `said`: the element that a screen reader speaks, within the button's own dialog; `page`:
+  // { link, messages, muted, strings }.
   constructor({ button, said, ...page }) {
     this.#button = button;
     this.#said = said;
@@ -38,8 +38,8 @@ export class ConversationCopy {
     this.#say(strings.say(isCopied ? "conversationCopied" : "conversationNotCopied"));
   }
 
-  // Where there is no clipboard, what is selected is copied: it must be on the page, and in the
-  // dialog, for nothing else can be selected meanwhile.
+  // Without the Clipboard API, the page copies a selection. So the text must be on the page, and
+  // within the dialog: while the dialog is open, nothing outside it can be selected.
   async #through(text) {
     const paper = document.createElement("pre");
     paper.className = "spoken";

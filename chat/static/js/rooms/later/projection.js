@@ -1,4 +1,4 @@
-// The room's QR code, as large as the window: to be scanned from across a hall.
+// Shows the room's QR code as large as the window, so that it can be scanned from across a hall.
 
 import { drawQr } from "./qr.js";
 
@@ -9,8 +9,8 @@ export class Projection {
   #preview;
   #isDrawn = false;
 
-  // `preview` is a button that shows the code itself, small. The code says `text`; people read
-  // `words` under it.
+  // `preview` is a button with a small copy of the code on it. The code contains `text`; people
+  // read `words` under it.
   constructor({ dialog, preview, text, words }) {
     this.#dialog = dialog;
     this.#text = text;

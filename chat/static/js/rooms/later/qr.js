@@ -1,9 +1,9 @@
-// A text as a QR code.
+// Draws a text as a QR code.
 
 import { encode } from "../../../vendor/uqr/uqr.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const QUIET_ZONE = 4; // modules of white around, which readers need
+const QUIET_ZONE = 4; // modules of white around the code, which scanners need
 
 // Fills `svg`.
 export function drawQr(svg, text) {
@@ -14,7 +14,8 @@ export function drawQr(svg, text) {
   svg.replaceChildren(path);
 }
 
-// One rectangle for each run of dark modules in a row: no hairlines between neighbours.
+// Gives one rectangle for each run of dark modules in a row, so that there are no thin lines
+// between neighbours.
 export function outline(rows) {
   let path = "";
   rows.forEach((row, y) => {

@@ -57,7 +57,7 @@ export class RoomsBox {
     else this.#input.removeAttribute("aria-invalid");
   }
 
-  // The room one is in is named above; the home room is always a way back.
+  // The current room is left out, because it is named above. The home room is always in the list.
   #list() {
     const others = [...new Set([...this.#recent.all, HOME])].filter((name) => name !== this.#room);
     const section = this.#dialog.querySelector(".recent");

@@ -44,14 +44,14 @@ export class SettingsBox {
   async #changed(field) {
     const value = field.type === "checkbox" ? field.checked : field.value;
     this.#settings.set(field.name, value);
-    if (field.name === "sound" && value !== "never") this.#chime.ring(); // so that one knows it
+    if (field.name === "sound" && value !== "never") this.#chime.ring(); // as an example
     if (field.name === "notify" && value !== "never") {
       if ((await this.#desktop.ask()) !== "granted") this.#settings.set("notify", "never");
       this.#draw();
     }
   }
 
-  // Why there are no notifications, where there can be none.
+  // If there can be no notifications, say why.
   #explain() {
     const reasons = { absent: "notifyAbsent", denied: "notifyDenied" };
     const reason = reasons[this.#desktop.permission];

@@ -1,8 +1,9 @@
-// Completes what is being written: a list above the composer, which keeps the focus.
+// Completes what is being written. It shows a list above the composer, and the composer keeps the
+// focus.
 //
-// A source has `complete(before)`: given the text before the caret, what can follow it,
-// { from, isSure, options: [{ text, words, sign }] }, or null; now or later. Where it is sure,
-// its first option is chosen already and Enter takes it.
+// A source has `complete(before)`, which is given the text before the caret. It gives
+// { from, isSure, options: [{ text, words, sign }] }, or null, or a promise of one of them. If
+// `isSure`, the first option is chosen already and Enter takes it.
 
 const TAKES = new Set(["Enter", "Tab"]);
 
@@ -27,7 +28,7 @@ export class Completion {
     area.addEventListener("input", () => this.#ask());
     area.addEventListener("blur", () => this.close());
     area.addEventListener("click", () => this.close());
-    // Before the composer, for which Enter sends.
+    // This listener must run before the composer's, where Enter sends.
     area.addEventListener("keydown", (event) => this.#pressed(event), { capture: true });
     list.addEventListener("mousedown", (event) => event.preventDefault()); // keeps the focus
     list.addEventListener("click", ({ target }) => {
@@ -56,7 +57,7 @@ export class Completion {
       for (const source of this.#sources) found ??= source.complete(before);
       found = found instanceof Promise ? await found.catch(() => null) : found;
     }
-    // Meanwhile something else was typed, or it was sent.
+    // Something else was typed meanwhile, or the message was sent.
     if (asked !== this.#asked || !this.#area.value.startsWith(before)) return;
     if (found?.options.length > 0) this.#open(found);
     else this.close();
@@ -103,7 +104,7 @@ export class Completion {
     else if (event.key === "Escape") this.close();
     else if (this.#chosen >= 0 && !event.shiftKey && TAKES.has(event.key)) this.#take(this.#chosen);
     else {
-      if (event.key === "Enter") this.close(); // it is sent
+      if (event.key === "Enter") this.close(); // the composer sends
       return;
     }
     event.preventDefault();
@@ -116,11 +117,11 @@ export class Completion {
     const to = this.#area.selectionStart;
     this.close();
     insert(this.#area, text, from, to);
-    this.close(); // what was inserted asks for nothing
+    this.close(); // the inserted text must not be completed again
   }
 }
 
-// In place of what stands between `from` and `to`, so that it can be undone.
+// Replaces the text between `from` and `to`, so that the reader can undo it.
 export function insert(area, text, from = area.selectionStart, to = area.selectionEnd) {
   area.focus();
   area.setSelectionRange(from, to);

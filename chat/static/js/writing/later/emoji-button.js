@@ -1,4 +1,5 @@
-// The button that opens the emoji picker, which comes with its data when it is first asked for.
+// The button that opens the emoji picker. The picker and its data are fetched when it is first
+// pressed.
 
 import { insert } from "./completion.js";
 

@@ -1,6 +1,7 @@
-// Pick an emoji: a search field that moves through the list below it with the arrow keys; or a
-// finger. The data is emoji-picker-element's; that picker itself (1.29) makes its HTML and its
-// styles from strings, which this page's policy allows to nobody but the sanitiser.
+// Lets the reader pick an emoji with a finger, or from a search field, whose arrow keys move
+// through the list below it. The data is that of emoji-picker-element. That picker itself (1.29) is
+// not used: it makes its HTML and its styles from strings, and this page's policy allows that to
+// the sanitiser only.
 
 const RECENT = 16;
 
@@ -53,7 +54,7 @@ export class EmojiPicker {
     this.#search.value = "";
     this.#draw();
     this.#list.scrollTop = 0;
-    // On a phone, a keyboard would slide over what is to be picked.
+    // On a phone, the focus in the search field would open a keyboard over the list.
     if (matchMedia("(hover: hover)").matches) this.#search.focus();
     else this.#tabs.firstElementChild.focus();
   }
@@ -101,7 +102,7 @@ export class EmojiPicker {
       const group = this.#list.querySelector(`[data-name=${GROUPS[index][0]}]`);
       this.#list.scrollTop = group.offsetTop;
       this.#choose(group.querySelector("[role=option]"));
-      if (detail === 0) this.#search.focus(); // from the keyboard: its arrows go on from there
+      if (detail === 0) this.#search.focus(); // pressed by a key: arrow keys go on from here
     });
     return tab;
   }

@@ -1,11 +1,11 @@
-// The emoji: their names, words and short codes, in the page's language. Fetched when first
-// asked for.
+// The emoji with their names, words and short codes, in the page's language. They are fetched when
+// they are first needed.
 
 const ASKED = /(?:^|[\s(])(:([\p{L}\p{N}_+-]{2,}))$/u; // before the caret
 const CODE = /:([a-z0-9_+-]+):/g;
 const LETTER = /[\p{L}\p{N}]/u;
 const MOST = 6;
-const BY_WORDS = 3; // the weakest rank: by words that go with it
+const BY_WORDS = 3; // the weakest rank: found by words that go with the emoji
 
 const fold = (text) =>
   text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replaceAll("œ", "oe");
@@ -29,7 +29,7 @@ export class Emoji {
     return this.#groups;
   }
 
-  // Again after a failure: the network may be back.
+  // After a failure, the next call tries again: the network may be back.
   load() {
     this.#loading ??= this.#fetch().catch((error) => {
       this.#loading = null;
@@ -52,13 +52,14 @@ export class Emoji {
     );
   }
 
-  // The best first: by short code, by the words of its name, by words that go with it; of equal
-  // ones that with the shortest code, which is the plainest: `heart` before `anatomical_heart`.
+  // Gives the best first: those found by short code, then by the words of their name, then by words
+  // that go with them. Among equals, the shortest code comes first, because that emoji is the
+  // plainest: `heart` before `anatomical_heart`.
   search(query) {
     return this.#find(query).map(({ row }) => row);
   }
 
-  // What completes the text before the caret; null while there is nothing to say.
+  // Gives what completes the text before the caret, as completion.js wants it, or null.
   async complete(before) {
     const [, all, asked] = ASKED.exec(before) ?? [];
     if (!asked) return null;

@@ -5,7 +5,7 @@ import { lower } from "../../people/nicks.js";
 const ASKED = /(?:^|[\s([{«"'’])@([^@\n]{0,32})$/u; // before the caret
 const MOST = 6;
 
-// Without accents too: « @zoe » finds Zoé.
+// Accents do not matter: « @zoe » finds Zoé.
 const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 
 export class NickCompletion {
@@ -15,7 +15,7 @@ export class NickCompletion {
     this.#nicks = nicks;
   }
 
-  // What completes the text before the caret, as completion.js wants it.
+  // Gives what completes the text before the caret, as completion.js wants it, or null.
   complete(before) {
     const asked = ASKED.exec(before)?.[1];
     if (asked === undefined) return null;
