@@ -24,7 +24,7 @@ function comings(language = "en") {
   return { list, come, go, words: () => list.words.replace(/[\u2068\u2069]/g, "") };
 }
 
-test("who comes and goes is said in one line, in the reader's own words", () => {
+test("one line says who came and who went, in the reader's language", () => {
   const { come, go, words } = comings();
   assert.equal(words(), "");
   come("Ann");
@@ -37,7 +37,7 @@ test("who comes and goes is said in one line, in the reader's own words", () => 
   assert.equal(french.words(), "Ann, Bob et Carl have joined.");
 });
 
-test("a crowd is counted, and never as one other", () => {
+test("a crowd is counted, and the others are always two or more", () => {
   const { come, words } = comings("fr");
   come("Ann", "Bob", "Carl", "Dora");
   assert.equal(words(), "Ann, Bob, Carl et Dora have joined.");
@@ -45,7 +45,7 @@ test("a crowd is counted, and never as one other", () => {
   assert.equal(words(), "Ann, Bob, Carl et 2 others have joined.");
 });
 
-test("who comes and goes at once is not worth a word", () => {
+test("people who come and go at once are not named", () => {
   const { list, come, go, words } = comings();
   come("Ann");
   go("Ann");
@@ -73,7 +73,7 @@ test("a mention is the whole nick behind an at sign, in any case", () => {
   assert.ok(!mentions("@Ann Lee?", "Ann", "Ann Lee")); // the longer nick is another person's
 });
 
-test("what calls is what was asked for", () => {
+test("the chosen level decides which messages call the reader", () => {
   const cases = { never: [false, false], mentions: [false, true], all: [true, true] };
   for (const [level, [plain, mention]] of Object.entries(cases)) {
     assert.equal(calls(level, false), plain);
@@ -94,7 +94,7 @@ test("settings are silent at first, kept, and shared by tabs", () => {
   assert.equal(other.get("typing"), false);
 });
 
-test("hostile settings read as none", () => {
+test("hostile settings are read as the defaults", () => {
   for (const value of ['{"sound":"loud","typing":"yes"}', "[]", "3", '"x"', "{"]) {
     const area = new Area();
     area.setItem("tchat:settings", value);
@@ -104,7 +104,7 @@ test("hostile settings read as none", () => {
   }
 });
 
-test("whom one muted is remembered on the device, and can be heard again", () => {
+test("muted people are remembered on the device, and can be unmuted", () => {
   const area = new Area();
   const muted = new Muted(new Store(() => area));
   muted.mute({ id: "b", nick: "Bob" });
@@ -117,7 +117,7 @@ test("whom one muted is remembered on the device, and can be heard again", () =>
   assert.ok(new Muted(new Store(() => area)).isEmpty);
 });
 
-test("the icon shows the number, and no more than two digits of it", () => {
+test("the icon shows the number, with two digits at most", () => {
   assert.match(decodeURIComponent(drawn(7)), />7<\/text>/);
   assert.match(decodeURIComponent(drawn(250)), />99\+<\/text>/);
 });

@@ -17,13 +17,13 @@ function make(ask) {
   return { parts, asked };
 }
 
-test("a part that comes is given, and nobody is asked anything", async () => {
+test("a part that can be fetched is given, and the server is not asked for its version", async () => {
   const { parts, asked } = make(async () => true);
   assert.equal(await parts.get(async () => "a box"), "a box");
   assert.deepEqual(asked, { times: 0, gone: 0 });
 });
 
-test("a part that does not come, of a version that the server has, may come another time", async () => {
+test("if the server still has the page's version, a missing part may be fetched later", async () => {
   const { parts, asked } = make(async () => true);
   await assert.rejects(parts.get(failing), /Failed to fetch/);
   assert.equal(parts.isGone, false);
@@ -32,7 +32,7 @@ test("a part that does not come, of a version that the server has, may come anot
   assert.deepEqual(asked, { times: 2, gone: 0 });
 });
 
-test("a part of another version than the server's is gone; a reader who asks again is told again", async () => {
+test("if the server has another version, the part is gone; a reader who asks again is told again", async () => {
   const { parts, asked } = make(async () => false);
   await assert.rejects(parts.get(failing), /Failed to fetch/);
   assert.equal(parts.isGone, true);
@@ -42,7 +42,7 @@ test("a part of another version than the server's is gone; a reader who asks aga
   assert.deepEqual(asked, { times: 2, gone: 2 });
 });
 
-test("without an answer nothing is known to be gone", async () => {
+test("without an answer from the server, no part counts as gone", async () => {
   const { parts, asked } = make(failing);
   await assert.rejects(parts.get(failing), /Failed to fetch/);
   assert.equal(parts.isGone, false);

@@ -6,7 +6,7 @@ import { Area, FULL } from "../fakes.js";
 
 const isText = (value) => typeof value === "string";
 
-test("what was written is read by the next page", () => {
+test("the next page reads what was written", () => {
   const area = new Area();
   new Store(() => area).write("nick", "Zoé");
   assert.equal(new Store(() => area).read("nick", isText), "Zoé");
@@ -21,7 +21,7 @@ test("damaged and hostile contents read as absent", () => {
   }
 });
 
-test("blocked and full storage remember for the page", () => {
+test("with blocked or full storage, values are remembered while the page is open", () => {
   const blocked = new Store(() => {
     throw new DOMException("denied", "SecurityError");
   });

@@ -18,7 +18,7 @@ test("zero is singular in French and plural in English", () => {
   assert.equal(new Strings(forms, "fr").count("people", 1_000_000), "1000000 other");
 });
 
-test("days are said as people say them", () => {
+test("days are named as people name them", () => {
   const dates = new Dates("fr", ["fr-FR"]);
   const now = new Date(2026, 2, 3, 0, 30);
   assert.equal(dates.day(new Date(2026, 2, 3, 0, 5), now), "Aujourd’hui");
@@ -27,7 +27,7 @@ test("days are said as people say them", () => {
   assert.equal(dates.day(new Date(2025, 1, 1), now), "Samedi 1er février 2025");
 });
 
-test("a reader's own variety of the page's language writes the time", () => {
+test("times are written in the reader's own variety of the page's language", () => {
   const at = new Date(2026, 2, 3, 14, 5);
   assert.equal(new Dates("en", ["fr-FR", "en-GB"]).time(at), "14:05");
   assert.match(new Dates("en", ["en-US"]).time(at), /^2:05\sPM$/);

@@ -21,7 +21,7 @@ function emojiIn(language) {
 
 const html = (text) => toHtml(text).trim();
 
-test("the syntax of a chat, and no other", () => {
+test("only the Markdown that a chat needs is rendered", () => {
   assert.equal(html("**b** *i* ~~s~~ `c`"), "<p><strong>b</strong> <em>i</em> <del>s</del> <code>c</code></p>");
   assert.equal(html("one\ntwo"), "<p>one<br>two</p>");
   assert.match(html("> said\n\n- one\n- two"), /^<blockquote>[^]*said[^]*<ul>[^]*two/);
@@ -31,7 +31,7 @@ test("the syntax of a chat, and no other", () => {
   }
 });
 
-test("links lead to http and https, and nowhere else", () => {
+test("links lead to http and https only", () => {
   assert.match(html("see https://example.org/a_b."), /href="https:\/\/example\.org\/a_b">/);
   for (const url of ["javascript:alert(1)", "data:text/html,x", "//x.org", "/r/a", "ftp://x.org", "vbscript:x", "JaVaScRiPt:x"]) {
     for (const text of [`[x](${url})`, `<${url}>`, url, `![x](${url})`]) {
@@ -41,22 +41,22 @@ test("links lead to http and https, and nowhere else", () => {
   assert.doesNotMatch(html("![x](https://example.org/x.png)"), /<img/);
 });
 
-test("addresses are shown as people read them, hosts as they are", () => {
+test("addresses are shown as people read them, but hosts are not decoded", () => {
   const shown = (url) => />([^<]+)<\/a>/.exec(html(url))[1];
   assert.equal(shown("https://fr.wikipedia.org/wiki/%C3%89t%C3%A9%20x"), "https://fr.wikipedia.org/wiki/Été%20x");
   assert.equal(shown("https://xn--pple-43d.com/%E2%80%AE%FF"), "https://xn--pple-43d.com/%E2%80%AE%FF");
 });
 
-test("faces are no quotes", () => {
+test("faces are not quotes", () => {
   assert.equal(html(">_< >:("), "<p>&gt;_&lt; &gt;:(</p>");
 });
 
-test("what is nested too deep stays as it was written", () => {
+test("a text that is nested too deeply stays as it was written", () => {
   assert.equal(toHtml("> ".repeat(1000)), null);
   assert.equal(toHtml(`${"- ".repeat(40)}x`), null);
 });
 
-test("two thousand characters of anything are read fast", () => {
+test("any two thousand characters are rendered fast", () => {
   const parts = ["*", "_", "[", "]", "(", ">", "`", "~", "<", "\\", "![", "[](", "- ", "1. ", "\n>", "**a", "a**b", "[a](", "<https://", "http://", "*a _b ", "&", ":", "@", "https://a.b/("];
   for (const part of parts) {
     const text = part.repeat(2000 / part.length);
@@ -87,14 +87,14 @@ test("emoji are found by code, name and word, without accents", async () => {
   for (const text of ["10:30", "a:tada", ":)", ":d"]) assert.equal(await emojiIn("en").complete(text), null);
 });
 
-test("mentions are of people who are known, the longest nick first", () => {
+test("only known nicks are mentioned, and the longest one that fits is taken", () => {
   const nicks = ["Bob", "Bob 2", "Zoé"];
   const said = (text) => mentionsIn(text, nicks).map(({ nick }) => nick);
   assert.deepEqual(said("@Bob 2, @bob: and @ZOÉ."), ["Bob 2", "Bob", "Zoé"]);
   assert.deepEqual(said("x@Bob @Bobby @nobody @"), []);
 });
 
-test("nicks complete by any of their words, and not to oneself", () => {
+test("a nick is completed by any of its words, but the reader's own nick is not", () => {
   const room = new Source();
   room.member = { id: "1", nick: "Alice" };
   const nicks = new Nicks(room);
@@ -112,7 +112,7 @@ test("nicks complete by any of their words, and not to oneself", () => {
   assert.equal(words("@Bob 2"), null);
 });
 
-test("each language that can be coloured is there, by its own name and by others", async () => {
+test("each language that can be coloured is there, by its own name and by its aliases", async () => {
   const languages = readdirSync(new URL("highlight/languages/", VENDOR));
   assert.ok(languages.length > 20);
   for (const file of languages) {
@@ -126,7 +126,7 @@ test("each language that can be coloured is there, by its own name and by others
   assert.match(highlight("let a = 1", "javascript"), /<span class="hljs-keyword">let<\/span>/);
 });
 
-test("what is vendored is pinned, with its licence and from no named place", () => {
+test("vendored packages are pinned, have their licences and name no registry", () => {
   const lock = readFileSync(new URL("../../../tools/vendor/package-lock.json", import.meta.url), "utf8");
   for (const each of Object.entries(JSON.parse(lock).packages)) {
     if (each[0]) assert.match(each[1].integrity, /^sha512-/, each[0]);

@@ -13,13 +13,13 @@ const log = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => ({ seq
 const kept = (from, to, epoch = "e") => ({ epoch, seq: to, messages: log(from, to) });
 const seqs = ({ messages }) => messages.map(({ seq }) => seq);
 
-test("what was kept stays in front of what is shown, where the two touch", () => {
+test("kept messages stay before the shown ones, if there is no gap between them", () => {
   assert.deepEqual(seqs(joined(kept(1, 5), kept(4, 8))), [1, 2, 3, 4, 5, 6, 7, 8]);
   assert.deepEqual(seqs(joined(kept(1, 3), kept(4, 8))), [1, 2, 3, 4, 5, 6, 7, 8]);
   assert.deepEqual(seqs(joined(kept(2, 5), kept(1, 6))), [1, 2, 3, 4, 5, 6]);
 });
 
-test("where they do not touch, only what is shown is kept", () => {
+test("if there is a gap between them, only the shown messages are kept", () => {
   assert.deepEqual(seqs(joined(kept(1, 2), kept(4, 8))), [4, 5, 6, 7, 8]);
   assert.deepEqual(seqs(joined(kept(1, 5, "other"), kept(4, 8))), [4, 5, 6, 7, 8]);
   assert.deepEqual(seqs(joined(kept(1, 9), kept(4, 8))), [4, 5, 6, 7, 8]);
@@ -30,14 +30,14 @@ test("an empty room keeps nothing, and forgets what an older log had", () => {
   assert.deepEqual(seqs(joined(kept(1, 5, "other"), { epoch: "e", seq: 0, messages: [] })), []);
 });
 
-test("no more are kept than are bounded", () => {
+test("at most two hundred messages are kept", () => {
   const { messages, seq } = joined(kept(1, 150), kept(100, 300));
   assert.equal(messages.length, 200);
   assert.equal(messages[0].seq, 101);
   assert.equal(seq, 300);
 });
 
-test("the room of an address is found however it was typed", () => {
+test("the room at an address is found, also in the form in which people type it", () => {
   assert.equal(roomAt("/"), "general");
   assert.equal(roomAt("/r/garden"), "garden");
   assert.equal(roomAt("/r/%C3%A9t%C3%A9"), "été");
@@ -64,7 +64,7 @@ test("posts of a closed tab keep their place, their ids and their writer's key",
   assert.equal(mine.all[1].reason, "other_nick");
 });
 
-test("the conversation as text: a line a message, the reader's time, and what is left out", () => {
+test("the conversation as text has a line a message, in the reader's time, and says what is left out", () => {
   process.env.TZ = "Europe/Paris";
   const strings = new Strings(
     { textLine: "[{when}] {nick} : {text}", textBegins: "Begins.", textMuted: "Muted." },

@@ -7,7 +7,7 @@ import { isRoom, roomForm, roomPath } from "../../../chat/static/js/rooms/room-n
 import { Store } from "../../../chat/static/js/base/store.js";
 import { Area } from "../fakes.js";
 
-test("rooms' names are those that the server takes", () => {
+test("the page accepts the rooms' names that the server accepts", () => {
   for (const name of ["general", "été-2025", "a", "_", "日本", "кухня", "m".repeat(32), "𝒶".normalize("NFKC")]) {
     assert.ok(isRoom(name), name);
   }
@@ -32,7 +32,7 @@ test("the home room is the root, any other has its path", () => {
   assert.equal(roomPath("été"), "/r/%C3%A9t%C3%A9");
 });
 
-test("recent rooms come latest first, each once, and not for ever", () => {
+test("recent rooms are listed latest first, each once, eight at most", () => {
   const recent = new RecentRooms(new Store(() => area));
   const area = new Area();
   for (const room of ["a", "b", "a"]) recent.visit(room);
@@ -42,7 +42,7 @@ test("recent rooms come latest first, each once, and not for ever", () => {
   assert.equal(recent.all[0], "room-19");
 });
 
-test("hostile contents of the storage are no rooms", () => {
+test("hostile contents of the storage are ignored", () => {
   for (const value of ["{}", "12", '["javascript:alert(1)", "../../x", 3, null]', "["]) {
     const area = new Area();
     area.setItem("tchat:rooms", value);

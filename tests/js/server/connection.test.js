@@ -22,7 +22,7 @@ function connect({ why = async () => "unreachable" } = {}) {
   return connection;
 }
 
-test("silence is answered by a ping, and no answer by a new connection", () => {
+test("after silence the page sends a ping, and without an answer it connects again", () => {
   const connection = connect();
   FakeWebSocket.last.open();
   mock.timers.tick(20_000);
@@ -36,7 +36,7 @@ test("silence is answered by a ping, and no answer by a new connection", () => {
   assert.equal(FakeWebSocket.all.length, 2);
 });
 
-test("an unanswered post is not left for twenty seconds", () => {
+test("after an unanswered post the page soon sends a ping", () => {
   const connection = connect();
   FakeWebSocket.last.open();
   connection.send({ type: "post", id: "a", text: "b" });
@@ -44,7 +44,7 @@ test("an unanswered post is not left for twenty seconds", () => {
   assert.equal(FakeWebSocket.last.sent.at(-1).type, "ping");
 });
 
-test("waking tries again at once, or asks whether the line still stands", () => {
+test("waking connects at once, or sends a ping if the connection is open", () => {
   const connection = connect();
   FakeWebSocket.last.open();
   connection.wake();
@@ -62,7 +62,7 @@ test("a handshake that hangs is given up", () => {
   assert.equal(connection.state.reason, "unreachable");
 });
 
-test("a refused handshake is asked about", async () => {
+test("after a refused handshake the page asks for the reason", async () => {
   const connection = connect({ why: async () => "full" });
   FakeWebSocket.last.end(1006);
   assert.equal(connection.state.reason, "unreachable");
@@ -92,7 +92,7 @@ test("each close code has its own consequence", () => {
   }
 });
 
-test("a server that takes its time to restart is still restarting", async () => {
+test("while a slow server restarts, the reason stays that it restarts", async () => {
   const connection = connect();
   FakeWebSocket.last.open();
   FakeWebSocket.last.end(1012);
@@ -101,7 +101,7 @@ test("a server that takes its time to restart is still restarting", async () => 
   assert.equal(connection.state.reason, "restarting");
 });
 
-test("a server that accepts and drops at once is not hammered", () => {
+test("if the server drops connections at once, the waits still grow", () => {
   const connection = connect();
   for (const wait of [500, 1_000, 2_000]) {
     FakeWebSocket.last.open();
@@ -117,7 +117,7 @@ test("a server that accepts and drops at once is not hammered", () => {
   assert.equal(connection.state.retryAt - Date.now(), 500);
 });
 
-test("too slow twice in a row waits the second time", () => {
+test("after being too slow twice in a row, the page waits", () => {
   const connection = connect();
   FakeWebSocket.last.open();
   FakeWebSocket.last.end(4008);

@@ -11,7 +11,7 @@ function browser() {
   return { tab: (area = new Area()) => new Identity(everywhere, new Store(() => area)) };
 }
 
-test("each nick has its own key, and gets it back in another tab", () => {
+test("each nick has its own key, also in another tab", () => {
   const { tab } = browser();
   const [one, two, three] = [tab(), tab(), tab()];
   one.choose("Alice");
@@ -24,7 +24,7 @@ test("each nick has its own key, and gets it back in another tab", () => {
   assert.equal(three.key, one.key);
 });
 
-test("a reload keeps the tab's nick and key, accepted yet or not", () => {
+test("a reload keeps the tab's nick and key, even before the server accepts them", () => {
   const { tab } = browser();
   const area = new Area();
   const before = tab(area);
@@ -45,7 +45,7 @@ test("a new tab is offered the last nick", () => {
   assert.equal(two.lastNick, "Alice");
 });
 
-test("a rename moves the key, and only its own", () => {
+test("a rename moves the member's key to the new nick", () => {
   const { tab } = browser();
   const [one, other] = [tab(), tab()];
   one.choose("Alice");

@@ -46,7 +46,7 @@ function enter(first = welcome()) {
   return { connection, room, told, say: (event) => connection.tell("event", event), last: () => told.at(-1) };
 }
 
-test("the first join brings no after, the next one the last message seen", () => {
+test("the first join has no `after`, the next one names the last message seen", () => {
   const { connection, say } = enter(welcome({ seq: 3 }));
   assert.equal(connection.sent[0].after, undefined);
   say(message(4));
@@ -55,7 +55,7 @@ test("the first join brings no after, the next one the last message seen", () =>
   assert.deepEqual(connection.sent.at(-1).after, { epoch: "e", seq: 4 });
 });
 
-test("the next message is fresh, one seen before is not", () => {
+test("the next message is fresh, but a message seen before is not", () => {
   const { say, last } = enter(welcome({ seq: 3 }));
   say(message(4));
   assert.deepEqual(last()[2], { fresh: true });
@@ -65,7 +65,7 @@ test("the next message is fresh, one seen before is not", () => {
   assert.deepEqual(last()[2], { fresh: true });
 });
 
-test("a hole is not shown: the connection is made anew", () => {
+test("if a message is missing, nothing is shown and the page connects again", () => {
   const { connection, say, told } = enter(welcome({ seq: 3 }));
   const before = told.length;
   say(message(5));
@@ -73,7 +73,7 @@ test("a hole is not shown: the connection is made anew", () => {
   assert.equal(told.length, before);
 });
 
-test("an event of tomorrow with a seq leaves no hole", () => {
+test("an unknown event with a seq leaves no hole", () => {
   const { say, last, connection } = enter(welcome({ seq: 3 }));
   say({ type: "removed", seq: 4, target: 1 });
   say(message(5));
@@ -81,7 +81,7 @@ test("an event of tomorrow with a seq leaves no hole", () => {
   assert.deepEqual(connection.did, []);
 });
 
-test("what may be missing after a join is told only when it may be", () => {
+test("after a join, a gap is told only if messages may be missing", () => {
   const again = (event) => {
     const { connection, say, last } = enter(welcome({ seq: 10 }));
     connection.become("waiting");
@@ -105,14 +105,14 @@ test("an empty log that is replaced by another has lost nothing", () => {
   assert.equal(last()[2].gap, null);
 });
 
-test("who must choose another nick is not brought back by a lost connection", () => {
+test("after a refused nick, a lost connection is not dialled again", () => {
   const { connection, told } = enter({ type: "error", code: "nick_taken", suggest: "Alice 2" });
   assert.equal(told.at(-1)[0], "entry refused");
   connection.become("waiting");
   assert.deepEqual(connection.did, [["stop", undefined]]);
 });
 
-test("errors find whom they concern", () => {
+test("each error is told as the refusal of what was asked", () => {
   const { room, say, last } = enter();
   say({ type: "error", code: "muted", id: "a" });
   assert.equal(last()[0], "post refused");
@@ -123,14 +123,14 @@ test("errors find whom they concern", () => {
   assert.equal(last()[0], "refused");
 });
 
-test("one's own rename, from whichever tab, moves the key", () => {
+test("the member's own rename, from any tab, moves the key", () => {
   const { say, room } = enter();
   say({ type: "renamed", member: { id: "alice", nick: "Alix" }, was: "Alice" });
   assert.deepEqual(renames.at(-1), ["Alice", "Alix"]);
   assert.equal(room.member.nick, "Alix");
 });
 
-test("what was kept another day is resumed from, and is still the first welcome", () => {
+test("the page resumes from kept messages, and the welcome still counts as the first", () => {
   const recalled = (event) => {
     const connection = new FakeConnection();
     const room = new Room("general", identity, connection);

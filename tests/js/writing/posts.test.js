@@ -43,7 +43,7 @@ test("a reload sends again, with the same id", () => {
   assert.deepEqual(after.sent, before.sent);
 });
 
-test("only one's own message with that id is the acknowledgement", () => {
+test("only the member's own message with that id acknowledges a post", () => {
   const { posts, sender, sent, settle } = page();
   sender.joined("key", "m");
   posts.add("one");
@@ -53,7 +53,7 @@ test("only one's own message with that id is the acknowledgement", () => {
   assert.equal(posts.all.length, 0);
 });
 
-test("under another key a sent post waits for its writer, an unsent one leaves", () => {
+test("under another key a sent post waits for its writer, but an unsent one is sent", () => {
   const { posts, sender, sent, texts } = page();
   sender.joined("key", "m");
   posts.add("sent");
@@ -67,7 +67,7 @@ test("under another key a sent post waits for its writer, an unsent one leaves",
   assert.notEqual(sent[2].id, sent[0].id);
 });
 
-test("back under the first key it leaves by itself, with its first id", () => {
+test("back under the first key, a sent post is sent again by itself, with its first id", () => {
   const { posts, sender, sent } = page();
   sender.joined("key", "m");
   posts.add("one");
@@ -87,7 +87,7 @@ test("at most twenty are in flight", () => {
   assert.equal(sent.length, 21);
 });
 
-test("a rate limit holds up all, and keeps the order", () => {
+test("a rate limit holds up all posts, and they keep their order", () => {
   const { posts, sender, sent, texts } = page();
   sender.joined("key", "m");
   posts.add("one");
@@ -100,7 +100,7 @@ test("a rate limit holds up all, and keeps the order", () => {
   assert.deepEqual(texts(), ["one", "two", "one", "two", "three"]);
 });
 
-test("what cannot be accepted fails, keeps its text, and may be tried again or deleted", () => {
+test("a post that is refused for good fails, keeps its text, and may be tried again or deleted", () => {
   for (const code of ["text_too_long", "text_empty", "muted", "banned", "something new"]) {
     const { posts, sender, sent } = page();
     sender.joined("key", "m");
@@ -115,7 +115,7 @@ test("what cannot be accepted fails, keeps its text, and may be tried again or d
   }
 });
 
-test("no answer at all is answered by sending again", () => {
+test("without any answer a post is sent again", () => {
   const { posts, sender, sent } = page();
   sender.joined("key", "m");
   posts.add("one");
@@ -123,7 +123,7 @@ test("no answer at all is answered by sending again", () => {
   assert.deepEqual(sent, [sent[0], sent[0]]);
 });
 
-test("hostile contents of the storage are no posts", () => {
+test("hostile contents of the storage are ignored", () => {
   for (const value of ["[1]", "{}", '[{"id":1}]', '[{"id":"a","text":"b","at":"c","state":"waiting"}]', "["]) {
     const area = new Area();
     area.setItem("tchat:posts:general", value);
