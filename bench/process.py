@@ -18,7 +18,7 @@ _STARTS_WITHIN_S = 20.0
 _ENDS_WITHIN_S = 20.0
 _SPARE_THREADS = 100
 # Sockets without a thread, as many as Tchat allows. With 0, gunicorn keeps no connection alive.
-_IDLE = 1000
+_IDLE = 6000
 # The same core twice if there is only one. Read once, before any process is pinned.
 SERVER_CORE, *_, LOAD_CORE = sorted(os.sched_getaffinity(0)) * 2
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
