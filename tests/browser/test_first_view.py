@@ -104,7 +104,7 @@ def test_room_does_not_wait_for_its_markup(open_tab: Enter, enter: Enter) -> Non
 # --- scripts that do not arrive, or do not run ---------------------------------------
 
 _MAIN = "**/main-*.js"
-_SECONDS = 15  # the sheet's --patience
+_SECONDS = 8  # the sheet's --patience
 _FASTER = 30
 
 
