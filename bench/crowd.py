@@ -88,14 +88,19 @@ class Crowd:
         return self._advance(connection, after)
 
     def _connect(self, seat: Seat) -> None:
+        sock = self._dial()
+        self._connections[sock.fileno()] = Connection(sock, seat)
+
+    def _dial(self) -> socket.socket:
+        """Begin to connect a socket; epoll says when it is connected."""
         sock = socket.socket()
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         problem = sock.connect_ex(("127.0.0.1", self._port))
         if problem not in (0, errno.EINPROGRESS):
             raise LoadFailed(f"connect: {errno.errorcode[problem]}")
-        self._connections[sock.fileno()] = Connection(sock, seat)
         self._epoll.register(sock, select.EPOLLOUT)
+        return sock
 
     def _skip(self, connection: Connection) -> None:
         """Read and drop the events about other members."""

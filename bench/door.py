@@ -109,14 +109,8 @@ class Door(Crowd):
         while visitor.wanted and visitor.idle:
             self._ask(visitor.idle.pop())
         while visitor.lines < _LINES and visitor.opening < len(visitor.wanted):
-            sock = socket.socket()
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            problem = sock.connect_ex(("127.0.0.1", self._port))
-            if problem not in (0, errno.EINPROGRESS):
-                raise LoadFailed(f"connect: {errno.errorcode[problem]}")
+            sock = self._dial()
             self._lines[sock.fileno()] = _Line(sock, visitor)
-            self._epoll.register(sock, select.EPOLLOUT)
             visitor.lines += 1
             visitor.opening += 1
 

@@ -66,7 +66,9 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     if shell.is_built:
-        app.wsgi_app = Files(app.wsgi_app, package / DIST, shell.names).__call__  # type: ignore[method-assign]
+        files = Files(app.wsgi_app, package / DIST, shell.names)
+        # A method costs each connection less of its stack than an object that is called.
+        app.wsgi_app = files.__call__  # type: ignore[method-assign]
     app.extensions["chat"] = Chat(settings, hub, admission)
     # For `flask run`; under gunicorn this would be too late (chat/serving/worker.py).
     atexit.register(hub.stop)
