@@ -173,7 +173,7 @@ def test_page_that_cannot_begin_says_so(
     said = tab.page.get_by_role("alert").filter(has_text=words)
     expect(said).to_be_visible()
     assert fits(tab.page)
-    expect(tab.page.get_by_role("button")).to_have_count(0)  # no button that does nothing
+    expect(tab.page.locator("button:visible")).to_have_count(0)  # no button that does nothing
     expect(tab.page.get_by_role("textbox")).to_have_count(0)
     tab.page.unroute_all(behavior="ignoreErrors")
     if broken is not _failing:  # this tab keeps that
@@ -213,6 +213,9 @@ def test_time_that_scripts_are_given_is_that_of_a_slow_line(open_tab: Enter) -> 
     _hanging(tab.page)
     tab.page.goto(tab.path, wait_until="commit")
     expect(tab.page.locator("#stalled")).to_be_hidden()  # the style sheet has arrived
+    expect(tab.page.locator("h1 .room-name")).to_be_visible()
+    # From the beginning there is no button that does nothing.
+    assert tab.page.locator("button:visible").count() == 0
     delay = "parseFloat(getComputedStyle(document.querySelector('#stalled')).animationDelay)"
     assert tab.page.evaluate(delay) == _SECONDS
     tab.page.unroute_all(behavior="ignoreErrors")
