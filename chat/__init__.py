@@ -35,11 +35,30 @@ class Chat:
     hub: Hub
     admission: Admission
 
+    def claim(self) -> bool:
+        """Take the log for this process alone; False while another process has it.
+
+        Raises LogError.
+        """
+        return self.hub.claim()
+
+    def start(self) -> None:
+        """Start what serves connections, in the process that has claimed the log.
+
+        Raises LogError.
+        """
+        self.hub.start()
+
+    def stop(self) -> None:
+        """Tell every connection to come back, commit what is queued, and give the log back."""
+        self.hub.stop()
+
 
 def create_app(config: Mapping[str, object] | None = None) -> Flask:
     """Make the application; `config` overrides the environment's settings.
 
-    Raises SettingError or LogError, one line each, for what would not work.
+    Nothing is opened or started before `Chat.claim` and `Chat.start`. Raises SettingError, one
+    line, for what would not work.
     """
     settings = read_settings(config)
     package = Path(__file__).parent
@@ -50,8 +69,9 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     app.logger.setLevel(logging.INFO)  # the parent of every logger here
 
     log = SQLiteLog(
-        Path(settings.chat_database or Path(app.instance_path) / "tchat.db"),
+        Path(settings.chat_database or Path(app.instance_path) / "tchat.db").expanduser(),
         retention_messages=settings.chat_retention_messages,
+        retention_days=settings.chat_retention_days,
     )
     registry = Registry()
     hub = Hub(settings, log, registry, page=shell.version)

@@ -44,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     chat_outbox_bytes: Annotated[int, Meta(ge=65_536, le=67_108_864)] = 1_048_576
     #: Messages kept in each room's log.
     chat_retention_messages: Annotated[int, Meta(ge=1000, le=100_000_000)] = 100_000
+    #: Days a message is kept; 0 for as long as it is not one too many.
+    chat_retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
     #: Seconds a nick stays its member's after its last use in the room.
     chat_nick_reservation_s: Annotated[float, Meta(ge=0, le=31_536_000)] = 600.0
     #: Seconds a member may be without a connection before the room sees it leave.

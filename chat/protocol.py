@@ -8,7 +8,7 @@ from enum import IntEnum, StrEnum
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from chat.visible import has_ink
 
@@ -77,10 +77,11 @@ class Refused(Exception):
 
 
 class Seen(Struct, frozen=True):
-    """The last message that a returning connection saw."""
+    """The last message that a returning connection saw; `at` proves that it saw this one."""
 
     epoch: Annotated[str, Meta(max_length=64)]
     seq: Annotated[int, Meta(ge=0, le=_SEQ_MAX)]
+    at: Annotated[str, Meta(max_length=64)] | None = None
 
 
 class Command(Struct, frozen=True, tag_field="type"):
@@ -185,6 +186,14 @@ class Message(Event, frozen=True, tag="message"):
     at: str
 
 
+class Gap(StrEnum):
+    """Why a returning connection is not given exactly what it missed."""
+
+    SKIPPED = "skipped"  # more was missed than is replayed or kept, or nothing proves the place
+    LOST = "lost"  # the log is another one, or shorter
+    CHANGED = "changed"  # the log has another message in that place
+
+
 class Limits(Struct, frozen=True):
     """What the server allows and keeps."""
 
@@ -208,6 +217,8 @@ class Welcome(Event, frozen=True, kw_only=True, tag="welcome"):
     resumed: bool
     limits: Limits
     page: str = ""  # the version of the page that this server gives
+    at: str | UnsetType = UNSET  # of the entry with `seq`
+    gap: Gap | UnsetType = UNSET  # why it does not resume what `after` asked for
 
 
 class Joined(Event, frozen=True, tag="joined"):

@@ -33,42 +33,64 @@ Answer = Callable[[Message | StorageUnavailable], None]
 #: Called on the log's writer thread.
 Tail = Callable[[str, Sequence[Message]], None]
 
+#: Is told that the log has become another one, or shorter: what was read of it before proves
+#: nothing now. Called on the log's writer thread.
+Replaced = Callable[[], None]
+
+
+class Missed(NamedTuple):
+    """What a room's log has after a seq, read at one moment."""
+
+    epoch: str
+    at: str | None  # of the entry with that seq; None for 0, and if it is not known any more
+    head: int  # the newest seq that the room was ever given; 0 for none
+    messages: list[Message]  # oldest first
+
+
+class Recent(NamedTuple):
+    """The last messages before a seq in a room's log, read at one moment."""
+
+    epoch: str
+    head: int  # the newest seq that the room was ever given; 0 for none
+    at: str | None  # of the entry with that seq; None for 0, and if it is not known any more
+    messages: list[Message]  # oldest first
+
 
 class MessageLog(Protocol):
-    """The messages of each room, numbered 1, 2, 3 … without gaps.
+    """The messages of each room, numbered 1, 2, 3 … without gaps. No number is given twice.
 
     Readers may be called from any thread and raise StorageUnavailable.
     """
 
-    epoch: str
+    def claim(self) -> bool:
+        """Take the log for this process alone; False while another process has it.
 
-    def start(self, tail: Tail, poll: Callable[[], bool]) -> None:
-        """Start the writer, once, in the process that serves.
+        Raises LogError when that cannot be found out.
+        """
 
-        `poll` is called on the writer's thread when another process has committed, and
-        again until it returns True.
+    def start(self, tail: Tail, replaced: Replaced) -> None:
+        """Open the log and start its writer, once, in the process that has claimed it.
+
+        Raises LogError for what can never be a log of ours.
         """
 
     def append(self, draft: Draft, answer: Answer) -> None:
         """Queue a draft for the next commit; then `tail` or `answer` is called.
 
-        Raises StorageUnavailable when too many wait already.
+        Raises StorageUnavailable when too many wait already, or nothing can be stored.
         """
 
-    def after(self, room: str, seq: int, limit: int) -> list[Message] | None:
-        """Give up to `limit` messages after `seq`, oldest first; None if that cannot be proved.
+    def after(self, room: str, seq: int, limit: int) -> Missed:
+        """Give the first `limit` messages after `seq`."""
 
-        That is when some are gone, or the log's newest is older than `seq`.
-        """
-
-    def before(self, room: str, seq: int, limit: int) -> list[Message]:
-        """Give the last `limit` messages before `seq`, oldest first."""
+    def before(self, room: str, seq: int, limit: int) -> Recent:
+        """Give the last `limit` messages before `seq`."""
 
     def recent_nicks(self, room: str, since_ms: int) -> list[tuple[Member, int]]:
         """Give who posted since a time, with the time: milliseconds since 1970."""
 
     def check(self) -> None:
-        """Raise StorageUnavailable unless the log can be read and its writer runs."""
+        """Raise StorageUnavailable unless the log can be read and, as far as is known, written."""
 
     def close(self) -> None:
-        """Commit what is queued and stop the writer."""
+        """Commit what is queued, stop the writer, and let another process claim the log."""

@@ -1,7 +1,9 @@
-"""Check that a database file is whole, before anything is done to it.
+"""Check that a database file is whole.
 
-SQLite opens most damaged files, and what it then does, be it only to fold the WAL into the
-file, spoils what might have been rescued.
+A small file is searched before anything is done to it: SQLite opens most damaged files, and what
+it then does, be it only to fold the WAL into the file, spoils what might have been rescued. A
+large file that the system has not in its cache would keep everybody waiting. It is searched while
+the log is in use.
 """
 
 from __future__ import annotations
@@ -12,16 +14,15 @@ from pathlib import Path
 
 from chat.log import LogError
 
+SEARCHED_FIRST_BYTES = 32 << 20  # a slow disk reads them in a third of a second
 _BUSY_S = 10.0
-# Larger files are not searched: gunicorn gives a worker 30 s to start, a slow disk reads
-# 100 MB in one.
-_SEARCHED_BYTES = 1 << 30
 
 
-def refuse_damage(path: Path, *, searched_bytes: int = _SEARCHED_BYTES) -> None:
+def refuse_damage(path: Path, *, searched_bytes: int = SEARCHED_FIRST_BYTES) -> None:
     """Raise LogError, one line, for a database that is cut short or garbage; change nothing.
 
-    Raises sqlite3.Error for what SQLite itself refuses.
+    A file of more than `searched_bytes` is not searched, but for its size. Raises sqlite3.Error
+    for what SQLite itself refuses.
     """
     wal = path.with_name(f"{path.name}-wal")
     size = path.stat().st_size
@@ -34,21 +35,18 @@ def refuse_damage(path: Path, *, searched_bytes: int = _SEARCHED_BYTES) -> None:
     uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if whole else ''}"
     with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_S)) as database:
         database.execute("PRAGMA schema_version")  # reads the header: whole pages may be missing
-        problem = _problem(database, size, search=size <= searched_bytes, whole=whole)
+        page_bytes = database.execute("PRAGMA page_size").fetchone()[0]
+        problem = None
+        # After a crash, a WAL has what the file lacks.
+        if whole and size % page_bytes:
+            problem = f"its {size} bytes are no whole pages"
+        elif size <= searched_bytes:
+            problem = damage_in(database)
     if problem is not None:
         raise LogError(f"the database {path} is damaged ({problem}): restore it from a copy")
 
 
-def _problem(database: sqlite3.Connection, size: int, *, search: bool, whole: bool) -> str | None:
-    """Give the first problem found.
-
-    `whole` says that there is no WAL: after a crash, a WAL has what the file lacks.
-    """
-    page_bytes = database.execute("PRAGMA page_size").fetchone()[0]
-    if whole and size % page_bytes:
-        return f"its {size} bytes are no whole pages"
-    if search:
-        found = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
-        if found != "ok":
-            return found.splitlines()[-1]
-    return None
+def damage_in(database: sqlite3.Connection) -> str | None:
+    """Search a whole file, however large; give the first problem found."""
+    found = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
+    return None if found == "ok" else found.splitlines()[-1]

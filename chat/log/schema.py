@@ -1,4 +1,4 @@
-"""The tables of the SQLite file, and how an older file is brought up to date."""
+"""The tables of the SQLite file."""
 
 from __future__ import annotations
 
@@ -11,72 +11,111 @@ from pathlib import Path
 from chat.log import LogError
 from chat.log.damage import refuse_damage
 
+VERSION = 2  # `PRAGMA user_version` of the files that this program writes
+
 _MAGIC = b"SQLite format 3\0"
 _APPLICATION_ID = 0x54636861  # "Tcha": tells our file from any other program's
 
-# One script a version: number n takes a file from `PRAGMA user_version` n to n + 1.
-_MIGRATIONS = (
-    """
-    CREATE TABLE log (epoch TEXT NOT NULL);
+# Small pages: each commit writes whole pages, and a lone post changes three. Incremental vacuum
+# gives the disk back what pruning frees. Neither can be chosen later.
+_PRAGMAS = ("PRAGMA page_size = 1024", "PRAGMA auto_vacuum = INCREMENTAL")
 
-    CREATE TABLE messages (
-        room TEXT NOT NULL,
-        seq INTEGER NOT NULL,
-        id TEXT NOT NULL,      -- the sender's own, unique per member and room
-        member TEXT NOT NULL,
-        nick TEXT NOT NULL,    -- as it was then
-        text TEXT NOT NULL,
-        at INTEGER NOT NULL,   -- milliseconds since 1970
-        PRIMARY KEY (room, seq),
-        UNIQUE (room, member, id)
-    ) WITHOUT ROWID;
+_TABLES = (
+    "CREATE TABLE log (epoch TEXT NOT NULL)",
+    """
+    CREATE TABLE rooms (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        -- The newest entry that is gone, so that no number is given twice; floor_at is unknown
+        -- for what an older program pruned.
+        floor INTEGER NOT NULL DEFAULT 0,
+        floor_at INTEGER
+    )
     """,
+    """
+    CREATE TABLE entries (
+        entry INTEGER PRIMARY KEY,
+        room INTEGER NOT NULL,    -- rooms.id
+        seq INTEGER NOT NULL,
+        at INTEGER NOT NULL,      -- milliseconds since 1970
+        kind INTEGER NOT NULL DEFAULT 0,  -- 0: a message; others are to come
+        id TEXT NOT NULL,         -- the sender's own, unique per member and room
+        member TEXT NOT NULL,
+        nick TEXT NOT NULL,       -- as it was then
+        text TEXT NOT NULL,
+        -- For what is to come, so that no second migration is needed:
+        reply INTEGER,            -- seq of the message that this one answers
+        target INTEGER,           -- seq of the message that this entry changes
+        edited INTEGER,           -- milliseconds since 1970
+        removed INTEGER NOT NULL DEFAULT 0
+    )
+    """,
+    f"PRAGMA application_id = {_APPLICATION_ID}",
+    f"PRAGMA user_version = {VERSION}",
+)
+# Made once the tables are filled, which is faster. The id comes first: ids that begin with the
+# time are then added at the index's end.
+INDEXES = (
+    "CREATE UNIQUE INDEX entries_by_seq ON entries (room, seq)",
+    "CREATE UNIQUE INDEX entries_by_id ON entries (id, member, room)",
 )
 
 
-def open_or_create(path: Path) -> str:
-    """Make the file if there is none, migrate an older one, and return the log's epoch.
+def prepare(path: Path, *, create: bool) -> int:
+    """Make the file if there is none and that is wanted; give the version of what is there.
 
     Raises LogError, one line, for what is not ours, damaged, newer than this program, or out
     of reach; such a file is left as it is.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # People's conversations: for the server's own user only.
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "rb") as file:
-            # SQLite takes a file of a few bytes for an empty one, and would write over it.
-            if file.read(len(_MAGIC)) not in (b"", _MAGIC):
-                raise LogError(f"the file {path} is no SQLite database")
+        if create:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_other_files(path, create=create)
         refuse_damage(path)
         with closing(sqlite3.connect(path, timeout=10.0, isolation_level=None)) as database:
-            return _migrate(database, path)
+            version = _pragma(database, "user_version")
+            if _pragma(database, "application_id") != _APPLICATION_ID:
+                if _pragma(database, "schema_version") != 0:
+                    raise LogError(f"the database {path} belongs to another program")
+                if not create:
+                    raise LogError(f"the database {path} is empty")
+                choose_format(database)
+                database.execute("BEGIN IMMEDIATE")
+                create_tables(database, secrets.token_hex(8))
+                for index in INDEXES:
+                    database.execute(index)
+                database.execute("COMMIT")
+                return VERSION
+            if version > VERSION:
+                raise LogError(
+                    f"the database {path} has version {version}, newer than this program's "
+                    f"{VERSION}: update the program"
+                )
+            return version
     except (OSError, sqlite3.Error) as error:
         raise LogError(f"the database {path} cannot be used: {error}") from error
 
 
-def _migrate(database: sqlite3.Connection, path: Path) -> str:
-    version = _pragma(database, "user_version")
-    if _pragma(database, "application_id") != _APPLICATION_ID:
-        if _pragma(database, "schema_version") != 0:
-            raise LogError(f"the database {path} belongs to another program")
-    elif version > len(_MIGRATIONS):
-        raise LogError(
-            f"the database {path} has version {version}, newer than this program's "
-            f"{len(_MIGRATIONS)}: update the program"
-        )
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = FULL")
-    for number in range(version, len(_MIGRATIONS)):
-        # In one transaction: a migration that is interrupted leaves the file as it was.
-        database.executescript(
-            f"BEGIN IMMEDIATE; {_MIGRATIONS[number]} PRAGMA application_id = {_APPLICATION_ID}; "
-            f"PRAGMA user_version = {number + 1}; COMMIT"
-        )
-    database.execute(
-        "INSERT INTO log (epoch) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM log)",
-        (secrets.token_hex(8),),
-    )
-    return str(database.execute("SELECT epoch FROM log").fetchone()[0])
+def choose_format(database: sqlite3.Connection) -> None:
+    """Choose what cannot be chosen any more once an empty database has tables."""
+    for pragma in _PRAGMAS:
+        database.execute(pragma)
+
+
+def create_tables(database: sqlite3.Connection, epoch: str) -> None:
+    """Make the tables, without indexes, in a transaction of the caller's."""
+    for statement in _TABLES:
+        database.execute(statement)
+    database.execute("INSERT INTO log (epoch) VALUES (?)", (epoch,))
+
+
+def _refuse_other_files(path: Path, *, create: bool) -> None:
+    # People's conversations: for the server's own user only.
+    flags = os.O_RDWR | (os.O_CREAT if create else 0)
+    with os.fdopen(os.open(path, flags, 0o600), "rb") as file:
+        # SQLite takes a file of a few bytes for an empty one, and would write over it.
+        if file.read(len(_MAGIC)) not in (b"", _MAGIC):
+            raise LogError(f"the file {path} is no SQLite database")
 
 
 def _pragma(database: sqlite3.Connection, name: str) -> int:

@@ -4,6 +4,9 @@ WAL with synchronous=FULL: what is acknowledged survives `kill -9` and power los
 writer takes everything that waits, commits it in one transaction and hands it to the
 tail; meanwhile the next posts gather. Readers use connections of their own, which in
 WAL mode neither wait for the writer nor make it wait.
+
+The file may be removed, replaced or restored under the running server. The writer looks for that
+before and after each commit, and when nobody posts: what it then finds is another log.
 """
 
 from __future__ import annotations
@@ -13,25 +16,33 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from queue import Empty, LifoQueue, SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread
-from time import time
+from time import monotonic, time
 
-from chat.log import Answer, Draft, StorageUnavailable, Tail
+from chat.log import Answer, Draft, LogError, Missed, Recent, Replaced, StorageUnavailable, Tail
 from chat.log import statements as sql
-from chat.log.schema import open_or_create
+from chat.log.damage import SEARCHED_FIRST_BYTES, damage_in
+from chat.log.lock import FileLock
+from chat.log.migration import Stopped, migrate, refuse_without_space
+from chat.log.opened import LogChanged, Opened
+from chat.log.schema import VERSION, prepare
+from chat.log.statements import Head
+from chat.log.upkeep import Upkeep
 from chat.protocol import Member, Message, rfc3339
 
 _logger = logging.getLogger(__name__)
 
 _QUEUE_LIMIT = 10_000  # drafts that may wait for a commit
 _COMMIT_LIMIT = 1000  # drafts in one commit
-_READERS = 4  # connections shared by all reading threads
-_READER_CACHE_KIB = 256  # of each: what is read is mostly a room's newest
-_WRITER_CACHE_KIB = 2048  # the pages that a hundred busy rooms write to, and more
-_READER_WAIT_S = 10.0  # for one of them to be free
-_POLL_S = 0.5  # how often an idle writer looks for what another process committed
-_PRUNE_EVERY = 1000  # messages: a deletion now and then, not with every post
+_POLL_S = 0.5  # how often an idle writer looks at the file
+_REST = 2.0  # times as long as a step of upkeep took, until the next
+_UPKEEP_EVERY_S = 1.0  # when there was nothing to do
+_WAL_LIMIT_BYTES = 1 << 30  # then posts are refused, until readers let it be emptied
+_MIGRATE_AGAIN_S = 60.0  # after a migration that failed
+_STOP_EVERY = 20_000  # instructions of SQLite, some milliseconds
+
+_Batch = list[tuple[Draft, Answer]]
 
 
 class SQLiteLog:
@@ -42,39 +53,69 @@ class SQLiteLog:
         path: Path,
         *,
         retention_messages: int,
+        retention_days: int = 0,
         now_ms: Callable[[], int] = lambda: int(time() * 1000),
     ) -> None:
-        """Open the file, make or migrate it; raise LogError if that cannot be."""
-        self._path = path
-        self._retention = retention_messages
+        """Prepare; nothing is done to the file yet. With 0 days, age deletes nothing."""
+        self._path = path.absolute()
+        self._retention = (retention_messages, retention_days * 86_400_000)
         self._now_ms = now_ms
-        self.epoch = open_or_create(path)
         self._queue: SimpleQueue[tuple[Draft, Answer] | None] = SimpleQueue()
         # Guards _writer and _closed.
         self._lock = Lock()
         self._writer: Thread | None = None
         self._closed = False
-        self._trouble: str | None = None  # why the last commit failed; the writer's thread sets it
-        self._readers: LifoQueue[sqlite3.Connection | None] = LifoQueue()
-        for _ in range(_READERS):
-            self._readers.put(None)  # opened on first use: a fork must not inherit any
+        # The writer's thread sets these:
+        self._file_lock = FileLock(path.resolve())
+        self._opened: Opened | None = None
+        self._upkeep: Upkeep | None = None
+        self._upkeep_at = 0.0  # monotonic seconds
+        self._open_at = 0.0  # monotonic seconds: when to try again
+        self._closed_because = "the log is not open"  # said while there is no _opened
+        self._trouble: str | None = None  # why the last commit failed
+        self._said = ""  # the reason that was logged last
+        self._search: Thread | None = None
+        self._damage: str | None = None  # what the search has found
 
-    def start(self, tail: Tail, poll: Callable[[], bool]) -> None:
-        """Start the writer, once, in the process that serves."""
+    def claim(self) -> bool:
+        """Take the file for this process alone; False while another process has it.
+
+        Raises LogError when its folder cannot be used.
+        """
+        path = self._path.resolve()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return self._take_lock(path)
+        except OSError as error:
+            raise LogError(f"the database {path} cannot be used: {error}") from error
+
+    def start(self, tail: Tail, replaced: Replaced) -> None:
+        """Open the file and start the writer, once, in the process that has claimed it.
+
+        A new file is made. An older one is brought up to date by the writer, later: until then
+        readers and posts are refused. Raises LogError.
+        """
+        path = self._path.resolve()
+        if prepare(path, create=True) == VERSION:
+            self._open(path)
+        else:
+            refuse_without_space(path)
         with self._lock:
             if self._writer is None and not self._closed:
                 self._writer = Thread(
-                    target=self._write, args=(tail, poll), name="log-writer", daemon=True
+                    target=self._write, args=(tail, replaced), name="log-writer", daemon=True
                 )
                 self._writer.start()
 
     def append(self, draft: Draft, answer: Answer) -> None:
         """Queue a draft for the next commit; then `tail` or `answer` is called.
 
-        Raises StorageUnavailable when too many wait already.
+        Raises StorageUnavailable when too many wait already, or the file is damaged.
         """
         if self._closed:
             raise StorageUnavailable("the log is closed")
+        if self._damage is not None:
+            raise StorageUnavailable(self._damage)
         if self._queue.qsize() >= _QUEUE_LIMIT:
             raise StorageUnavailable("too many posts wait for the disk")
         self._queue.put((draft, answer))
@@ -86,100 +127,89 @@ class SQLiteLog:
         if writer is not None:
             self._queue.put(None)
             writer.join()
-        # SQLite folds the WAL into the file when its last connection closes.
-        with suppress(Empty):
-            while True:
-                if database := self._readers.get_nowait():
-                    database.close()
+        if self._search is not None:
+            self._search.join()
+        if self._opened is not None:
+            self._opened.close()
+        self._file_lock.release()
+
+    def _say(self, sentence: str, why: str) -> None:
+        """Log why something cannot be done, once, however often it is tried."""
+        if why != self._said:
+            self._said = why
+            _logger.error(f"log: {sentence}", why)  # noqa: G004 -- a constant sentence
 
     # --- reading --------------------------------------------------------------------
 
-    def after(self, room: str, seq: int, limit: int) -> list[Message] | None:
-        """Give up to `limit` messages after `seq`, oldest first; None if that cannot be proved.
+    def after(self, room: str, seq: int, limit: int) -> Missed:
+        """Give the first `limit` messages after `seq`."""
+        with self._reading() as (opened, database):
+            head = self._head(opened, database, room)
+            at_ms = sql.time_of(database, head.room, seq)
+            messages = sql.after(database, head.room, seq, limit)
+        return Missed(opened.epoch, _rfc3339(at_ms), head.seq, messages)
 
-        That is when some are gone, or the log's newest is older than `seq`.
-        """
-        with self._reader() as database:
-            head = sql.head(database, room)  # first: more may be committed meanwhile
-            messages = sql.after(database, room, seq, limit)
-        proved = messages[0].seq == seq + 1 if messages else head == seq
-        return messages if proved else None
-
-    def before(self, room: str, seq: int, limit: int) -> list[Message]:
+    def before(self, room: str, seq: int, limit: int) -> Recent:
         """Give the last `limit` messages before `seq`, oldest first."""
-        with self._reader() as database:
-            return sql.before(database, room, seq, limit)
+        with self._reading() as (opened, database):
+            head = self._head(opened, database, room)
+            messages = sql.before(database, head.room, seq, limit)
+        return Recent(opened.epoch, head.seq, _rfc3339(head.at_ms), messages)
 
     def recent_nicks(self, room: str, since_ms: int) -> list[tuple[Member, int]]:
         """Give who posted since a time, with the time: milliseconds since 1970."""
-        with self._reader() as database:
+        with self._reading() as (_, database):
             return sql.recent_nicks(database, room, since_ms)
 
     def check(self) -> None:
         """Raise StorageUnavailable unless the log can be read and, as far as is known, written."""
         with self._lock:
-            if self._writer is not None and not self._writer.is_alive():
+            if not self._closed and not (self._writer and self._writer.is_alive()):
                 raise StorageUnavailable("the log's writer has stopped")
-        if self._trouble is not None:
-            raise StorageUnavailable(self._trouble)
-        with self._reader() as database:
+        for problem in (self._trouble, self._damage):
+            if problem is not None:
+                raise StorageUnavailable(problem)
+        with self._reading() as (_, database):
             sql.head(database, "")
 
     @contextmanager
-    def _reader(self) -> Iterator[sqlite3.Connection]:
-        """Lend one of the reading connections."""
-        if self._closed:
-            raise StorageUnavailable("the log is closed")
+    def _reading(self) -> Iterator[tuple[Opened, sqlite3.Connection]]:
+        opened = self._opened
+        if self._closed or opened is None:
+            raise StorageUnavailable("the log is closed" if self._closed else self._closed_because)
         try:
-            database = self._readers.get(timeout=_READER_WAIT_S)
-        except Empty:
-            raise StorageUnavailable("too many wait to read the log") from None
-        try:
-            if database is None:
-                database = sql.connect(self._path, cache_kib=_READER_CACHE_KIB)
-            yield database
-        except sqlite3.Error as error:
-            raise StorageUnavailable(str(error)) from error
-        finally:
-            if self._closed and database is not None:
-                database.close()  # close() cannot find this one any more
-            else:
-                self._readers.put(database)
+            with opened.reading() as database:
+                yield opened, database
+        except StorageUnavailable as problem:
+            self._say("nothing can be read: %s", str(problem))
+            raise
+
+    @staticmethod
+    def _head(opened: Opened, database: sqlite3.Connection, room: str) -> Head:
+        head = sql.head(database, room)
+        if head.seq:
+            opened.note(room, head)
+        return head
 
     # --- writing: on the writer's thread ----------------------------------------------
 
-    def _write(self, tail: Tail, poll: Callable[[], bool]) -> None:
-        """Commit and tail until closed; after an error it goes on with the next batch."""
-        database: sqlite3.Connection | None = None
-        version = 0
+    def _write(self, tail: Tail, replaced: Replaced) -> None:
+        """Commit and tail until closed; whatever fails, it goes on with the next batch."""
         closing = False
         while not closing:
             batch, closing = self._take()
             try:
-                if database is None:
-                    database = sql.connect(self._path, cache_kib=_WRITER_CACHE_KIB)
-                if batch:
-                    self._commit(database, batch, tail)
-                elif self._trouble is not None:
-                    self._trouble = sql.problem_with_writing(database)
-                elif version != (newest := sql.data_version(database)) and poll():
-                    version = newest
+                self._do(batch, tail, replaced, closing=closing)
             except Exception as error:
                 _logger.exception("log: nothing could be written")
-                self._trouble = str(error)
-                if database is not None:
-                    database.close()  # which undoes a transaction that it may have begun
-                    database = None
-                for _, answer in [*batch, *self._waiting()]:
-                    answer(StorageUnavailable(str(error)))
-        if database is not None:
-            database.close()
+                self._refuse(batch, str(error))
 
-    def _take(self) -> tuple[list[tuple[Draft, Answer]], bool]:
-        """Wait for drafts, _POLL_S at most, and take all that wait; True with the last ones."""
-        batch: list[tuple[Draft, Answer]] = []
+    def _take(self) -> tuple[_Batch, bool]:
+        """Wait for drafts, or until the file is to be looked at; True with the last ones."""
+        batch: _Batch = []
+        wait_s = max(0.0, min(_POLL_S, self._upkeep_at - monotonic()))
         try:
-            item = self._queue.get(timeout=_POLL_S)
+            item = self._queue.get(timeout=wait_s)
             while item is not None:
                 batch.append(item)
                 if len(batch) == _COMMIT_LIMIT:
@@ -189,31 +219,59 @@ class SQLiteLog:
             return batch, False
         return batch, True
 
-    def _waiting(self) -> list[tuple[Draft, Answer]]:
+    def _waiting(self) -> _Batch:
         """Take all drafts that wait, but leave the mark of the end to _take."""
-        waiting: list[tuple[Draft, Answer]] = []
+        waiting: _Batch = []
         with suppress(Empty):
             while item := self._queue.get_nowait():
                 waiting.append(item)
             self._queue.put(None)
         return waiting
 
-    def _commit(
-        self, database: sqlite3.Connection, batch: list[tuple[Draft, Answer]], tail: Tail
-    ) -> None:
-        """Store a batch in one transaction, then tell everybody concerned."""
+    def _refuse(self, batch: _Batch, why: str) -> None:
+        """Store nothing of a batch; nor of what waits behind it, which must not overtake it."""
+        for _, answer in [*batch, *self._waiting()]:
+            answer(StorageUnavailable(why))
+
+    def _do(self, batch: _Batch, tail: Tail, replaced: Replaced, *, closing: bool) -> None:
+        """Store a batch; or look after the file, when there is time for it."""
         try:
-            committed, repeated = self._store(database, batch)
+            opened = self._opened
+            if opened is None and not closing and monotonic() >= self._open_at:
+                opened = self._open_again()
+            if opened is None:
+                self._refuse(batch, self._closed_because)
+            elif batch:
+                self._commit(opened, batch, tail)
+                batch = []  # answered
+            else:
+                opened.check()
+                if self._trouble is not None:
+                    self._trouble = sql.problem_with_writing(opened.database)
+            if opened is not None and not closing and monotonic() >= self._upkeep_at:
+                self._keep_up(opened)
+        except LogChanged as change:
+            self._closed_because = str(change)
+            self._say("%s; every connection is told to come back", str(change))
+            self._let_go()
+            self._refuse(batch, self._closed_because)
+            replaced()
         except sqlite3.Error as error:
-            if database.in_transaction:
-                database.execute("ROLLBACK")
-            # Refuse what waits behind them too: it must not overtake what is posted again.
-            batch += self._waiting()
             self._trouble = str(error)
-            _logger.error("log: %d posts not stored: %s", len(batch), error)
-            for _, answer in batch:
-                answer(StorageUnavailable(str(error)))
-            return
+            self._say("nothing can be stored: %s", str(error))
+            if self._opened is not None and self._opened.database.in_transaction:
+                self._opened.database.execute("ROLLBACK")
+            self._refuse(batch, str(error))
+
+    def _commit(self, opened: Opened, batch: _Batch, tail: Tail) -> None:
+        """Store a batch in one transaction, then tell everybody concerned."""
+        if self._upkeep is not None and self._upkeep.wal_bytes > _WAL_LIMIT_BYTES:
+            raise sqlite3.OperationalError(
+                "another program has been reading the database for too long: end it"
+            )
+        committed, repeated = self._store(opened, batch)
+        # Where it was stored is still where others will look for it.
+        opened.check_place()
         self._trouble = None
         for room, messages in committed.items():
             try:
@@ -225,27 +283,139 @@ class SQLiteLog:
             answer(message)
 
     def _store(
-        self, database: sqlite3.Connection, batch: list[tuple[Draft, Answer]]
+        self, opened: Opened, batch: _Batch
     ) -> tuple[dict[str, list[Message]], list[tuple[Answer, Message]]]:
         """Commit a batch; give each room's new messages, and the originals of repeated posts."""
         committed: dict[str, list[Message]] = {}
         repeated: list[tuple[Answer, Message]] = []
-        heads: dict[str, int] = {}
+        heads: dict[str, Head] = {}
         at_ms = self._now_ms()
         at = rfc3339(at_ms)
+        database = opened.database
         database.execute("BEGIN IMMEDIATE")
+        opened.check()
         for draft, answer in batch:
-            room = draft.room
-            if room not in heads:
-                heads[room] = sql.head(database, room)
-            message = Message(heads[room] + 1, draft.id, draft.member, draft.text, at)
+            name = draft.room
+            head = heads.get(name) or opened.head(name)
+            room = head.room or sql.add_room(database, name)
+            message = Message(head.seq + 1, draft.id, draft.member, draft.text, at)
             if sql.insert(database, room, message, at_ms):
-                heads[room] += 1
-                committed.setdefault(room, []).append(message)
+                heads[name] = Head(room, message.seq, at_ms)
+                committed.setdefault(name, []).append(message)
             else:
-                repeated.append((answer, sql.original(database, draft)))
-        for room, messages in committed.items():
-            if heads[room] // _PRUNE_EVERY != (messages[0].seq - 1) // _PRUNE_EVERY:
-                sql.prune(database, room, heads[room] - self._retention)
+                repeated.append((answer, sql.original(database, room, draft)))
         database.execute("COMMIT")
+        opened.advance(heads)
+        if self._upkeep is not None:
+            for name, messages in committed.items():
+                self._upkeep.note(heads[name].room, messages[0].seq, messages[-1].seq)
         return committed, repeated
+
+    def _keep_up(self, opened: Opened) -> None:
+        """Do one step of what nobody waits for, and leave time for posts."""
+        if not self._file_lock.take():
+            raise LogChanged(f"another process has the lock of the database {opened.path}")
+        assert self._upkeep is not None
+        began_at = monotonic()
+        try:
+            busy = self._upkeep.step()
+        except sqlite3.Error as error:
+            _logger.warning("log: nothing pruned: %s", error)
+            if opened.database.in_transaction:
+                opened.database.execute("ROLLBACK")
+            busy = False
+        now = monotonic()
+        self._upkeep_at = now + (_REST * (now - began_at) if busy else _UPKEEP_EVERY_S)
+
+    # --- opening the file, and letting go of it: at the start, then on the writer's thread -----
+
+    def _take_lock(self, path: Path) -> bool:
+        if self._file_lock.database != path:  # a link leads elsewhere now
+            self._file_lock.release()
+            self._file_lock = FileLock(path)
+        return self._file_lock.take()
+
+    def _open(self, path: Path) -> None:
+        """Use the file of this program's version at a path."""
+        try:
+            opened = Opened(self._path)
+        except (OSError, sqlite3.Error) as error:
+            raise LogError(f"the database {path} cannot be used: {error}") from error
+        self._upkeep = Upkeep(opened, *self._retention, self._now_ms)
+        self._trouble = self._damage = None
+        self._opened = opened
+        if path.stat().st_size > SEARCHED_FIRST_BYTES:
+            self._search = Thread(
+                target=self._search_for_damage, args=(opened,), name="log-search", daemon=True
+            )
+            self._search.start()
+
+    def _let_go(self) -> None:
+        opened, self._opened, self._upkeep = self._opened, None, None
+        if opened is not None:
+            opened.close()
+
+    def _open_again(self) -> Opened | None:
+        """Open what lies under the path now, if it can be a log; it is never made anew here."""
+        path = self._path.resolve()
+        try:
+            if not self._take_lock(path):
+                raise LogError(f"another process serves the database {path}")
+            if prepare(path, create=False) != VERSION:
+                self._migrate(path)
+            self._open(path)
+        except Stopped:
+            return None
+        except (LogError, OSError, sqlite3.Error) as error:
+            self._closed_because = str(error)
+            self._say("%s", str(error))
+            return None
+        _logger.info("log: the database %s is in use", path)
+        return self._opened
+
+    def _migrate(self, path: Path) -> None:
+        told = -1
+
+        def progress(share: float) -> None:
+            nonlocal told
+            percent = int(share * 100)
+            self._closed_because = f"the database is being brought up to date: {percent} %"
+            if percent // 10 != told:
+                told = percent // 10
+                _logger.info("log: the database %s is brought up to date: %d %%", path, percent)
+
+        progress(0.0)
+        try:
+            old = migrate(path, progress=progress, stop=lambda: self._closed)
+        except (LogError, OSError, sqlite3.Error):
+            self._open_at = monotonic() + _MIGRATE_AGAIN_S
+            raise
+        _logger.info("log: the database is up to date; the old one stays as %s", old)
+
+    def _search_for_damage(self, opened: Opened) -> None:
+        """Search a large file for damage while it is in use; on a thread of its own."""
+        try:
+            database = sql.connect(opened.path, cache_kib=2048)
+        except sqlite3.Error as error:
+            _logger.warning("log: not searched for damage: %s", error)
+            return
+        try:
+            database.set_progress_handler(
+                lambda: self._closed or self._opened is not opened, _STOP_EVERY
+            )
+            found = damage_in(database)
+        except sqlite3.OperationalError:  # interrupted: there is nothing to search any more
+            return
+        except sqlite3.Error as error:
+            found = str(error)
+        finally:
+            database.close()
+        if found is not None and self._opened is opened:
+            self._damage = (
+                f"the database {opened.path} is damaged ({found}): restore it from a copy"
+            )
+            self._say("%s; no post is stored any more", self._damage)
+
+
+def _rfc3339(at_ms: int | None) -> str | None:
+    return None if at_ms is None else rfc3339(at_ms)

@@ -3,32 +3,74 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from chat.log import Draft
 from chat.protocol import Member, Message, rfc3339
 
-_BUSY_S = 2.0  # how long to wait for another process's write
-_NICK_SEARCH = 1000  # newest messages of a room that recent_nicks looks at
-_MESSAGE = "SELECT seq, id, member, nick, text, at FROM messages "
+_BUSY_S = 2.0  # how long to wait for another program's write
+_NICK_SEARCH = 1000  # newest entries of a room that recent_nicks looks at
+_CHECKPOINT_PAGES = 4000  # 4 MB of WAL, then SQLite folds it into the file
+_WAL_KEPT_BYTES = 16 << 20  # what a checkpoint leaves of a WAL that was larger
+_MESSAGE = "SELECT seq, id, member, nick, text, at FROM entries "
+
+
+class Head(NamedTuple):
+    """The newest entry that a room was ever given."""
+
+    room: int  # the room's id; 0 for a room without a record
+    seq: int  # 0 for none
+    at_ms: int | None  # None for none, and for one that an older program pruned
+
+
+NO_HEAD = Head(0, 0, None)
 
 
 def connect(path: Path, *, cache_kib: int) -> sqlite3.Connection:
     """Open an existing log, for one thread at a time, with that much of it in memory."""
     database = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw",
+        f"{path.as_uri()}?mode=rw",
         uri=True,
         timeout=_BUSY_S,
         isolation_level=None,
         check_same_thread=False,
     )
     try:
+        if database.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+            raise sqlite3.OperationalError("its file system allows no WAL")
         database.execute("PRAGMA synchronous = FULL")
         database.execute(f"PRAGMA cache_size = -{cache_kib}")
+        database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}").fetchone()
+        database.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}").fetchone()
+        epoch(database)  # which makes the WAL, if there was none
     except sqlite3.Error:
         database.close()
         raise
     return database
+
+
+@contextmanager
+def snapshot(database: sqlite3.Connection) -> Iterator[None]:
+    """Read everything in the block at one moment."""
+    database.execute("BEGIN")
+    try:
+        yield
+    finally:
+        database.execute("ROLLBACK")
+
+
+def epoch(database: sqlite3.Connection) -> str:
+    """Give the log's epoch."""
+    row = database.execute("SELECT epoch FROM log").fetchone()
+    return "" if row is None else str(row[0])
+
+
+def version(database: sqlite3.Connection) -> int:
+    """Give the version of the tables."""
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
 def data_version(database: sqlite3.Connection) -> int:
@@ -49,33 +91,54 @@ def problem_with_writing(database: sqlite3.Connection) -> str | None:
     return None
 
 
-def head(database: sqlite3.Connection, room: str) -> int:
-    """Give the seq of a room's newest message, which is never pruned; 0 for none."""
-    row = database.execute("SELECT max(seq) FROM messages WHERE room = ?", (room,)).fetchone()
-    return row[0] or 0
+def head(database: sqlite3.Connection, room: str) -> Head:
+    """Give a room's newest entry, also if it is gone."""
+    row = database.execute(
+        "SELECT rooms.id, coalesce(seq, floor), coalesce(at, floor_at) FROM rooms "
+        "LEFT JOIN entries ON room = rooms.id "
+        "AND seq = (SELECT max(seq) FROM entries WHERE room = rooms.id) WHERE name = ?",
+        (room,),
+    ).fetchone()
+    return NO_HEAD if row is None else Head(*row)
 
 
-def insert(database: sqlite3.Connection, room: str, message: Message, at_ms: int) -> bool:
+def time_of(database: sqlite3.Connection, room: int, seq: int) -> int | None:
+    """Give the time of an entry, milliseconds since 1970; None if that is not known any more."""
+    row = database.execute(
+        "SELECT at FROM entries WHERE room = ? AND seq = ? "
+        "UNION ALL SELECT floor_at FROM rooms WHERE id = ? AND floor = ?",
+        (room, seq, room, seq),
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+def add_room(database: sqlite3.Connection, name: str) -> int:
+    """Make a room's record; give the room's id."""
+    cursor = database.execute("INSERT INTO rooms (name) VALUES (?)", (name,))
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def insert(database: sqlite3.Connection, room: int, message: Message, at_ms: int) -> bool:
     """Store a message; False when its member has posted its id in the room before."""
     member = message.member
     cursor = database.execute(
-        "INSERT INTO messages (room, seq, id, member, nick, text, at) VALUES (?, ?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (room, member, id) DO NOTHING",
-        (room, message.seq, message.id, member.id, member.nick, message.text, at_ms),
+        "INSERT INTO entries (room, seq, at, id, member, nick, text) VALUES (?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (id, member, room) DO NOTHING",
+        (room, message.seq, at_ms, message.id, member.id, member.nick, message.text),
     )
     return cursor.rowcount == 1
 
 
-def original(database: sqlite3.Connection, draft: Draft) -> Message:
+def original(database: sqlite3.Connection, room: int, draft: Draft) -> Message:
     """Give the message that an earlier post with a draft's id became."""
     row = database.execute(
-        _MESSAGE + "WHERE room = ? AND member = ? AND id = ?",
-        (draft.room, draft.member.id, draft.id),
+        _MESSAGE + "WHERE id = ? AND member = ? AND room = ?", (draft.id, draft.member.id, room)
     ).fetchone()
     return _message(row)
 
 
-def after(database: sqlite3.Connection, room: str, seq: int, limit: int) -> list[Message]:
+def after(database: sqlite3.Connection, room: int, seq: int, limit: int) -> list[Message]:
     """Give the first `limit` messages after a seq."""
     rows = database.execute(
         _MESSAGE + "WHERE room = ? AND seq > ? ORDER BY seq LIMIT ?", (room, seq, limit)
@@ -83,7 +146,7 @@ def after(database: sqlite3.Connection, room: str, seq: int, limit: int) -> list
     return [_message(row) for row in rows]
 
 
-def before(database: sqlite3.Connection, room: str, seq: int, limit: int) -> list[Message]:
+def before(database: sqlite3.Connection, room: int, seq: int, limit: int) -> list[Message]:
     """Give the last `limit` messages before a seq, oldest first."""
     rows = database.execute(
         _MESSAGE + "WHERE room = ? AND seq < ? ORDER BY seq DESC LIMIT ?", (room, seq, limit)
@@ -95,18 +158,81 @@ def recent_nicks(
     database: sqlite3.Connection, room: str, since_ms: int
 ) -> list[tuple[Member, int]]:
     """Give who posted since a time, with the time of the last post under each nick."""
+    found = head(database, room)
     rows = database.execute(
-        "SELECT member, nick, max(at) FROM messages WHERE room = ? AND at >= ? "
-        "AND seq > (SELECT max(seq) FROM messages WHERE room = ?) - ? "
+        "SELECT member, nick, max(at) FROM entries WHERE room = ? AND seq > ? AND at >= ? "
         "GROUP BY member, nick ORDER BY max(at)",
-        (room, since_ms, room, _NICK_SEARCH),
+        (found.room, found.seq - _NICK_SEARCH, since_ms),
     )
     return [(Member(member, nick), at_ms) for member, nick, at_ms in rows]
 
 
-def prune(database: sqlite3.Connection, room: str, seq: int) -> None:
-    """Delete a room's messages up to a seq."""
-    database.execute("DELETE FROM messages WHERE room = ? AND seq <= ?", (room, seq))
+# --- pruning, and the disk --------------------------------------------------------------
+
+
+def rooms_to_prune(
+    database: sqlite3.Connection, after_id: int, limit: int, keep: int, since_ms: int
+) -> tuple[int | None, list[int]]:
+    """Look at `limit` rooms after an id: which have too many entries, or too old ones?
+
+    Gives the last id that was looked at, None after the last room, and the ids found.
+    """
+    rows = database.execute(
+        "SELECT id, (SELECT max(seq) FROM entries WHERE room = rooms.id) - floor > ? OR "
+        "(SELECT at FROM entries WHERE room = rooms.id ORDER BY seq LIMIT 1) < ? "
+        "FROM rooms WHERE id > ? ORDER BY id LIMIT ?",
+        (keep, since_ms, after_id, limit),
+    ).fetchall()
+    last = rows[-1][0] if len(rows) == limit else None
+    return last, [room for room, too_much in rows if too_much]
+
+
+def prune(database: sqlite3.Connection, room: int, keep: int, since_ms: int, limit: int) -> int:
+    """Delete a room's oldest entries, `limit` at most: those that are too many, or too old.
+
+    Gives how many were deleted; fewer than `limit` if nothing is left to delete. They are always
+    the room's first ones, so that what is kept has no hole.
+    """
+    rows = database.execute(
+        "SELECT seq, at, seq <= (SELECT max(seq) FROM entries WHERE room = ?) - ? OR at < ? "
+        "FROM entries WHERE room = ? ORDER BY seq LIMIT ?",
+        (room, keep, since_ms, room, limit),
+    ).fetchall()
+    deleted = 0
+    while deleted < len(rows) and rows[deleted][2]:
+        deleted += 1
+    if deleted:
+        seq, at_ms, _ = rows[deleted - 1]
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("DELETE FROM entries WHERE room = ? AND seq <= ?", (room, seq))
+        database.execute(
+            "UPDATE rooms SET floor = ?, floor_at = ? WHERE id = ?", (seq, at_ms, room)
+        )
+        database.execute("COMMIT")
+    return deleted
+
+
+def pages(database: sqlite3.Connection) -> tuple[int, int]:
+    """Count the file's pages, and those of them that hold nothing."""
+    (free,) = database.execute("PRAGMA freelist_count").fetchone()
+    (count,) = database.execute("PRAGMA page_count").fetchone()
+    return count, free
+
+
+def vacuum(database: sqlite3.Connection, pages: int) -> None:
+    """Take some pages that hold nothing out of the file."""
+    # Not `execute`, which takes out one page only: this pragma is done in steps without rows.
+    database.executescript(f"PRAGMA incremental_vacuum({pages})")
+
+
+def checkpoint(database: sqlite3.Connection, wait_ms: int) -> bool:
+    """Fold the WAL into the file and empty it, unless readers are in the way for so long."""
+    database.execute(f"PRAGMA busy_timeout = {wait_ms}").fetchone()
+    try:
+        busy, _, _ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        database.execute(f"PRAGMA busy_timeout = {int(_BUSY_S * 1000)}").fetchone()
+    return bool(busy == 0)
 
 
 def _message(row: tuple[int, str, str, str, str, int]) -> Message:

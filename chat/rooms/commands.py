@@ -6,10 +6,11 @@ back.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+
+from msgspec import UNSET
 
 from chat import protocol
 from chat.config import Settings
@@ -42,8 +43,6 @@ from chat.rooms.session import Session
 from chat.sockets.connection import Connection
 from chat.sockets.frames import encode_event
 
-_logger = logging.getLogger(__name__)
-
 _STORAGE_RETRY_S = 2.0  # when to try again what the log could not do
 
 
@@ -68,10 +67,20 @@ class Hub:
         self._page_version = page
         self.stopping = False
 
+    def claim(self) -> bool:
+        """Take the log for this process alone; False while another process has it."""
+        return self._log.claim()
+
+    def start(self) -> None:
+        """Open the log, which was claimed, before the first connection comes.
+
+        Raises LogError.
+        """
+        self._log.start(self._delivery.committed, self._come_back)
+
     @contextmanager
     def attached(self, connection: Connection) -> Iterator[Session]:
         """Know a connection for as long as the block lasts."""
-        self._log.start(self._delivery.committed, self._delivery.poll)
         session = Session(
             lambda event: connection.enqueue(encode_event(event)),
             budget=Budget() if self._limited else None,
@@ -90,9 +99,13 @@ class Hub:
     def stop(self) -> None:
         """Tell every connection to come back later, and commit what is queued."""
         self.stopping = True
+        self._come_back()
+        self._log.close()
+
+    def _come_back(self) -> None:
+        """Tell every connection to come back."""
         for connection in self._registry.connections():
             connection.close(CloseCode.RESTARTING)
-        self._log.close()
 
     def handle(self, session: Session, text: str) -> None:
         """Do what one text message asks, or answer why not.
@@ -117,8 +130,7 @@ class Hub:
             )
             if session.budget is not None:
                 session.budget.refused()
-        except StorageUnavailable as problem:
-            _logger.warning("room %s member %s: %s", session.room, session.member_id, problem)
+        except StorageUnavailable:  # the log says why, once
             session.send(_storage_error(post_id))
 
     def do(self, session: Session, command: protocol.AnyCommand) -> None:
@@ -156,7 +168,7 @@ class Hub:
         def welcome(replay: Replay) -> Welcome:
             return Welcome(
                 room=room,
-                epoch=self._log.epoch,
+                epoch=replay.epoch,
                 seq=replay.seq,
                 member=member,
                 key=key,
@@ -166,12 +178,13 @@ class Hub:
                 resumed=replay.resumed,
                 limits=self._limits,
                 page=self._page_version,
+                at=replay.at or UNSET,
+                gap=replay.gap or UNSET,
             )
 
         try:
             self._delivery.join(connection, room, member.id, command.after, welcome)
-        except StorageUnavailable as problem:
-            _logger.warning("room %s member %s not joined: %s", room, member.id, problem)
+        except StorageUnavailable:
             connection.abandon(encode_event(_storage_error()), CloseCode.RESTARTING)
 
     def _post(self, session: Session, room: str, command: Post) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from chat.log import MessageLog
-from chat.protocol import REPLAY_LIMIT, WELCOME_MESSAGES, Message, Seen, Welcome
+from chat.log import MessageLog, Missed
+from chat.protocol import REPLAY_LIMIT, WELCOME_MESSAGES, Gap, Message, Seen, Welcome
 from chat.rooms.registry import Registry
 from chat.sockets.connection import Connection
 from chat.sockets.frames import encode_event
@@ -21,10 +21,13 @@ _NEWEST = 2**53  # above every seq
 class Replay(NamedTuple):
     """What a newcomer is given of the log."""
 
-    resumed: bool  # exactly what it missed, not the room's newest
+    epoch: str
+    seq: int  # of the newest entry
+    at: str | None  # of the entry with that seq; None for 0, and if it is not known any more
     messages: Sequence[Message]  # oldest first
     more: bool  # older ones exist
-    seq: int  # of the newest message given
+    resumed: bool  # exactly what it missed, not the room's newest
+    gap: Gap | None  # why it is not what it missed
 
 
 class Delivery:
@@ -37,31 +40,8 @@ class Delivery:
     # --- the tail: on the log's writer thread, so that the order is the log's -----------
 
     def committed(self, room: str, messages: Sequence[Message]) -> None:
-        """Deliver what this process has just committed, and before it what another one had."""
-        position = self._registry.position(room)
-        if position is not None and messages[0].seq > position + 1:
-            self._catch_up(room, position)
-        else:
-            self._registry.deliver(room, messages)
-
-    def poll(self) -> bool:
-        """Deliver what another process has committed: a worker that is being replaced.
-
-        Returns False while a room's first connection still joins: call it again then.
-        """
-        settled = True
-        for room in self._registry.rooms():
-            position = self._registry.position(room)
-            if position is None:
-                settled = False
-            else:
-                self._catch_up(room, position)
-        return settled
-
-    def _catch_up(self, room: str, position: int) -> None:
-        while messages := self._log.after(room, position, REPLAY_LIMIT):
-            self._registry.deliver(room, messages)
-            position = messages[-1].seq
+        """Deliver what has just been committed."""
+        self._registry.deliver(room, messages)
 
     # --- joining: on the connection's thread ---------------------------------------------
 
@@ -83,21 +63,48 @@ class Delivery:
         self._registry.join(connection, room, member_id)
         replay = self._replay(room, after)
         connection.go_live(encode_event(welcome(replay)), replay.seq)
-        self._registry.note_position(room, replay.seq)
 
     def page(self, room: str, before: int, limit: int) -> tuple[list[Message], bool]:
         """Read the last `limit` messages before a seq, and whether there are older ones.
 
         Raises StorageUnavailable.
         """
-        messages = self._log.before(room, before, limit + 1)
+        messages = self._log.before(room, before, limit + 1).messages
         return messages[-limit:], len(messages) > limit
 
-    def _replay(self, room: str, after: Seen | None) -> Replay:
-        if after is not None and after.epoch == self._log.epoch:
-            missed = self._log.after(room, after.seq, REPLAY_LIMIT + 1)
-            if missed is not None and len(missed) <= REPLAY_LIMIT:
-                newest = missed[-1].seq if missed else after.seq
-                return Replay(True, missed, after.seq > 0, newest)
-        messages, more = self.page(room, _NEWEST, WELCOME_MESSAGES)
-        return Replay(False, messages, more, messages[-1].seq if messages else 0)
+    def _replay(self, room: str, seen: Seen | None) -> Replay:
+        gap = None
+        if seen is not None:
+            missed = self._log.after(room, seen.seq, REPLAY_LIMIT + 1)
+            gap = find_gap(seen, missed)
+            if gap is None:
+                messages = missed.messages
+                at = messages[-1].at if messages else missed.at
+                return Replay(
+                    missed.epoch, missed.head, at, messages, seen.seq > 0, resumed=True, gap=None
+                )
+        recent = self._log.before(room, _NEWEST, WELCOME_MESSAGES + 1)
+        messages = recent.messages[-WELCOME_MESSAGES:]
+        more = len(recent.messages) > WELCOME_MESSAGES
+        return Replay(recent.epoch, recent.head, recent.at, messages, more, resumed=False, gap=gap)
+
+
+def find_gap(seen: Seen, missed: Missed) -> Gap | None:
+    """Tell why what a log has after `seen` is not exactly what was missed; None if it is.
+
+    The epoch and the time of the message with its seq prove that it was seen in this log: a log
+    that was put back from an older copy and grew again has the seq, but not the time.
+    """
+    if seen.epoch != missed.epoch or seen.seq > missed.head:
+        return Gap.LOST
+    if seen.seq > 0 and seen.at != missed.at:
+        unproved = seen.at is None or missed.at is None  # an older page; an entry that is gone
+        return Gap.SKIPPED if unproved else Gap.CHANGED
+    if len(missed.messages) > REPLAY_LIMIT:
+        return Gap.SKIPPED
+    for seq, message in enumerate(missed.messages, seen.seq + 1):
+        if message.seq != seq:  # the first ones are pruned
+            return Gap.SKIPPED
+    if seen.seq + len(missed.messages) != missed.head:
+        return Gap.SKIPPED
+    return None

@@ -14,17 +14,6 @@ from chat.sockets.connection import Connection
 from chat.sockets.frames import Batch
 
 
-class _Room:
-    """A room that has connections on this worker."""
-
-    __slots__ = ("members", "position")
-
-    def __init__(self) -> None:
-        self.members: dict[Connection, str] = {}  # connection: its member's id
-        # Seq of the last message delivered here; None before the first.
-        self.position: int | None = None
-
-
 class Registry:
     """The open connections of this worker, and the rooms that they are in; from any thread."""
 
@@ -32,7 +21,8 @@ class Registry:
         # Guards _connections and _rooms. Never held across I/O.
         self._lock = Lock()
         self._connections: dict[Connection, str | None] = {}  # connection: its room, once joined
-        self._rooms: dict[str, _Room] = {}
+        # Room: its connections, and the id of each one's member.
+        self._rooms: dict[str, dict[Connection, str]] = {}
 
     def add(self, connection: Connection) -> None:
         """Know a connection that has not joined yet."""
@@ -45,15 +35,15 @@ class Registry:
             name = self._connections.pop(connection, None)
             if name is not None:
                 room = self._rooms[name]
-                del room.members[connection]
-                if not room.members:
+                del room[connection]
+                if not room:
                     del self._rooms[name]
 
     def join(self, connection: Connection, room: str, member_id: str) -> None:
         """Put a connection into a room; from now on it is given the room's messages."""
         with self._lock:
             self._connections[connection] = room
-            self._rooms.setdefault(room, _Room()).members[connection] = member_id
+            self._rooms.setdefault(room, {})[connection] = member_id
 
     def deliver(self, room: str, messages: Sequence[Message]) -> None:
         """Give a room's new messages to each of its connections; only delivery calls this."""
@@ -61,8 +51,7 @@ class Registry:
             entry = self._rooms.get(room)
             if entry is None:
                 return
-            targets = tuple(entry.members)
-            entry.position = messages[-1].seq
+            targets = tuple(entry)
         batch = Batch(messages)
         for connection in targets:
             connection.deliver(batch)
@@ -74,28 +63,15 @@ class Registry:
         """
         with self._lock:
             entry = self._rooms.get(room)
-            targets = tuple(entry.members.items()) if entry else ()
+            targets = tuple(entry.items()) if entry else ()
         for connection, member_id in targets:
             if news := instead.get(member_id, frames):
                 connection.enqueue(news)
 
-    def position(self, room: str) -> int | None:
-        """Give the seq of the last message delivered in a room; None before the first."""
+    def rooms_count(self) -> int:
+        """Count the rooms that have a connection here."""
         with self._lock:
-            entry = self._rooms.get(room)
-            return entry.position if entry else None
-
-    def note_position(self, room: str, position: int) -> None:
-        """Note the seq that a room's first connection was given, if nothing was delivered yet."""
-        with self._lock:
-            entry = self._rooms.get(room)
-            if entry is not None and entry.position is None:
-                entry.position = position
-
-    def rooms(self) -> tuple[str, ...]:
-        """Name the rooms that have a connection here."""
-        with self._lock:
-            return tuple(self._rooms)
+            return len(self._rooms)
 
     def connections(self) -> tuple[Connection, ...]:
         """Give all open connections."""
@@ -107,6 +83,6 @@ class Registry:
         with self._lock:
             members: set[str] = set()
             for room in self._rooms.values():
-                members.update(room.members.values())
+                members.update(room.values())
             waiting = sum(1 for room in self._connections.values() if room is None)
         return len(members) + waiting

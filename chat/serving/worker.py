@@ -18,7 +18,7 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread
-from time import monotonic
+from time import monotonic, sleep
 from types import FrameType
 from typing import Any
 
@@ -33,6 +33,7 @@ _LINGER_S = 2.0  # for a peer to read its answer and end its side
 _SEND_WITHIN_S = 10.0  # a piece of an answer; a file's are 8 KiB
 _STOP_LINGER_S = 0.5  # the same, and for a further request, when the worker stops
 _ACCEPTED_AT_ONCE = 64  # then it is the others' turn
+_CLAIM_EVERY_S = 0.05
 _HEAD_END = b"\r\n\r\n"
 _LIMIT_BYTES = 16_384  # of a head, which waits in memory; a browser's are a twentieth of it
 _CHUNK_BYTES = 8192
@@ -61,6 +62,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         tune_interpreter()
         admission = self.wsgi.extensions["chat"].admission
         admission.limit = min(admission.limit, self.cfg.threads - RESERVE)
+
+    def run(self) -> None:
+        """Serve, once no other process has the log."""
+        chat = self.wsgi.extensions["chat"]
+        while self.alive and not chat.claim():
+            self.notify()
+            sleep(_CLAIM_EVERY_S)  # the lock tells nobody when it is free
+        if self.alive:
+            try:
+                chat.start()
+            except Exception as error:
+                print(f"Tchat: {error}", flush=True)
+                raise SystemExit(3) from None
+        super().run()
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """Stop as for SIGTERM: SIGINT and SIGQUIT would leave WebSockets untold."""

@@ -55,5 +55,5 @@ def _metrics(registry: Registry, admission: Admission) -> CollectorRegistry:
     gauge("connected_users", "Members, and connections not joined yet", registry.connected_users)
     gauge("connections", "Open WebSockets", lambda: len(registry.connections()))
     gauge("connections_max", "WebSockets admitted at most", lambda: admission.limit)
-    gauge("rooms", "Rooms with a connection here", lambda: len(registry.rooms()))
+    gauge("rooms", "Rooms with a connection here", registry.rooms_count)
     return collectors

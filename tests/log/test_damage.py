@@ -20,9 +20,11 @@ Files = dict[str, bytes]
 
 
 def files(folder: Path) -> Files:
-    """Give the database's files, byte by byte, without -shm, which is an index in memory."""
+    """Give the database's files, byte by byte, without those that hold nothing of it."""
     found = {path.name: path.read_bytes() for path in folder.glob("tchat.db*")}
-    return {name: content for name, content in found.items() if not name.endswith("-shm")}
+    return {
+        name: content for name, content in found.items() if not name.endswith(("-shm", ".lock"))
+    }
 
 
 def talk(folder: Path, end: Callable[[ChatServer], object]) -> Files:
@@ -73,8 +75,11 @@ def noise(size: int) -> bytes:
     return random.Random(1).randbytes(size)
 
 
+PAGE = 1024  # bytes; chat/log/schema.py
+
+
 def page(number: int) -> slice:
-    return slice((number - 1) * 4096, number * 4096)
+    return slice((number - 1) * PAGE, number * PAGE)
 
 
 def overwritten(content: bytes, where: slice) -> bytes:
@@ -86,9 +91,9 @@ def overwritten(content: bytes, where: slice) -> bytes:
     "damage",
     [
         pytest.param(lambda content: content[:-1], id="the last byte is missing"),
-        pytest.param(lambda content: content[:-4096], id="the last page is missing"),
+        pytest.param(lambda content: content[:-PAGE], id="the last page is missing"),
         pytest.param(lambda content: content[: len(content) // 2], id="half is missing"),
-        pytest.param(lambda content: content[:4096], id="only the first page is left"),
+        pytest.param(lambda content: content[:PAGE], id="only the first page is left"),
         pytest.param(lambda content: content[:100], id="only the header is left"),
         pytest.param(lambda content: content[:16], id="only the first bytes are left"),
         pytest.param(lambda content: noise(len(content)), id="garbage"),
@@ -111,14 +116,14 @@ def test_damaged_database_is_refused_in_one_line_and_left_as_it_is(
     assert str(server.database) in refusal(server)
     assert files(server.database.parent) == {"tchat.db": damaged}
     left = {path.name for path in server.database.parent.iterdir()}
-    assert left == {"tchat.db", "server.log"}
+    assert left == {"tchat.db", "tchat.db.lock", "server.log"}
 
 
 def test_file_too_large_to_be_searched_must_have_its_size(tmp_path: Path, stopped: bytes) -> None:
     path = tmp_path / "tchat.db"
     path.write_bytes(overwritten(stopped, page(20)))
     refuse_damage(path, searched_bytes=10_000)
-    path.write_bytes(stopped[:-4096])
+    path.write_bytes(stopped[:-PAGE])
     with pytest.raises(sqlite3.DatabaseError, match="malformed"):
         refuse_damage(path, searched_bytes=10_000)
     path.write_bytes(stopped[:-1])
@@ -129,10 +134,11 @@ def test_file_too_large_to_be_searched_must_have_its_size(tmp_path: Path, stoppe
 @pytest.mark.parametrize(
     "damage",
     [
-        pytest.param(lambda content: content[:4096], id="cut"),
+        pytest.param(lambda content: content[:PAGE], id="cut"),
         pytest.param(lambda content: b"", id="empty"),
         pytest.param(lambda content: noise(len(content)), id="garbage"),
-        pytest.param(lambda content: overwritten(content, page(2)), id="garbage inside"),
+        # Of a page that the WAL does not have: the log's epoch is on it.
+        pytest.param(lambda content: overwritten(content, page(3)), id="garbage inside"),
     ],
 )
 def test_database_damaged_after_a_crash_is_left_with_its_wal(

@@ -30,7 +30,7 @@ UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 def texts(database: Path) -> list[str]:
     """Read the stored texts, as another process may at any time."""
     with closing(sqlite3.connect(database)) as connection:
-        return [row[0] for row in connection.execute("SELECT text FROM messages ORDER BY seq")]
+        return [row[0] for row in connection.execute("SELECT text FROM entries ORDER BY seq")]
 
 
 # --- nothing can be written ---------------------------------------------------------
@@ -185,7 +185,8 @@ def test_clock_set_back_changes_no_order(tmp_path: Path) -> None:
 
     def open_log() -> SQLiteLog:
         log = SQLiteLog(tmp_path / "tchat.db", retention_messages=100_000, now_ms=lambda: now_ms)
-        log.start(heard.tail, heard.poll)
+        assert log.claim()
+        log.start(heard.tail, heard.replaced)
         return log
 
     log = open_log()
@@ -199,8 +200,9 @@ def test_clock_set_back_changes_no_order(tmp_path: Path) -> None:
     assert heard.answer() == written[0]
     assert [message.seq for message in written] == [1, 2, 3, 4, 5]
     assert written[2].at < written[1].at  # proves that the clock was set back
-    assert log.after("general", 0, 10) == log.before("general", 6, 10) == written
-    assert log.after("general", 2, 10) == written[2:]
+    assert log.after("general", 0, 10).messages == written
+    assert log.before("general", 6, 10).messages == written
+    assert log.after("general", 2, 10).messages == written[2:]
     # Both nicks were used in the last minute, one of them at a time that is still an hour away.
     assert {member for member, _ in log.recent_nicks("general", now_ms - 60_000)} == {ANN, BOB}
     log.close()
@@ -214,7 +216,7 @@ def test_messages_from_a_clock_that_was_ahead_harm_no_resume(make_server: MakeSe
         ann.post("one", "p-one")
         server.stop()
         with closing(sqlite3.connect(server.database)) as connection, connection:
-            connection.execute("UPDATE messages SET at = at + ?", (HOUR_MS,))
+            connection.execute("UPDATE entries SET at = at + ?", (HOUR_MS,))
         server.start()
         for client, nick in ((ann, "Ann"), (bob, "Bob")):
             client.connect()

@@ -1,5 +1,7 @@
 """Chaos: many clients talk through a faulty network to a server that is killed again and again.
 
+Meanwhile its file is moved away, removed, replaced and restored from older copies.
+
 `make chaos` makes a long run, `make test` a short one (test_chaos.py). A seed, which the run
 prints, decides what it breaks and when. Two runs with one seed still differ in their timing.
 """
@@ -21,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chat.protocol import REPLAY_LIMIT, WELCOME_MESSAGES
-from tests.support.history import Entry, Kind, Record, judge
+from tests.support.history import Entry, Kind, Record, judge_epochs
 from tests.support.proxy import Fault, FaultProxy, Towards, Weather
 from tests.support.servers import ChatServer
 from tests.support.talker import Pace, Talker
@@ -36,6 +38,8 @@ _KILL_WITHIN_S = 0.03
 _HIT = 0.2  # one in five of the connections that carry something takes an armed cut
 _ARRIVES_WITHIN_S = 20.0  # until everybody has what was acknowledged
 _SHOWN = 20  # problems to print
+_NOTICED_WITHIN_S = 10.0  # that the file is another one, or none
+_NEW_EPOCH = "UPDATE log SET epoch = lower(hex(randomblob(8)))"
 
 
 class Size(NamedTuple):
@@ -45,12 +49,13 @@ class Size(NamedTuple):
     messages: int
     cuts: int
     kills: int
+    turns: int  # times that the file is moved away, replaced or restored
     absences: int  # times that a client stays away until only a reset is possible
     give_up_s: float
 
 
-LONG = Size(clients=20, messages=10_000, cuts=200, kills=50, absences=10, give_up_s=600.0)
-SHORT = Size(clients=8, messages=2000, cuts=30, kills=6, absences=1, give_up_s=80.0)
+LONG = Size(clients=20, messages=10_000, cuts=200, kills=50, turns=15, absences=10, give_up_s=600.0)
+SHORT = Size(clients=8, messages=2000, cuts=30, kills=6, turns=3, absences=1, give_up_s=80.0)
 
 
 class Outcome(NamedTuple):
@@ -62,6 +67,8 @@ class Outcome(NamedTuple):
     cuts: Counter[Fault]
     weathers: Counter[str]
     kills: int
+    turns: Counter[str]
+    taken_back: int  # messages that older copies did not have
     stored: int
     seconds: float
     problems: list[str]
@@ -73,6 +80,7 @@ class Outcome(NamedTuple):
 
     def __str__(self) -> str:
         cuts = ", ".join(f"{self.cuts[fault]} {fault}" for fault in Fault)
+        turns = ", ".join(f"{n} times {name}" for name, n in sorted(self.turns.items()))
         weathers = ", ".join(f"{n} {name}" for name, n in sorted(self.weathers.items()))
         lines = [
             f"seed             {self.seed}",
@@ -83,6 +91,7 @@ class Outcome(NamedTuple):
             f"cuts             {self.cuts.total()}: {cuts}",
             f"connections      {self.weathers.total()}: {weathers}",
             f"kills            {self.kills}",
+            f"file             {turns}; {self.taken_back} messages were not in the copies",
             f"drops            {self.records[Kind.DROP]}",
             f"resumes          {self.records[Kind.RESUME]}",
             f"resets           {self.resets}",
@@ -101,6 +110,7 @@ def run(size: Size, folder: Path, seed: int) -> Outcome:
     history: list[Record] = []
     pace = Pace(size.messages, started_at + size.give_up_s)
     server = ChatServer(folder, settings=SETTINGS)
+    files = Files(server, random.Random(rng.random()))
     with ExitStack() as stack:
         stack.callback(server.end)
         server.start()
@@ -117,9 +127,10 @@ def run(size: Size, folder: Path, seed: int) -> Outcome:
             stack.callback(talker.end)
             talker.start()
         stack.callback(pace.stop)  # registered first, so that it also runs if something fails here
-        kills = _break_everything(size, rng, pace, server, proxy, talkers)
+        kills = _break_everything(size, rng, pace, server, proxy, talkers, files)
         pace.allow(size.messages)
         pace.wait_for(size.messages)
+        pace.head = len(files.log())
         pace.stop(within_s=_ARRIVES_WITHIN_S)  # lost messages would never arrive
         for talker in talkers:
             talker.end()
@@ -129,7 +140,6 @@ def run(size: Size, folder: Path, seed: int) -> Outcome:
         if proxy.armed:
             problems.append(f"{proxy.armed} cuts never fell")
         server.stop()
-    log = _read(server.database)
     return Outcome(
         seed,
         size.clients,
@@ -137,9 +147,11 @@ def run(size: Size, folder: Path, seed: int) -> Outcome:
         proxy.cuts,
         proxy.weathers,
         kills,
-        len(log),
+        files.turns,
+        files.taken_back,
+        len(files.log()),
         time.monotonic() - started_at,
-        problems + judge(history, log, least_skipped=_LEAST_SKIPPED),
+        problems + judge_epochs(history, files.logs(), least_skipped=_LEAST_SKIPPED),
     )
 
 
@@ -165,6 +177,7 @@ def _break_everything(
     server: ChatServer,
     proxy: FaultProxy,
     talkers: list[Talker],
+    files: Files,
 ) -> int:
     """Break what the size says, each thing at its point in the conversation; count the kills."""
     kills = 0
@@ -190,7 +203,15 @@ def _break_everything(
     def send_away() -> None:
         rng.choice(talkers).miss = _MISS
 
-    deeds = [kill] * size.kills + [cut] * size.cuts
+    def turn() -> None:
+        pace.allow(pace.acknowledged + 2 * _AHEAD)
+        for talker in talkers:
+            talker.in_a_hurry = True
+        pace.wait_for(pace.acknowledged + 1)
+        next(turns)()
+
+    turns = cycle([files.move_away, files.replace, files.remove, files.take_back, files.restore])
+    deeds = [kill] * size.kills + [cut] * size.cuts + [turn] * size.turns
     last = size.messages * 95 // 100  # the cuts that are still armed need the remaining messages
     plan = [(rng.randrange(last), deed) for deed in deeds]
     # Early enough for the client to come back before the end.
@@ -205,10 +226,131 @@ def _break_everything(
     return kills
 
 
-def _read(database: Path) -> list[Entry]:
+class Files:
+    """The server's file, what is done to it, and the logs that it has had."""
+
+    def __init__(self, server: ChatServer, rng: random.Random) -> None:
+        self._server = server
+        self._rng = rng
+        self._dead: dict[str, list[Entry]] = {}  # epoch: the log that was replaced
+        self.turns: Counter[str] = Counter()
+        self.taken_back = 0
+
+    def log(self) -> list[Entry]:
+        """Read the log as it is now."""
+        return _read(self._server.database)[1]
+
+    def logs(self) -> dict[str, list[Entry]]:
+        """Give all logs, by epoch."""
+        epoch, log = _read(self._server.database)
+        return {**self._dead, epoch: log}
+
+    def move_away(self) -> None:
+        """Move the file away under the server, and put it back: nothing is lost."""
+        self.turns["moved"] += 1
+        away = self._server.database.with_name("away.db")
+        self._server.database.rename(away)
+        self._wait(well=False)
+        away.rename(self._server.database)
+        self._wait(well=True)
+
+    def replace(self) -> None:
+        """Put an older copy into the file's place, under the server."""
+        self.turns["replaced"] += 1
+        self._put_copy(remove=False)
+
+    def remove(self) -> None:
+        """Remove the file and those beside it, and put an older copy there later."""
+        self.turns["removed"] += 1
+        self._put_copy(remove=True)
+
+    def take_back(self) -> None:
+        """Delete the newest messages in the file, under the server, with another epoch."""
+        self.turns["turned back"] += 1
+        with closing(self._connect(self._server.database)) as connection:
+            connection.execute("BEGIN IMMEDIATE")  # so that nothing is stored meanwhile
+            epoch, log = _read_from(connection)
+            keep = self._older(len(log))
+            connection.execute("DELETE FROM entries WHERE seq > ?", (keep,))
+            connection.execute(_NEW_EPOCH)
+            self._note(epoch, log, keep)
+            connection.execute("COMMIT")
+        self._wait(well=True)
+
+    def restore(self) -> None:
+        """Stop the server, and start it with an older copy."""
+        self.turns["restored"] += 1
+        copy, keep = self._copy()
+        self._server.kill()
+        epoch, log = _read(self._server.database)
+        self._note(epoch, log, keep)
+        for path in self._server.database.parent.glob("tchat.db*"):
+            path.unlink()
+        copy.rename(self._server.database)
+        self._server.start()
+
+    def _put_copy(self, *, remove: bool) -> None:
+        database = self._server.database
+        copy, keep = self._copy()
+        old = database.with_name("old.db")
+        os.link(database, old)  # keeps what was stored into it until the last moment
+        if remove:
+            for path in database.parent.glob("tchat.db*"):
+                path.unlink()
+            self._wait(well=False)
+        copy.replace(database)
+        self._wait(well=True)
+        epoch, log = _read(old)
+        self._note(epoch, log, keep)
+        old.unlink()
+
+    def _copy(self) -> tuple[Path, int]:
+        """Make an older copy with another epoch; give it, and the seq of its last message."""
+        copy = self._server.database.with_name("copy.db")
+        with closing(self._connect(self._server.database)) as source:
+            source.execute("VACUUM INTO ?", (str(copy),))
+        with closing(self._connect(copy)) as connection:
+            keep = self._older(len(_read_from(connection)[1]))
+            connection.execute("DELETE FROM entries WHERE seq > ?", (keep,))
+            connection.execute(_NEW_EPOCH)
+        return copy, keep
+
+    def _older(self, messages: int) -> int:
+        return max(0, messages - self._rng.randrange(200))
+
+    def _note(self, epoch: str, log: list[Entry], keep: int) -> None:
+        self._dead[epoch] = log
+        self.taken_back += len(log) - keep
+
+    def _wait(self, *, well: bool) -> None:
+        """Wait until the server says that the log can be used, or that it cannot."""
+        deadline = time.monotonic() + _NOTICED_WITHIN_S
+        while True:
+            try:
+                self._server.get("/healthz")
+                is_well = True
+            except OSError:
+                is_well = False
+            if is_well is well:
+                return
+            assert time.monotonic() < deadline, f"the log is well: {is_well}"
+            time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+
+    @staticmethod
+    def _connect(database: Path) -> sqlite3.Connection:
+        return sqlite3.connect(database, isolation_level=None, timeout=_NOTICED_WITHIN_S)
+
+
+def _read(database: Path) -> tuple[str, list[Entry]]:
     with closing(sqlite3.connect(database)) as connection:
-        rows = connection.execute("SELECT seq, nick, id, text FROM messages ORDER BY seq")
-        return [Entry(seq, f"{nick}/{post_id}", text) for seq, nick, post_id, text in rows]
+        return _read_from(connection)
+
+
+def _read_from(connection: sqlite3.Connection) -> tuple[str, list[Entry]]:
+    """Read a log's epoch and its messages."""
+    (epoch,) = connection.execute("SELECT epoch FROM log").fetchone()
+    rows = connection.execute("SELECT seq, nick, id, text FROM entries ORDER BY seq")
+    return epoch, [Entry(seq, f"{nick}/{post_id}", text) for seq, nick, post_id, text in rows]
 
 
 def new_seed() -> int:

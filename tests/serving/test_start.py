@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import unix_connect
 
-from chat.log.schema import open_or_create
+from chat.log.schema import prepare
 from chat.serving.settings import gunicorn_settings, start_sentence
 from tests.support.client import Client
 from tests.support.raw import PING, RawPeer
@@ -262,7 +262,7 @@ def test_wrong_setting_is_refused_in_one_line(
 
 def newer(path: Path) -> None:
     """Make a database as a later version of this program would."""
-    open_or_create(path)
+    prepare(path, create=True)
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 999")
         database.execute("PRAGMA journal_mode = DELETE")

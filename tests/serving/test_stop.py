@@ -73,7 +73,7 @@ def test_posts_that_wait_for_the_disk_when_it_stops_are_committed(
             other.execute("ROLLBACK")
         stopper.join()
     with closing(sqlite3.connect(server.database)) as stored:
-        assert [row[0] for row in stored.execute("SELECT text FROM messages")] == texts
+        assert [row[0] for row in stored.execute("SELECT text FROM entries")] == texts
 
 
 def test_new_worker_takes_over_on_sighup_and_nothing_is_lost(

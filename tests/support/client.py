@@ -45,6 +45,7 @@ class Place:
         self.member: Event = {}
         self.epoch = ""
         self.seq = 0
+        self.at: str | None = None
 
     def join_command(self, nick: str | None = None, **fields: Any) -> Event:
         """Make the command that joins the room, as the same member after a first join."""
@@ -57,7 +58,7 @@ class Place:
 
     def resume_command(self, nick: str | None = None) -> Event:
         """Make the command that resumes after the last message seen."""
-        after = {"epoch": self.epoch, "seq": self.seq}
+        after = {"epoch": self.epoch, "seq": self.seq, "at": self.at}
         return self.join_command(nick or self.member["nick"], after=after)
 
     def _take_in(self, welcome: Event) -> None:
@@ -70,6 +71,7 @@ class Place:
         self.epoch = welcome["epoch"]
         for message in welcome["messages"]:
             self._see(message)
+        self.at = welcome.get("at")
         if self.seq != welcome["seq"]:
             raise PromiseBroken(f"a welcome to {welcome['seq']} that ends at {self.seq}")
 
@@ -79,7 +81,7 @@ class Place:
             return False
         if message["seq"] != self.seq + 1:
             raise PromiseBroken(f"a hole after {self.seq}: {message}")
-        self.seq = message["seq"]
+        self.seq, self.at = message["seq"], message["at"]
         return True
 
 

@@ -2,13 +2,13 @@
 
 It works like Jepsen's checkers for sets and logs. Clients note what they do and what they are
 told, and check nothing. Afterwards the checker compares all of it with the log. A history is of
-one room and one epoch.
+one room. When the log is replaced by an older copy with another epoch, each epoch has a log.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -32,6 +32,7 @@ class Record(NamedTuple):
     id: str = ""  # the writer and the post's id: "Ann/p1"
     seq: int = 0
     text: str = ""  # of a post and of a receipt
+    epoch: str = ""  # of a welcome
 
 
 class Entry(NamedTuple):
@@ -42,14 +43,46 @@ class Entry(NamedTuple):
     text: str
 
 
-def judge(history: Iterable[Record], log: Sequence[Entry], *, least_skipped: int = 1) -> list[str]:
+def judge_epochs(
+    history: Sequence[Record], logs: Mapping[str, Sequence[Entry]], *, least_skipped: int = 1
+) -> list[str]:
+    """Compare a history with the log of each epoch, as `judge` does; give what is broken.
+
+    Nobody resumes from one epoch in another: in each, a client begins with a reset.
+    """
+    parts: dict[str, list[Record]] = {epoch: [] for epoch in logs}
+    at: dict[str, str] = {}  # client: the epoch that it was told last
+    problems = []
+    for record in history:
+        if record.kind in (Kind.RESUME, Kind.RESET):
+            at[record.client] = record.epoch
+        epoch = at[record.client]
+        if epoch not in parts:
+            problems.append(f"{record.client} is told of an unknown epoch, {epoch!r}")
+            parts[epoch] = []
+        parts[epoch].append(record)
+    posts = [record for record in history if record.kind is Kind.POST]
+    for epoch, part in parts.items():
+        found = judge(part, logs.get(epoch, []), posts=posts, least_skipped=least_skipped)
+        problems += [f"epoch {epoch}: {problem}" for problem in found]
+    return problems
+
+
+def judge(
+    history: Iterable[Record],
+    log: Sequence[Entry],
+    *,
+    posts: Sequence[Record] = (),
+    least_skipped: int = 1,
+) -> list[str]:
     """Compare a history with the log; give a sentence for each broken rule.
 
     The rules: the log has each post once, numbered without gaps. It has only posts that somebody
     wrote, and the posts of one client are in the order of its writing. It has all that was
     acknowledged. Each client saw a contiguous part of the log. Only a reset may interrupt that
     part, and only if it skips at least `least_skipped` messages, because a resume would have given
-    fewer. A client that is connected at the end has seen the end.
+    fewer. A client that is connected at the end has seen the end. `posts` may add posts that were
+    written before the history begins.
     """
     records = list(history)
     entries = {entry.seq: entry for entry in log}
@@ -58,7 +91,7 @@ def judge(history: Iterable[Record], log: Sequence[Entry], *, least_skipped: int
         view = views.setdefault(record.client, _View(record.client, entries, least_skipped))
         view.take(record)
     head = max(entries, default=0)
-    problems = _problems_of_the_log(records, log)
+    problems = _problems_of_the_log(posts or records, log)
     for view in views.values():
         problems += view.problems
         if view.connected and view.position != head:

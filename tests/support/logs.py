@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from chat.log.schema import open_or_create
-from chat.log.statements import insert
+from chat.log.schema import prepare
+from chat.log.statements import add_room, insert
 from chat.protocol import Member, Message
 
 
@@ -21,14 +21,47 @@ class Past(NamedTuple):
     at_ms: int
 
 
+#: The tables of version 1, before rooms had records.
+VERSION_1 = """
+    CREATE TABLE log (epoch TEXT NOT NULL);
+    CREATE TABLE messages (
+        room TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        member TEXT NOT NULL,
+        nick TEXT NOT NULL,
+        text TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (room, seq),
+        UNIQUE (room, member, id)
+    ) WITHOUT ROWID;
+    PRAGMA application_id = 0x54636861;
+    PRAGMA user_version = 1;
+    INSERT INTO log VALUES ('epoch-of-old');
+"""
+
+#: A message of an old log: room, seq, id, member, nick, text, at.
+OldRow = tuple[str, int, str, str, str, str, int]
+
+
+def fill_old(database: Path, rows: Iterable[OldRow]) -> None:
+    """Make a log of version 1."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.executescript(f"PRAGMA journal_mode = WAL; {VERSION_1}")
+        connection.execute("BEGIN")
+        connection.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        connection.execute("COMMIT")
+
+
 def fill(database: Path, room: str, past: Iterable[Past]) -> int:
     """Write messages into a room's log, oldest first; give how many it has now."""
-    open_or_create(database)
+    prepare(database, create=True)
     seq = 0
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("BEGIN")
+        room_id = add_room(connection, room)
         for seq, (nick, text, at_ms) in enumerate(past, 1):
             member = Member(f"past-{nick}", nick)
-            insert(connection, room, Message(seq, f"past-{seq}", member, text, ""), at_ms)
+            insert(connection, room_id, Message(seq, f"past-{seq}", member, text, ""), at_ms)
         connection.execute("COMMIT")
     return seq

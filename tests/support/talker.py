@@ -11,7 +11,7 @@ from typing import Any
 
 from websockets.exceptions import WebSocketException
 
-from tests.support.client import Client, Event, seq_before
+from tests.support.client import Client, Event, Refused, seq_before
 from tests.support.history import Kind, Record
 
 _IN_FLIGHT = 20  # the same as the page's
@@ -40,6 +40,7 @@ class Pace:
         self._allowed = 0
         self._begun = 0
         self._acknowledged = 0
+        self.head: int | None = None  # seq of the last message, once all are acknowledged
 
     @property
     def time_is_up(self) -> bool:
@@ -122,19 +123,22 @@ class Talker(Client):
 
     # --- notes for the history; its checker compares them, not this client ---------------
 
-    def _note(self, kind: Kind, post_id: str = "", seq: int = 0, text: str = "") -> None:
-        self._history.append(Record(kind, self.nick, post_id, seq, text))
+    def _note(
+        self, kind: Kind, post_id: str = "", seq: int = 0, text: str = "", epoch: str = ""
+    ) -> None:
+        self._history.append(Record(kind, self.nick, post_id, seq, text, epoch))
 
     def _take_in(self, welcome: Event) -> None:
         kind = Kind.RESUME if welcome["resumed"] else Kind.RESET
-        self._note(kind, seq=seq_before(welcome))
+        self._note(kind, seq=seq_before(welcome), epoch=welcome["epoch"])
         super()._take_in(welcome)
 
     def _see(self, message: Event) -> bool:
         author, post_id, seq = message["member"]["nick"], message["id"], message["seq"]
         self._note(Kind.RECEIPT, f"{author}/{post_id}", seq, message["text"])
         is_new = seq > self.seq
-        self.seq = max(self.seq, seq)
+        if is_new:
+            self.seq, self.at = seq, message["at"]
         if author == self.nick and self._unacknowledged.pop(post_id, None) is not None:
             self._in_flight.discard(post_id)
             self._note(Kind.ACKNOWLEDGED, f"{author}/{post_id}", seq)
@@ -157,7 +161,7 @@ class Talker(Client):
             self._pace.stop()  # otherwise the others would wait for its posts
 
     def _has_everything(self) -> bool:
-        return self._pace.acknowledged == self._pace.messages <= self.seq
+        return self._pace.head is not None and self.seq >= self._pace.head
 
     def _talk(self) -> None:
         """Post what is allowed and take what comes; raises when the connection is lost."""
@@ -169,7 +173,10 @@ class Talker(Client):
         except TimeoutError:
             self._doubt()
             return
-        assert event["type"] != "error", event
+        if event["type"] == "error":
+            assert event["code"] == "storage_unavailable", event
+            self._in_flight.discard(event.get("id", ""))  # to be sent again
+            time.sleep(self._rng.uniform(*_BACKOFF_S))  # bounded by the deadline
         self._heard()
 
     def _post(self) -> None:
@@ -217,7 +224,7 @@ class Talker(Client):
         while not self._pace.time_is_up:
             try:
                 self.resume()
-            except _LOST:
+            except (*_LOST, Refused):
                 self.ws.close_socket()
                 time.sleep(self._rng.uniform(*_BACKOFF_S))  # bounded by the deadline
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.history import Entry, Kind, Record, judge
+from tests.support.history import Entry, Kind, Record, judge, judge_epochs
 
 POSTS = {f"Ann/p{n}": f"text {n}" for n in range(1, 7)}
 
@@ -234,3 +234,46 @@ def test_reset_for_less_than_a_resume_gives_is_found() -> None:
 )
 def test_broken_rule_is_found(history: list[Record], stored: list[Entry], problem: str) -> None:
     assert problem in judge(history, stored)
+
+
+# The log is replaced by an older copy, which has two of its three messages. Bob was away.
+FIRST = LOG[:3]
+SECOND = log("Ann/p1", "Ann/p2", "Ann/p4")
+TURNED = [
+    reset("Ann", 0)._replace(epoch="one"),
+    reset("Bob", 0)._replace(epoch="one"),
+    *(post(f"Ann/p{number}") for number in (1, 2, 3)),
+    *(receipt("Ann", f"Ann/p{number}", number) for number in (1, 2, 3)),
+    *(acknowledged(f"Ann/p{number}", number) for number in (1, 2, 3)),
+    drop("Bob"),
+    drop("Ann"),
+    reset("Ann", 0)._replace(epoch="two"),
+    receipt("Ann", "Ann/p1", 1),
+    receipt("Ann", "Ann/p2", 2),
+    post("Ann/p4"),
+    receipt("Ann", "Ann/p4", 3),
+    acknowledged("Ann/p4", 3),
+    reset("Bob", 2)._replace(epoch="two"),
+    receipt("Bob", "Ann/p4", 3),
+]
+
+
+def test_each_epoch_has_a_log_of_its_own() -> None:
+    assert judge_epochs(TURNED, {"one": FIRST, "two": SECOND}) == []
+
+
+def test_resume_from_one_epoch_in_another_is_found() -> None:
+    turned = [*TURNED[:-2], resume("Bob", 2)._replace(epoch="two"), TURNED[-1]]
+    assert judge_epochs(turned, {"one": FIRST, "two": SECOND}) == [
+        "epoch two: Bob resumes after 2, but has seen None"
+    ]
+
+
+def test_message_of_one_epoch_that_is_shown_in_another_is_found() -> None:
+    shown = receipt("Bob", "Ann/p3", 3)
+    (problem,) = judge_epochs([*TURNED[:-1], shown], {"one": FIRST, "two": SECOND})
+    assert "sees Ann/p3" in problem
+
+
+def test_unknown_epoch_is_found() -> None:
+    assert "Ann is told of an unknown epoch, 'two'" in judge_epochs(TURNED, {"one": FIRST})

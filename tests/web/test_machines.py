@@ -28,6 +28,8 @@ class Machine:
         self.log = SQLiteLog(path, retention_messages=1000)
         self.registry = Registry()
         self.hub = Hub(Settings(), self.log, self.registry)
+        assert self.hub.claim()
+        self.hub.start()
         self.admission = Admission(3)
         app = Flask("chat")
         app.register_blueprint(create_machines(self.hub, self.log, self.registry, self.admission))
@@ -102,7 +104,7 @@ def test_healthz_says_what_is_wrong_with_the_database(machine: Machine) -> None:
     response = machine.client.get("/healthz")
 
     assert response.status_code == 503
-    assert "not a database" in response.text
+    assert "malformed" in response.text
 
 
 def test_healthz_says_that_the_server_is_stopping(machine: Machine) -> None:

@@ -93,6 +93,6 @@ def test_500_posts_and_ten_kills_lose_and_repeat_nothing(
         assert sorted(seqs) == list(range(1, POSTS + 1))
         assert [message["seq"] for message in watcher.messages] == list(range(1, POSTS + 1))
         with closing(sqlite3.connect(server.database)) as database:
-            rows = database.execute("SELECT id, text FROM messages ORDER BY seq").fetchall()
+            rows = database.execute("SELECT id, text FROM entries ORDER BY seq").fetchall()
         assert rows == [(message["id"], message["text"]) for message in watcher.messages]
         assert {row[0] for row in rows} == {f"k{n}" for n in range(POSTS)}

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.alone
 def stored(server: ChatServer) -> dict[str, int]:
     """Give the log's messages: their ids and seqs, as the file has them."""
     with closing(sqlite3.connect(server.database)) as database:
-        return dict(database.execute("SELECT id, seq FROM messages").fetchall())
+        return dict(database.execute("SELECT id, seq FROM entries").fetchall())
 
 
 async def enter_all(pages: list[Page], at_once: int) -> None:

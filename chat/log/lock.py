@@ -1,0 +1,82 @@
+"""The lock on a log: one process at a time serves a file.
+
+It is on a file of its own, beside the database. On the database itself it would not hold: POSIX
+drops all locks of a process on a file, SQLite's too, when it closes any descriptor of that file.
+The system gives the lock back when its process ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _FAR = 1 << 30  # the byte that is locked: nobody else may read a locked one there
+
+    def _lock(descriptor: int) -> None:
+        os.lseek(descriptor, _FAR, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class FileLock:
+    """The lock beside one database, whose path is resolved; from one thread at a time."""
+
+    def __init__(self, database: Path) -> None:
+        self.database = database
+        self._path = database.with_name(f"{database.name}.lock")
+        self._descriptor: int | None = None
+
+    def take(self) -> bool:
+        """Take the lock, or keep it, without waiting; False if another process has it.
+
+        Raises OSError when its file cannot be made.
+        """
+        while not self._held():
+            self.release()
+            # Like the database, for the server's own user only. Nobody deletes it: another
+            # process may be about to lock it.
+            descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
+            try:
+                _lock(descriptor)
+            except (BlockingIOError, PermissionError):
+                os.close(descriptor)
+                return False
+            except OSError:
+                os.close(descriptor)
+                raise
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.write(descriptor, b"%d\n" % os.getpid())
+            self._descriptor = descriptor
+        return True
+
+    def release(self) -> None:
+        """Let another process take the lock."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def holder(self) -> int | None:
+        """Give the pid of the process that took the lock last; None if unknown."""
+        try:
+            return int(self._path.read_text())
+        except (OSError, ValueError):
+            return None
+
+    def _held(self) -> bool:
+        """Tell whether this lock is on the file that others find at its path."""
+        if self._descriptor is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self._path.stat())
+        except FileNotFoundError:
+            return False

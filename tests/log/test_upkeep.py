@@ -1,0 +1,160 @@
+"""What nobody waits for: pruning, the size of the file and of its WAL, the search for damage."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.log.test_replaced import health
+from tests.support.client import Client, Refused, new_id
+from tests.support.logs import Past, fill
+from tests.support.servers import ChatServer
+
+MakeServer = Callable[..., ChatServer]
+
+WITHIN_S = 60.0
+DAY_MS = 86_400_000
+
+
+def count(database: Path) -> int:
+    with closing(sqlite3.connect(database)) as connection:
+        return int(connection.execute("SELECT count(*) FROM entries").fetchone()[0])
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)  # bounded by the deadline: there is no event to wait for
+
+
+def test_lowered_retention_keeps_nobody_waiting_and_gives_the_disk_back(
+    make_server: MakeServer,
+) -> None:
+    server = make_server(settings={"CHAT_RETENTION_MESSAGES": "1000", "CHAT_LIMITS": "off"})
+    fill(server.database, "big", (Past("Ann", "x" * 200, 10**12) for _ in range(40_000)))
+    fill(server.database, "small", (Past("Ann", "y", 10**12) for _ in range(500)))
+    large = server.database.stat().st_size
+    server.start()
+    with Client(server.ws_url) as ann:
+        ann.join("Ann", room="big")
+        ann.post("posted while the old ones go")
+        assert count(server.database) > 20_000  # so it did not wait for them
+        # The rest goes although nobody posts, in the order of age.
+        wait_until(lambda: count(server.database) <= 1500)
+        wait_until(lambda: server.database.stat().st_size < large // 5)
+        assert ann.post("still here")["seq"] == 40_002
+    with Client(server.ws_url) as bob:
+        bob.join("Bob", room="big")
+        bob.send(type="history", before=bob.messages[0]["seq"], limit=100)
+        older = bob.expect("history")
+        assert [message["seq"] for message in older["messages"]] == list(
+            range(bob.messages[0]["seq"] - 100, bob.messages[0]["seq"])
+        )
+    with Client(server.ws_url) as eve:
+        eve.epoch = bob.epoch
+        eve.join("Eve", room="small", after={"epoch": bob.epoch, "seq": 0})
+        assert len(eve.messages) == 500
+    server.stop()
+    with closing(sqlite3.connect(server.database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        numbers = [row[0] for row in connection.execute("SELECT seq FROM entries WHERE room = 1")]
+    # The next look at the room is due when it has grown by another step.
+    assert sorted(numbers) == list(range(39_002, 40_003))
+
+
+def test_age_deletes_the_newest_too_and_no_number_is_given_twice(make_server: MakeServer) -> None:
+    server = make_server(settings={"CHAT_RETENTION_DAYS": "30"})
+    now_ms = int(time.time() * 1000)
+    fill(server.database, "old", (Past("Ann", "old", now_ms - 40 * DAY_MS) for _ in range(700)))
+    fill(
+        server.database,
+        "mixed",
+        # The clock was set back in between: what is kept has no hole all the same.
+        [
+            Past("Ann", "too old", now_ms - 31 * DAY_MS),
+            Past("Ann", "young enough", now_ms - 29 * DAY_MS),
+            Past("Ann", "from a clock that was wrong", now_ms - 50 * DAY_MS),
+        ],
+    )
+    server.start()
+    wait_until(lambda: count(server.database) == 2)  # nobody posts
+    with Client(server.ws_url) as ann, Client(server.ws_url) as bob:
+        welcome = ann.join("Ann", room="old")
+        assert (welcome["messages"], welcome["seq"]) == ([], 700)
+        ann.ws.close()
+        assert ann.resume()["resumed"] is True  # the place of the last one is still proved
+        assert ann.post("new")["seq"] == 701
+        server.kill()
+        server.start()
+        assert ann.resume()["resumed"] is True
+        assert ann.post("newer")["seq"] == 702
+        bob.connect()
+        bob.join("Bob", room="mixed")
+        assert bob.texts() == ["young enough", "from a clock that was wrong"]
+        bob.connect()
+        bob.send(**bob.join_command("Bob", after={"epoch": bob.epoch, "seq": 0}))
+        assert bob.expect("welcome")["gap"] == "skipped"
+
+
+def test_wal_that_a_slow_reader_has_made_large_is_emptied_after_it(
+    make_server: MakeServer,
+) -> None:
+    server = make_server(settings={"CHAT_LIMITS": "off"})
+    server.start()
+    wal = server.database.with_name("tchat.db-wal")
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")
+        with closing(sqlite3.connect(server.database, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM entries").fetchone()
+            for _ in range(150):
+                for _ in range(40):
+                    last = new_id()
+                    ann.send(type="post", id=last, text="\N{GRINNING FACE}" * 1000)
+                ann.acknowledged(last)
+            large = wal.stat().st_size
+            assert large > 20 << 20
+        wait_until(lambda: wal.stat().st_size < large // 10)
+        assert ann.post("and on")["seq"] == 6001
+
+
+def big_log(database: Path) -> None:
+    """Make a file that is too large to be searched before it is used."""
+    fill(database, "general", (Past("Ann", "z" * 1900, 10**12) for _ in range(18_000)))
+    assert database.stat().st_size > 32 << 20
+
+
+def test_damage_in_a_large_file_is_found_while_it_serves_and_stops_the_posts(
+    make_server: MakeServer,
+) -> None:
+    server = make_server()
+    big_log(server.database)
+    with server.database.open("rb+") as file:
+        file.seek(20 << 20)
+        file.write(random.Random(3).randbytes(64 << 10))
+    server.start()
+    wait_until(lambda: "damaged" in health(server))
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")  # what can still be read is given
+        with pytest.raises(Refused) as refused:
+            ann.post("not into this")
+        assert refused.value.error["code"] == "storage_unavailable"
+    assert server.log().count("restore it from a copy") == 1
+
+
+def test_large_file_that_is_sound_is_served_while_it_is_searched(make_server: MakeServer) -> None:
+    server = make_server()
+    big_log(server.database)
+    server.start()
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")
+        assert ann.post("at once")["seq"] == 18_001
+    assert server.stop() < 2
+    assert "damage" not in server.log()
