@@ -18,6 +18,7 @@ from chat.config import Settings, read_settings
 from chat.log.sqlite import SQLiteLog
 from chat.rooms.commands import Hub
 from chat.rooms.registry import Registry
+from chat.sockets.flusher import Flusher
 from chat.web.admission import Admission
 from chat.web.compression import compress
 from chat.web.files import Files
@@ -34,6 +35,7 @@ class Chat:
     settings: Settings
     hub: Hub
     admission: Admission
+    flusher: Flusher
 
     def claim(self) -> bool:
         """Take the log for this process alone; False while another process has it.
@@ -43,10 +45,13 @@ class Chat:
         return self.hub.claim()
 
     def start(self) -> None:
-        """Start what serves connections, in the process that has claimed the log.
+        """Start the threads that serve all connections, in the process that has claimed the log.
 
-        Raises LogError.
+        Once, after the last fork and before the first connection: a machine that has no thread
+        left later on can then take nothing away from the connections that are there. Raises
+        LogError.
         """
+        self.flusher.start()
         self.hub.start()
 
     def stop(self) -> None:
@@ -76,11 +81,12 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     registry = Registry()
     hub = Hub(settings, log, registry, page=shell.version)
     admission = Admission(settings.chat_max_connections)
+    flusher = Flusher()
 
     Babel(app, locale_selector=_language)
     app.register_blueprint(create_pages(shell))
     app.register_blueprint(create_machines(hub, log, registry, admission))
-    app.register_blueprint(create_ws(settings, hub, admission))
+    app.register_blueprint(create_ws(settings, hub, admission, flusher))
     app.after_request(lambda response: compress(response, request.accept_encodings))
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
@@ -89,7 +95,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         files = Files(app.wsgi_app, package / DIST, shell.names)
         # A method costs each connection less of its stack than an object that is called.
         app.wsgi_app = files.__call__  # type: ignore[method-assign]
-    app.extensions["chat"] = Chat(settings, hub, admission)
+    app.extensions["chat"] = Chat(settings, hub, admission, flusher)
     # For `flask run`; under gunicorn this would be too late (chat/serving/worker.py).
     atexit.register(hub.stop)
     return app

@@ -72,10 +72,11 @@ class Hub:
         return self._log.claim()
 
     def start(self) -> None:
-        """Open the log, which was claimed, before the first connection comes.
+        """Start presence, and open the log, which was claimed; before the first connection.
 
         Raises LogError.
         """
+        self._presence.start()
         self._log.start(self._delivery.committed, self._come_back)
 
     @contextmanager
@@ -87,9 +88,9 @@ class Hub:
             connection=connection,
         )
         self._registry.add(connection)
-        if self.stopping:  # it came in after the others were closed
-            connection.close(CloseCode.RESTARTING)
         try:
+            if self.stopping:  # it came in after the others were closed
+                connection.close(CloseCode.RESTARTING)
             yield session
         finally:
             self._registry.discard(connection)
@@ -104,8 +105,7 @@ class Hub:
 
     def _come_back(self) -> None:
         """Tell every connection to come back."""
-        for connection in self._registry.connections():
-            connection.close(CloseCode.RESTARTING)
+        self._registry.close(CloseCode.RESTARTING)
 
     def handle(self, session: Session, text: str) -> None:
         """Do what one text message asks, or answer why not.
@@ -199,11 +199,17 @@ class Hub:
     def _answer(
         self, session: Session, post_id: str, outcome: Message | StorageUnavailable
     ) -> None:
-        """Answer a post that became no new message; on the log's writer thread."""
-        if isinstance(outcome, Message):
-            session.send(outcome)
-        else:
-            session.send(_storage_error(post_id))
+        """Answer a post that became no new message; on the log's writer thread.
+
+        What goes wrong ends this connection alone: the thread has others to tell.
+        """
+        event = outcome if isinstance(outcome, Message) else _storage_error(post_id)
+        try:
+            session.send(event)
+        except Exception:
+            _logger.exception("room %s member %s: a bug", session.room, session.member_id)
+            if session.connection is not None:
+                session.connection.give_up()
 
     def _rename(self, session: Session, room: str, command: Rename) -> None:
         nick = clean_nick(command.nick)

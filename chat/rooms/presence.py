@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from heapq import heappop, heappush
-from math import inf
+from itertools import chain, islice
 from threading import Condition, Thread
 from time import monotonic, sleep, time
 
@@ -50,9 +49,15 @@ class Presence:
         self._changed = Condition()
         self._rooms: dict[str, Roster] = {}
         self._newsworthy: set[str] = set()  # rooms with news
-        # (when, room, member's id), the soonest first. An empty id: a reservation ends then.
-        self._departures: list[tuple[float, str, str]] = []
-        self._thread: Thread | None = None
+        # When the leave grace of a member without a connection is over, by room and member's id;
+        # and when no nick is reserved any more in a room that nobody is in. Monotonic seconds, the
+        # soonest first: what is put in later also ends later. So each of them is in here once.
+        self._leaving: dict[tuple[str, str], float] = {}
+        self._empty: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Start the presence thread; once, before the first join, in the process that serves."""
+        Thread(target=self._run, name="presence", daemon=True).start()
 
     def join(self, room: str, member_id: str, nick: str | None) -> Member:
         """Let a member in with one more connection, and take the nick for it.
@@ -68,15 +73,17 @@ class Presence:
             if entry is None:
                 self._make_place()
                 entry = self._rooms[room] = self._remembering(recent)
+                self._empties(room)
             person = entry.people.get(member_id)
             nick = nick or (person.member.nick if person else self._guest_nick(entry, member_id))
             self._claim(entry, member_id, nick)
             if person is None:
                 person = entry.people[member_id] = Person(Member(member_id, nick))
+                self._empty.pop(room, None)
                 self._tell(room, Joined(person.member))
             else:
                 person.connections += 1
-                person.leaves_at = inf
+                self._leaving.pop((room, member_id), None)
                 self._rename(room, person, nick)
             return person.member
 
@@ -86,9 +93,8 @@ class Presence:
             person = self._rooms[room].people[member_id]
             person.connections -= 1
             if person.connections == 0:
-                person.leaves_at = self._now_s() + self._leave_grace_s
-                heappush(self._departures, (person.leaves_at, room, member_id))
-                self._wake()
+                self._leaving[room, member_id] = self._now_s() + self._leave_grace_s
+                self._changed.notify()
 
     def rename(self, room: str, member_id: str, nick: str) -> None:
         """Give a member another nick. Raises Refused (`nick_taken`)."""
@@ -128,12 +134,19 @@ class Presence:
     # --- with the lock held ----------------------------------------------------------
 
     def _make_place(self) -> None:
-        """Forget the oldest room that nobody is in, if too many are remembered."""
-        if len(self._rooms) >= _ROOMS_LIMIT:
-            empty = next((name for name, room in self._rooms.items() if not room.people), None)
-            if empty is not None:
-                del self._rooms[empty]
-                self._newsworthy.discard(empty)
+        """Forget the room that has been empty for longest, if too many are remembered."""
+        if len(self._rooms) >= _ROOMS_LIMIT and self._empty:
+            self._forget(next(iter(self._empty)))
+
+    def _empties(self, room: str) -> None:
+        """Note that nobody is in a room, and how long its nicks stay reserved."""
+        self._empty[room] = self._now_s() + self._nick_reservation_s
+        self._changed.notify()
+
+    def _forget(self, room: str) -> None:
+        """Forget a room that nobody is in."""
+        del self._rooms[room], self._empty[room]
+        self._newsworthy.discard(room)
 
     def _remembering(self, recent: Sequence[tuple[Member, float]]) -> Roster:
         """Make a room in which the nicks of those who spoke lately are reserved."""
@@ -173,52 +186,55 @@ class Presence:
     def _tell(self, room: str, event: Event) -> None:
         self._rooms[room].news.append(event)
         self._newsworthy.add(room)
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._thread is None:
-            self._thread = Thread(target=self._run, name="presence", daemon=True)
-            self._thread.start()
         self._changed.notify()
 
     # --- on the presence thread --------------------------------------------------------
 
     def _run(self) -> None:
         while True:
-            with self._changed:
-                self._let_go()
-                while not self._newsworthy:
-                    self._changed.wait(self._next_departure_s())
-                    self._let_go()
-                news = [(room, self._rooms[room].take_news()) for room in self._newsworthy]
-                self._newsworthy.clear()
-            for room, events in news:
-                try:
-                    self._announcer.announce(room, events)
-                except Exception:
-                    _logger.exception("presence: news of room %s not told", room)
+            try:
+                self._turn()
+            except Exception:
+                _logger.exception("presence: a bug; it goes on")
             sleep(_ANNOUNCE_EVERY_S)  # so that more news are told together
 
-    def _next_departure_s(self) -> float | None:
-        return max(0.0, self._departures[0][0] - self._now_s()) if self._departures else None
+    def _turn(self) -> None:
+        """Wait for news, and tell them."""
+        with self._changed:
+            self._let_go()
+            while not self._newsworthy:
+                self._changed.wait(self._next_end_s())
+                self._let_go()
+            news = [(room, self._rooms[room].take_news()) for room in self._newsworthy]
+            self._newsworthy.clear()
+        for room, events in news:
+            try:
+                self._announcer.announce(room, events)
+            except Exception:
+                _logger.exception("presence: news of room %s not told", room)
+
+    def _next_end_s(self) -> float | None:
+        """Give the seconds until a leave grace or an empty room's last reservation ends."""
+        ends = chain(islice(self._leaving.values(), 1), islice(self._empty.values(), 1))
+        soonest = min(ends, default=None)
+        return None if soonest is None else max(0.0, soonest - self._now_s())
 
     def _let_go(self) -> None:
         """Remove members whose leave grace is over, and tell their rooms; forget empty rooms."""
         now = self._now_s()
-        while self._departures and self._departures[0][0] <= now:
-            leaves_at, room, member_id = heappop(self._departures)
-            entry = self._rooms.get(room)
-            if entry is None:
-                continue
-            person = entry.people.get(member_id)
-            if person is not None and person.leaves_at == leaves_at:
-                del entry.people[member_id]
-                reserved_until = now + self._nick_reservation_s
-                entry.reserve(person.member.nick, member_id, reserved_until)
-                heappush(self._departures, (reserved_until, room, ""))
-                if entry.people:
-                    self._tell(room, Left(person.member))
-            entry.forget_expired(now)
-            if entry.is_idle:
-                del self._rooms[room]
-                self._newsworthy.discard(room)
+        while self._leaving and (first := next(iter(self._leaving.items())))[1] <= now:
+            (room, member_id), _ = first
+            del self._leaving[room, member_id]
+            self._remove(room, member_id, now)
+        while self._empty and (end := next(iter(self._empty.items())))[1] <= now:
+            self._forget(end[0])
+
+    def _remove(self, room: str, member_id: str, now: float) -> None:
+        entry = self._rooms[room]
+        person = entry.people.pop(member_id)
+        entry.forget_expired(now)
+        entry.reserve(person.member.nick, member_id, now + self._nick_reservation_s)
+        if entry.people:
+            self._tell(room, Left(person.member))
+        else:
+            self._empties(room)

@@ -6,12 +6,15 @@ anything is sent.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from threading import Lock
 
-from chat.protocol import Message
+from chat.protocol import CloseCode, Message
 from chat.sockets.connection import Connection
 from chat.sockets.frames import Batch
+
+_logger = logging.getLogger(__name__)
 
 
 class Registry:
@@ -52,21 +55,50 @@ class Registry:
             if entry is None:
                 return
             targets = tuple(entry)
-        batch = Batch(messages)
+        failed: list[tuple[Connection, Exception]] = []
+        try:
+            batch = Batch(messages)
+        except Exception as error:  # noqa: BLE001 -- logged by _give_up
+            # Nobody gets these messages here: whoever comes back reads them from the log.
+            _give_up(room, [(connection, error) for connection in targets])
+            return
         for connection in targets:
-            connection.deliver(batch)
+            try:
+                connection.deliver(batch)
+            except Exception as error:  # noqa: BLE001 -- logged by _give_up
+                failed.append((connection, error))
+        if failed:
+            _give_up(room, failed)
 
-    def notify(self, room: str, frames: bytes, instead: Mapping[str, bytes]) -> None:
+    def notify(self, room: str, frames: bytes, instead: Mapping[str, Sequence[memoryview]]) -> None:
         """Send frames that are not from the log to a room.
 
-        A member whose id is in `instead` is sent those frames in their place.
+        A member whose id is in `instead` is sent those pieces in their place.
         """
         with self._lock:
             entry = self._rooms.get(room)
             targets = tuple(entry.items()) if entry else ()
+        everything = (frames,)
+        failed: list[tuple[Connection, Exception]] = []
         for connection, member_id in targets:
-            if news := instead.get(member_id, frames):
-                connection.enqueue(news)
+            try:
+                for piece in instead.get(member_id, everything):
+                    connection.enqueue(piece)
+            except Exception as error:  # noqa: BLE001 -- logged by _give_up
+                failed.append((connection, error))
+        if failed:
+            _give_up(room, failed)
+
+    def close(self, code: CloseCode) -> None:
+        """Close all connections."""
+        failed: list[tuple[Connection, Exception]] = []
+        for connection in self.connections():
+            try:
+                connection.close(code)
+            except Exception as error:  # noqa: BLE001 -- logged by _give_up
+                failed.append((connection, error))
+        if failed:
+            _give_up("(all)", failed)
 
     def rooms_count(self) -> int:
         """Count the rooms that have a connection here."""
@@ -86,3 +118,12 @@ class Registry:
                 members.update(room.values())
             waiting = sum(1 for room in self._connections.values() if room is None)
         return len(members) + waiting
+
+
+def _give_up(room: str, failed: Sequence[tuple[Connection, Exception]]) -> None:
+    """Close those for whom something failed, and nobody else; one traceback for all of them."""
+    _logger.error(
+        "room %s: a bug; %d connections are closed", room, len(failed), exc_info=failed[0][1]
+    )
+    for connection, _ in failed:
+        connection.give_up()

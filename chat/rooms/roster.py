@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
-
 from chat.names.nicks import looks
 from chat.protocol import Event, Member
 
@@ -13,12 +11,11 @@ _RESERVATIONS_LIMIT = 2000  # looks remembered a room; the oldest go first
 class Person:
     """A member in a room."""
 
-    __slots__ = ("connections", "leaves_at", "member")
+    __slots__ = ("connections", "member")
 
     def __init__(self, member: Member) -> None:
         self.member = member
         self.connections = 1
-        self.leaves_at = inf  # monotonic seconds; finite without a connection
 
 
 class Roster:
@@ -70,8 +67,3 @@ class Roster:
             if until > now:
                 return
             del self.reserved[look]
-
-    @property
-    def is_idle(self) -> bool:
-        """Tell whether nobody is here and no nick is reserved."""
-        return not self.people and not self.reserved

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable
 from threading import Lock
 from typing import Generic, TypeVar
+
+_logger = logging.getLogger(__name__)
 
 _Task = TypeVar("_Task")
 
@@ -25,7 +28,7 @@ class ConnectionThreads(Generic[_Task]):
     """
 
     def __init__(self, limit: int, do: Callable[[_Task], None]) -> None:
-        """Allow `limit` threads at a time; `do` does a task on one, and raises nothing."""
+        """Allow `limit` threads at a time; `do` does a task on one."""
         self._limit = limit
         self._do = do
         # Guards _running and _waiting.
@@ -57,7 +60,10 @@ class ConnectionThreads(Generic[_Task]):
     def _run(self, task: _Task | None) -> None:
         """Do a task, and after it those that wait."""
         while task is not None:
-            self._do(task)
+            try:
+                self._do(task)
+            except Exception:
+                _logger.exception("a connection's thread: a bug; it goes on with the next")
             with self._lock:
                 task = self._waiting.popleft() if self._waiting else None
                 if task is None:

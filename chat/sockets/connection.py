@@ -5,6 +5,7 @@ The route's own thread receives. Any thread may enqueue or deliver.
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Iterator
 
@@ -17,6 +18,8 @@ from chat.sockets.flusher import Flusher
 from chat.sockets.frames import Batch
 from chat.sockets.inbound import InboundStream
 from chat.sockets.outbox import Outbox
+
+_logger = logging.getLogger(__name__)
 
 _RECEIVE_BYTES = 1024  # allocated for as long as a connection waits
 _NOWHERE = -1  # the position while nothing may be delivered
@@ -56,7 +59,7 @@ class Connection:
         self.outbox = Outbox(sock, flusher, outbox_bytes)
         # With the outbox's lock held:
         self._position = _NOWHERE  # seq of the last message given
-        self._held: list[bytes | Batch] | None = (
+        self._held: list[bytes | memoryview | Batch] | None = (
             None  # what came during the replay; None: no replay goes on
         )
         self._held_bytes = 0
@@ -69,6 +72,14 @@ class Connection:
     def close(self, code: int | None, reason: str = "") -> None:
         """Send a close frame and end."""
         self.outbox.close(code, reason)
+
+    def give_up(self) -> None:
+        """Close after a bug: with 1012, so that the page comes back; else without a word."""
+        try:
+            self.close(CloseCode.RESTARTING)
+        except Exception:
+            _logger.exception("a connection could not be closed, and is cut")
+            self.outbox.cut()
 
     def finish(self) -> None:
         """Let go of the socket, which its server may close now; on the route's thread."""
@@ -123,7 +134,7 @@ class Connection:
 
     # --- sending: on any thread ------------------------------------------------------------
 
-    def enqueue(self, data: bytes) -> None:
+    def enqueue(self, data: bytes | memoryview) -> None:
         """Send whole frames, after the replay if one goes on."""
         with self.outbox.lock:
             if self._held is None:
@@ -171,7 +182,7 @@ class Connection:
             self.outbox.write(frame)
             self.outbox.begin_close(code)
 
-    def _hold(self, item: bytes | Batch, size: int) -> None:
+    def _hold(self, item: bytes | memoryview | Batch, size: int) -> None:
         assert self._held is not None
         self._held_bytes += size
         if self._held_bytes > self._limit_bytes:

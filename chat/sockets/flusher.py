@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import selectors
 import socket
 from collections import deque
-from threading import Event, Lock, Thread
-from time import monotonic
+from collections.abc import Callable
+from functools import partial
+from threading import Event, Thread
+from time import monotonic, sleep
 from typing import Protocol
 
+_logger = logging.getLogger(__name__)
+
 _SWEEP_S = 0.1  # how often deadlines are looked at
+_FORGET_WITHIN_S = 5.0  # the thread answers at once; this bounds what a bug there can hold up
 
 
 class Flushable(Protocol):
@@ -30,21 +36,33 @@ class Flushable(Protocol):
     def unwatch(self) -> bool:
         """Leave the flusher unless there is still something to do; tell whether it left."""
 
+    def cut(self) -> None:
+        """End the socket, without a word."""
+
 
 class Flusher:
     """One thread for all outboxes that wait for their socket, or for a close to end."""
 
     def __init__(self) -> None:
-        # Guards _alarm. The deques need no lock: they are atomic.
-        self._lock = Lock()
-        self._alarm: socket.socket | None = (
-            None  # made with the thread: after a fork neither would work
-        )
+        # They need no lock: they are atomic.
         self._arriving: deque[Flushable] = deque()
         self._leaving: deque[tuple[Flushable, Event]] = deque()
+        # Made by start: after a fork neither would work.
+        self._alarm: socket.socket
+        self._alarmed: socket.socket
         # Only the flusher's thread touches what follows, once it runs.
         self._selector: selectors.BaseSelector
         self._watched: dict[Flushable, bool] = {}  # outbox: in the selector?
+        self._swept_at = 0.0  # monotonic seconds
+
+    def start(self) -> None:
+        """Start the thread; once, before the first connection, in the process that serves."""
+        self._alarm, self._alarmed = socket.socketpair()
+        self._alarm.setblocking(False)
+        self._alarmed.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._alarmed, selectors.EVENT_READ)
+        Thread(target=self._run, name="flusher", daemon=True).start()
 
     def watch(self, outbox: Flushable) -> None:
         """Look after an outbox until it has nothing left to do; from any thread."""
@@ -59,43 +77,57 @@ class Flusher:
         gone = Event()
         self._leaving.append((outbox, gone))
         self._wake()
-        gone.wait()
+        if not gone.wait(_FORGET_WITHIN_S):
+            _logger.error("flusher: it does not answer")
 
     def _wake(self) -> None:
-        with self._lock:
-            if self._alarm is None:
-                self._alarm, alarmed = socket.socketpair()
-                self._alarm.setblocking(False)
-                self._selector = selectors.DefaultSelector()
-                self._selector.register(alarmed, selectors.EVENT_READ)
-                Thread(target=self._run, args=(alarmed,), name="flusher", daemon=True).start()
         try:
             self._alarm.send(b"!")
         except BlockingIOError:
             return  # the thread has not read the alarms before: it will
 
-    def _run(self, alarmed: socket.socket) -> None:
-        swept_at = monotonic()
+    # --- on the flusher's thread -------------------------------------------------------
+
+    def _run(self) -> None:
         while True:
-            for key, _ in self._selector.select(_SWEEP_S if self._watched else None):
-                if key.data is None:
-                    alarmed.recv(4096)
-                else:
-                    key.data.flush()
-                    self._settle(key.data)
-            while self._arriving:
-                outbox = self._arriving.popleft()
-                self._watched.setdefault(outbox, False)
-                self._settle(outbox)
-            if (now := monotonic()) - swept_at >= _SWEEP_S:
-                swept_at = now
-                for outbox in tuple(self._watched):
-                    outbox.enforce_deadlines(now)
-                    self._settle(outbox)
-            while self._leaving:
-                outbox, gone = self._leaving.popleft()
+            try:
+                self._turn()
+            except Exception:
+                _logger.exception("flusher: a bug; it goes on")
+                sleep(_SWEEP_S)  # so that a bug that comes back at once does not fill the log
+
+    def _turn(self) -> None:
+        """Do once what is to be done, after waiting for it."""
+        for key, _ in self._selector.select(_SWEEP_S if self._watched else None):
+            if key.data is None:
+                self._alarmed.recv(4096)
+            else:
+                self._tend(key.data, key.data.flush)
+        while self._arriving:
+            outbox = self._arriving.popleft()
+            self._watched.setdefault(outbox, False)
+            self._tend(outbox)
+        if (now := monotonic()) - self._swept_at >= _SWEEP_S:
+            self._swept_at = now
+            for outbox in tuple(self._watched):
+                self._tend(outbox, partial(outbox.enforce_deadlines, now))
+        while self._leaving:
+            outbox, gone = self._leaving.popleft()
+            try:
                 self._drop(outbox)
+            finally:
                 gone.set()
+
+    def _tend(self, outbox: Flushable, task: Callable[[], None] | None = None) -> None:
+        """Do a task for one outbox; what goes wrong with it ends this one alone."""
+        try:
+            if task is not None:
+                task()
+            self._settle(outbox)
+        except Exception:
+            _logger.exception("flusher: a bug; one connection is cut")
+            self._drop(outbox)
+            outbox.cut()
 
     def _settle(self, outbox: Flushable) -> None:
         """Have an outbox in the selector exactly while it waits for its socket."""

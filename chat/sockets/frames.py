@@ -48,7 +48,7 @@ def close_frame(code: int | None, reason: str = "") -> bytes:
     return _frame(_CLOSE, struct.pack("!H", code) + text)
 
 
-def frame_end(frames: bytes, offset: int) -> int:
+def frame_end(frames: bytes | memoryview, offset: int) -> int:
     """Find where the frame that `offset` lies in ends; `offset` itself between two frames."""
     end = 0
     while end < offset:

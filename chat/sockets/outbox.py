@@ -61,7 +61,7 @@ class Outbox:
         # it too, so that its place in the room's log and the order of the bytes agree.
         self.lock = Lock()
         self._state = _IDLE
-        self._waiting: list[bytes] = []
+        self._waiting: list[bytes | memoryview] = []
         self._size = 0  # bytes in _waiting
         self._allowance = 0  # bytes above the limit, until nothing waits
         self._sent = 0  # bytes of _waiting[0] that the kernel has taken
@@ -75,7 +75,7 @@ class Outbox:
         """Tell whether nothing more is taken."""
         return self._state is _CLOSING or self._state is _CUT
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | memoryview) -> None:
         """Send whole frames, or keep what the socket does not take; too much closes it (4008)."""
         with self.lock:
             self.write(data)
@@ -123,13 +123,18 @@ class Outbox:
             self._watched = self._state is _WAITING or self._state is _CLOSING
             return not self._watched
 
+    def cut(self) -> None:
+        """End the socket, without a word."""
+        with self.lock:
+            self._cut()
+
     def fileno(self) -> int:
         """Give the socket's descriptor, for the flusher's selector."""
         return self._sock.fileno()
 
     # --- with the lock held ------------------------------------------------------------
 
-    def write(self, data: bytes, *, counted: bool = True) -> None:
+    def write(self, data: bytes | memoryview, *, counted: bool = True) -> None:
         """Do what `send` does; for whoever holds the lock already.
 
         What was asked for as one piece, and is bounded by the protocol, is not `counted`: a

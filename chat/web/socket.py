@@ -25,11 +25,10 @@ _logger = logging.getLogger(__name__)
 _KEY = re.compile(r"[A-Za-z0-9+/]{22}==")  # 16 bytes in base64 (RFC 6455, section 4.1)
 
 
-def create_ws(settings: Settings, hub: Hub, admission: Admission) -> Blueprint:
+def create_ws(settings: Settings, hub: Hub, admission: Admission, flusher: Flusher) -> Blueprint:
     """Make the blueprint of the `/ws` route."""
     blueprint = Blueprint("ws", __name__)
     sock = Sock()
-    flusher = Flusher()
 
     @blueprint.before_request
     def admit() -> Response | None:
@@ -80,7 +79,7 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission) -> Blueprint:
             except Exception:
                 # Escaping, it would write an HTTP 500 into the WebSocket's stream.
                 _logger.exception("room %s member %s: a bug", session.room, session.member_id)
-                connection.close(CloseCode.RESTARTING)
+                connection.give_up()
             finally:
                 connection.finish()
         # gunicorn's access log has no line for a connection that never was a response.

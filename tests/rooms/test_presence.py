@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import tracemalloc
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from queue import SimpleQueue
+from threading import current_thread
 from time import time
 
 import pytest
@@ -29,6 +33,7 @@ class World:
         self.recent: dict[str, list[tuple[Member, float]]] = {}
         self.storage_problem: StorageUnavailable | None = None
         self.announcing_problem: Exception | None = None
+        self.clock_problem: Exception | None = None
         self._told: dict[str, SimpleQueue[Event]] = defaultdict(SimpleQueue)
         self._pokes = 0
         self.presence = Presence(
@@ -36,8 +41,9 @@ class World:
             self._recent_nicks,
             leave_grace_s=leave_grace_s,
             nick_reservation_s=RESERVATION_S,
-            now_s=lambda: self.now_s,
+            now_s=self._now_s,
         )
+        self.presence.start()
 
     def announce(self, room: str, events: Sequence[Event]) -> None:
         problem, self.announcing_problem = self.announcing_problem, None
@@ -45,6 +51,12 @@ class World:
             raise problem
         for event in events:
             self._told[room].put(event)
+
+    def _now_s(self) -> float:
+        if self.clock_problem is not None and current_thread().name == "presence":
+            problem, self.clock_problem = self.clock_problem, None
+            raise problem
+        return self.now_s
 
     def _recent_nicks(self, room: str, _since_ms: int) -> list[tuple[Member, int]]:
         if self.storage_problem is not None:
@@ -74,6 +86,22 @@ class World:
             self.presence.join(room, "poke", "Poke")
             assert self.told(room) == Joined(Member("poke", "Poke"))
         self.presence.typing(room, "poke")
+
+
+@contextmanager
+def traced() -> Iterator[Callable[[], int]]:
+    """Give a function that tells how many bytes are held that were not before."""
+    gc.collect()
+    tracemalloc.start()
+
+    def grown() -> int:
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    try:
+        yield grown
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.fixture
@@ -258,6 +286,62 @@ def test_failed_announcement_is_logged_and_the_next_one_comes(
 
     assert "general" in caplog.text
     assert "no paper" in caplog.text
+
+
+def test_bug_in_one_round_does_not_end_the_thread(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.presence.join("general", BOB, "Bob")
+    world.presence.join("general", ANN, "Ann")
+    assert [world.told(), world.told()]
+    world.clock_problem = RuntimeError("no clock")
+    with caplog.at_level(logging.ERROR):
+        world.presence.typing("general", ANN)  # wakes the thread, which looks at the clock
+        assert world.told() == IsTyping(Member(ANN, "Ann"))
+    assert "no clock" in caplog.text
+
+
+def test_who_comes_and_goes_all_the_time_leaves_nothing_behind(world: World) -> None:
+    def come_and_go(times: int) -> None:
+        for _ in range(times):
+            world.presence.join("general", ANN, "Ann")
+            world.presence.leave("general", ANN)
+
+    come_and_go(100)
+    assert world.told() == Joined(Member(ANN, "Ann"))
+    with traced() as grown:
+        come_and_go(10_000)  # within the leave grace
+        assert grown() < 50_000
+
+
+def test_crowd_that_leaves_again_and_again_is_remembered_once() -> None:
+    world = World(leave_grace_s=0)
+    world.presence.join("general", BOB, "Bob")
+    assert world.told() == Joined(Member(BOB, "Bob"))
+
+    def come_and_go() -> None:
+        for number in range(200):
+            world.presence.join("general", f"m{number}", f"Guest {number}")
+        for number in range(200):
+            world.presence.leave("general", f"m{number}")
+        for _ in range(400):
+            world.told()
+
+    with traced() as grown:
+        come_and_go()
+        once = grown()
+        for _ in range(20):
+            come_and_go()  # within the nicks' reservation
+        assert grown() - once < 50_000
+
+
+def test_room_that_nobody_could_enter_is_forgotten(world: World) -> None:
+    world.recent["general"] = [(Member(ANN, "Ann"), 100.0)]
+    assert taken(world, BOB, "Ann") is not None
+    world.pass_time(RESERVATION_S + 1)
+    world.recent["general"] = [(Member(EVE, "Eve"), 0.0)]
+
+    assert taken(world, BOB, "Eve") is not None  # read again from the log
 
 
 # --- the owner of a nick ----------------------------------------------------------

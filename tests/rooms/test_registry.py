@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -11,7 +12,7 @@ from threading import Event, Thread
 
 import pytest
 
-from chat.protocol import Error, ErrorCode, Pong
+from chat.protocol import CloseCode, Error, ErrorCode, Pong
 from chat.rooms.registry import Registry
 from chat.sockets.connection import Connection
 from chat.sockets.frames import Batch, encode_event
@@ -102,11 +103,13 @@ def test_news_reach_everybody_in_the_room_but_those_who_get_others_instead(
         _, bob_peer = stack.enter_context(joined(registry, "general", "bob"))
         eve, eve_peer = stack.enter_context(joined(registry, "general", "eve"))
 
-        registry.notify("general", news("for all"), {"bob": news("for Bob"), "eve": b""})
+        pieces = [memoryview(news("for Bob")), memoryview(news("alone"))]
+        registry.notify("general", news("for all"), {"bob": pieces, "eve": []})
         registry.notify("kitchen", news("elsewhere"), {})
 
         assert json.loads(ann_peer.text())["detail"] == "for all"
         assert json.loads(bob_peer.text())["detail"] == "for Bob"
+        assert json.loads(bob_peer.text())["detail"] == "alone"
         assert seqs(ann_peer, ann) == []
         eve.close(1000)
         assert eve_peer.until_closed() == ([], 1000)
@@ -126,11 +129,11 @@ def test_users_are_members_and_connections_that_have_not_joined(registry: Regist
         waiting, _, _ = stack.enter_context(opened())
         registry.add(waiting)
         assert registry.connected_users() == 3
-        assert set(registry.rooms()) == {"general", "kitchen"}
+        assert registry.rooms_count() == 2
         assert len(registry.connections()) == 5
         registry.discard(waiting)
     assert registry.connected_users() == 0
-    assert registry.rooms() == ()
+    assert registry.rooms_count() == 0
     assert registry.connections() == ()
 
 
@@ -140,21 +143,6 @@ def test_discarding_twice_is_harmless(registry: Registry) -> None:
         registry.discard(connection)
 
         assert registry.connected_users() == 0
-
-
-def test_position_is_that_of_the_last_delivery_as_long_as_somebody_is_there(
-    registry: Registry,
-) -> None:
-    assert registry.position("general") is None
-    with joined(registry, "general"):
-        assert registry.position("general") is None
-        registry.note_position("general", 4)
-        assert registry.position("general") == 4
-        registry.deliver("general", [message(5), message(6)])
-        registry.note_position("general", 4)  # a second connection that joins has an older position
-        assert registry.position("general") == 6
-    registry.note_position("general", 9)
-    assert registry.position("general") is None
 
 
 # --- at once ----------------------------------------------------------------------
@@ -208,12 +196,12 @@ def test_everything_may_happen_at_once(registry: Registry) -> None:
     def deliver(room: str) -> None:
         while not stop.is_set():
             registry.deliver(room, [message(1)])
-            registry.notify(room, news("for all"), {"m1": b""})
+            registry.notify(room, news("for all"), {"m1": []})
 
     def look() -> None:
         while not stop.is_set():
             assert 0 <= registry.connected_users() <= 6
-            assert len(registry.rooms()) <= 3
+            assert registry.rooms_count() <= 3
             for connection in registry.connections():
                 assert connection.close_code in (None, 4008)
 
@@ -229,7 +217,7 @@ def test_everything_may_happen_at_once(registry: Registry) -> None:
         run_together(live_all, look, *(partial(deliver, f"room-{n}") for n in range(3)))
 
     assert registry.connected_users() == 0
-    assert registry.rooms() == ()
+    assert registry.rooms_count() == 0
 
 
 class Stuck(Connection):
@@ -247,6 +235,63 @@ class Stuck(Connection):
         del data
         self.entered.set()
         self.unstuck.wait(WAIT_S)
+
+
+class Broken(Connection):
+    """A connection in which there is a bug."""
+
+    def deliver(self, batch: Batch) -> None:
+        raise ZeroDivisionError("a bug")
+
+    def enqueue(self, data: bytes | memoryview) -> None:
+        raise ZeroDivisionError("a bug")
+
+
+class Hopeless(Broken):
+    """A connection that cannot even be closed."""
+
+    def close(self, code: int | None, reason: str = "") -> None:
+        raise ZeroDivisionError("another bug")
+
+
+@pytest.mark.parametrize("way", ["deliver", "notify", "close"])
+def test_bug_in_one_connection_ends_that_one_and_nobody_else(
+    registry: Registry, way: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ExitStack() as stack:
+        broken, broken_peer, _ = stack.enter_context(opened(kind=Broken))
+        hopeless, hopeless_peer, hopeless_route = stack.enter_context(opened(kind=Hopeless))
+        for connection in (broken, hopeless):
+            registry.add(connection)
+            go_live(registry, connection, "general", "m")
+        other, other_peer = stack.enter_context(joined(registry, "general"))
+        with caplog.at_level(logging.ERROR):
+            if way == "deliver":
+                registry.deliver("general", [message(1)])
+                assert json.loads(other_peer.text())["seq"] == 1
+            elif way == "notify":
+                registry.notify("general", news("for all"), {})
+                assert json.loads(other_peer.text())["detail"] == "for all"
+            else:
+                registry.close(CloseCode.RESTARTING)
+                assert other_peer.close_code() == 1012
+        assert broken_peer.close_code() == 1012
+        assert hopeless_peer.close_code() is None
+        assert hopeless_route.ends()
+        # One traceback for all to whom the same happened.
+        assert caplog.text.count("ZeroDivisionError: a bug") == (way != "close")
+        assert "ZeroDivisionError: another bug" in caplog.text
+        registry.discard(broken)
+        registry.discard(hopeless)
+        other.close(1000)
+
+
+def test_messages_that_cannot_be_encoded_send_everybody_to_the_log(registry: Registry) -> None:
+    with joined(registry, "general") as (_, peer), joined(registry, "kitchen") as (other, also):
+        registry.deliver("general", [message(1, "\ud800")])
+
+        assert peer.close_code() == 1012
+        assert seqs(also, other) == []
 
 
 @pytest.mark.parametrize("way", ["deliver", "notify"])

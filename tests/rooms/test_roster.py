@@ -24,9 +24,8 @@ def test_reservation_holds_until_it_is_over_and_is_forgotten_then() -> None:
     assert not roster.taken("Ann", BOB, now=10.0)
     roster.forget_expired(10.0)
     assert {owner for owner, _ in roster.reserved.values()} == {BOB}
-    assert not roster.is_idle
     roster.forget_expired(20.0)
-    assert roster.is_idle
+    assert not roster.reserved
 
 
 def test_whoever_comes_back_holds_the_nick_again() -> None:

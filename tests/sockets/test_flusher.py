@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from threading import current_thread
+from threading import Event, current_thread
 from time import monotonic
 
+import pytest
+
 from chat.protocol import Error, ErrorCode
+from chat.sockets.flusher import Flusher
 from chat.sockets.frames import encode_event
 from chat.sockets.outbox import Outbox
 from tests.support.peers import FLUSHER, WAIT_S, Peer, run_together, tcp_pair
@@ -57,6 +62,9 @@ class Recorder:
     def unwatch(self) -> bool:
         return self._left <= 0
 
+    def cut(self) -> None:
+        raise AssertionError("nothing went wrong")
+
     @property
     def done(self) -> bool:
         return self._left <= 0
@@ -102,6 +110,83 @@ def test_only_the_flushers_thread_flushes() -> None:
             FLUSHER.forget(Recorder(theirs, flushes=0))  # returns after a round of the flusher
 
         assert recorder.threads == {"flusher"}
+
+
+class Broken(Recorder):
+    """An outbox in which there is a bug, at one place."""
+
+    def __init__(self, sock: socket.socket, place: str) -> None:
+        super().__init__(sock, flushes=10**9)
+        self._place = place
+        self.was_cut = Event()
+
+    def _maybe(self, place: str) -> None:
+        if place == self._place and not self.was_cut.is_set():
+            raise ZeroDivisionError("a bug")
+
+    def flush(self) -> None:
+        self._maybe("flush")
+        super().flush()
+
+    def enforce_deadlines(self, now: float) -> None:
+        self._maybe("enforce_deadlines")
+
+    def waits(self) -> bool:
+        self._maybe("waits")
+        return super().waits()
+
+    def unwatch(self) -> bool:
+        self._maybe("unwatch")
+        return super().unwatch()
+
+    def cut(self) -> None:
+        self.was_cut.set()
+
+
+@pytest.mark.parametrize("place", ["flush", "enforce_deadlines", "waits", "unwatch"])
+def test_bug_in_one_outbox_cuts_that_one_and_the_others_are_flushed(
+    place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours, theirs = tcp_pair()
+    with ours, theirs, stalled() as (_, peer):
+        broken = Broken(ours, place)
+        with caplog.at_level(logging.ERROR):
+            FLUSHER.watch(broken)
+            assert broken.was_cut.wait(WAIT_S)
+        assert len(peer.text()) > 300_000
+        FLUSHER.forget(broken)
+        assert caplog.text.count("ZeroDivisionError: a bug") == 1
+
+
+def test_bug_in_the_flusher_itself_does_not_end_its_thread(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ours, theirs = tcp_pair()
+    with ours, theirs, stalled() as (_, peer):
+        broken = Broken(ours, "flush")
+        broken.cut = broken.flush  # type: ignore[method-assign]
+        with caplog.at_level(logging.ERROR):
+            FLUSHER.watch(broken)
+            assert len(peer.text()) > 300_000
+        FLUSHER.forget(broken)
+        assert "a bug" in caplog.text
+
+
+def test_machine_without_another_thread_flushes_all_the_same() -> None:
+    flusher = Flusher()
+    flusher.start()
+    ordinary = threading.stack_size(2**46)  # more than there are addresses
+    try:
+        ours, theirs = tcp_pair(SMALL)
+        outbox, peer = Outbox(ours, flusher, 1_048_576), Peer(theirs)
+        outbox.send(LARGE)
+        assert outbox.waits()
+        assert len(peer.text()) > 300_000
+        outbox.finish()
+        ours.close()
+        peer.end()
+    finally:
+        threading.stack_size(ordinary)
 
 
 def test_forgotten_connection_is_never_flushed_again() -> None:

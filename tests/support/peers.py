@@ -25,6 +25,7 @@ WAIT_S = 20.0  # longer than anything here takes on a busy machine
 
 #: One flusher for all tests, like the one for all connections of a worker. It cannot be closed.
 FLUSHER = Flusher()
+FLUSHER.start()
 
 
 def tcp_pair(buffer_bytes: int | None = None) -> tuple[socket.socket, socket.socket]:
