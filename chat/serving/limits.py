@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 import logging
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 RESERVE = 24  # threads that WebSockets may not take: pages and /status always answer
 # Sockets without a thread: kept alive, or with half a request. Browsers open six for a page: with
@@ -26,28 +29,69 @@ _SWITCH_INTERVAL_S = 0.5
 _GC_THRESHOLDS = (10_000, 10, 50)
 
 
-def affordable(connections: int) -> tuple[int, int]:
+class Affordable(NamedTuple):
+    """What the limits of this machine allow."""
+
+    connections: int  # WebSockets
+    accepted: int  # sockets that are accepted at a time
+    limit: str  # the one that allows fewer WebSockets than were asked for, with its value, or ""
+
+
+def affordable(connections: int, root: Path = Path("/")) -> Affordable:
     """Raise the limit of open files, and give what the limits allow.
 
-    That is how many WebSockets, and how many sockets that are accepted at a time.
+    `root` is where the system's own files are.
     """
+    wanted, limit = connections, ""
     accepted = connections + RESERVE + _IDLE
     if sys.platform == "win32":
-        return connections, accepted
+        return Affordable(connections, accepted, limit)
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = accepted + _SPARE_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    files = accepted + _SPARE_FILES
+    if soft != resource.RLIM_INFINITY and soft < files:
+        soft = files if hard == resource.RLIM_INFINITY else min(files, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         accepted = max(soft - _SPARE_FILES, 3 * RESERVE)
         connections = min(connections, accepted - 2 * RESERVE)
+        limit = f"the limit of open files (ulimit -Hn) is {soft}"
     # A small platform allows a few hundred processes and threads altogether.
-    tasks, _ = resource.getrlimit(resource.RLIMIT_NPROC)
-    if tasks != resource.RLIM_INFINITY:
-        connections = min(connections, tasks - 2 * RESERVE)
-    return max(1, connections), accepted
+    soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    tasks = [(most, f"{file} is {most}") for most, file in _pids_max(root)]
+    if soft != resource.RLIM_INFINITY:
+        tasks.append((soft, f"the limit of processes and threads (ulimit -u) is {soft}"))
+    for most, name in tasks:
+        if most - 2 * RESERVE < connections:
+            connections, limit = max(1, most - 2 * RESERVE), name
+    return Affordable(max(1, connections), accepted, limit if connections < wanted else "")
+
+
+def _pids_max(root: Path) -> Iterator[tuple[int, Path]]:
+    """Give what a container, or a service, allows: processes and threads, and the file that says so.
+
+    They are the limits of this process's control group and of those that it is in. The first
+    version of control groups has a tree for each kind of limit, the second one for all kinds.
+    """
+    try:
+        groups = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:  # this is not Linux
+        return
+    for group in groups:
+        _, kinds, path = group.split(":", 2)
+        if kinds and "pids" not in kinds.split(","):
+            continue
+        for tree in ("pids",) if kinds else ("", "unified"):
+            top = root / "sys/fs/cgroup" / tree
+            # Within a container only the lower part of the path may be there, or none.
+            inner = top / path.strip("/")
+            for folder in (inner, *inner.parents):
+                if not folder.is_relative_to(top):
+                    break
+                try:
+                    yield int((folder / "pids.max").read_text()), folder / "pids.max"
+                except (OSError, ValueError):
+                    continue  # it sets no limit ("max"), or is not there
 
 
 def tune_interpreter() -> None:

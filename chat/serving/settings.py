@@ -9,7 +9,7 @@ from typing import Any
 from babel.support import Translations
 
 from chat.config import SettingError, Settings, read_settings, refuse_several_workers
-from chat.serving.limits import RESERVE, affordable
+from chat.serving.limits import RESERVE, Affordable, affordable
 
 _WORKER = "chat.serving.worker.Worker"
 _GRACEFUL_S = 10  # for a process that hangs: a stop takes well under a second
@@ -21,28 +21,27 @@ def gunicorn_settings() -> dict[str, Any]:
         settings = read_settings()
     except SettingError as error:
         raise SystemExit(f"Tchat: {error}") from None
-    connections, accepted = affordable(settings.chat_max_connections)
-    threads = connections + RESERVE
+    allowed = affordable(settings.chat_max_connections)
     return {
         "bind": f"{_in_url(settings.host)}:{settings.port}",
         "worker_class": _WORKER,
         # A file's value beats WEB_CONCURRENCY, which platforms set by themselves.
         "workers": 1,
-        "threads": threads,
+        "threads": allowed.connections + RESERVE,
         # What gunicorn accepts must exceed its threads, or /status waits for a WebSocket; and
         # it must not run out of descriptors: accept() would fail, and end the worker.
-        "worker_connections": accepted,
+        "worker_connections": allowed.accepted,
         "max_requests": 0,  # it would count WebSockets, and end them all
         "graceful_timeout": _GRACEFUL_S,
         "sendfile": False,  # it would wait for a slow peer without end
         "control_socket_disable": True,
-        "on_starting": lambda server: _check(server, settings),
+        "on_starting": lambda server: _check(server, settings, allowed),
         "on_reload": _choose_worker,
         "when_ready": lambda server: server.log.info(start_sentence(server.address[0])),
     }
 
 
-def _check(server: Any, settings: Settings) -> None:
+def _check(server: Any, settings: Settings, allowed: Affordable) -> None:
     """Refuse what the command line changed for the worse; gunicorn's on_starting."""
     cfg = server.cfg
     try:
@@ -61,12 +60,13 @@ def _check(server: Any, settings: Settings) -> None:
             "split every room",
             settings.web_concurrency,
         )
-    if cfg.threads - RESERVE < settings.chat_max_connections:
+    places = cfg.threads - RESERVE
+    if places < settings.chat_max_connections:
         server.log.warning(
-            "CHAT_MAX_CONNECTIONS=%d is lowered to %d: the limits of this machine or --threads "
-            "allow no more",
+            "CHAT_MAX_CONNECTIONS=%d is lowered to %d: %s",
             settings.chat_max_connections,
-            cfg.threads - RESERVE,
+            places,
+            allowed.limit if places == allowed.connections else f"--threads is {cfg.threads}",
         )
     _choose_worker(server)
 
