@@ -68,7 +68,7 @@ def affordable(connections: int, root: Path = Path("/")) -> Affordable:
 
 
 def _pids_max(root: Path) -> Iterator[tuple[int, Path]]:
-    """Give what a container, or a service, allows: processes and threads, and the file that says so.
+    """Give how many processes and threads a container allows, and the file that says so.
 
     They are the limits of this process's control group and of those that it is in. The first
     version of control groups has a tree for each kind of limit, the second one for all kinds.

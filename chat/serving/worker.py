@@ -33,6 +33,7 @@ _LINGER_S = 2.0  # for a peer to read its answer and end its side
 _SEND_WITHIN_S = 10.0  # a piece of an answer; a file's are 8 KiB
 _STOP_LINGER_S = 0.5  # the same, and for a further request, when the worker stops
 _ACCEPTED_AT_ONCE = 64  # then it is the others' turn
+_ACCEPT_AGAIN_S = 1.0  # after it failed: a descriptor may be free then
 _CLAIM_EVERY_S = 0.05
 _HEAD_END = b"\r\n\r\n"
 _LIMIT_BYTES = 16_384  # of a head, which waits in memory; a browser's are a twentieth of it
@@ -42,6 +43,8 @@ _CHUNK_BYTES = 8192
 class Worker(ThreadWorker):  # type: ignore[misc]
     """A process that serves; all but `handle_request` and `_serve` runs on its accepting thread."""
 
+    nr_conns: int  # accepted and not yet closed
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         # Connections without a thread, and when each is due (monotonic seconds), in that
@@ -49,6 +52,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._arriving: dict[Any, float] = {}
         self._leaving: dict[Any, float] = {}
         self._stopping_since: float | None = None  # monotonic seconds
+        self._accept_again_at = 0.0  # monotonic seconds
 
     # --- start and stop --------------------------------------------------------------
 
@@ -83,12 +87,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Begin or cease to let peers in; the last call of this begins the worker's stop."""
+        if enabled and monotonic() < self._accept_again_at:
+            return
         super().set_accept_enabled(enabled)
         if not (enabled or self.alive or self._stopping_since):
             self._stopping_since = monotonic()
             # Only when nobody gets in any more: a peer that is told to come back finds the next
             # worker, if there is one, and not this. Peers are seen off here meanwhile.
-            Thread(target=self.wsgi.extensions["chat"].hub.stop, name="stop").start()
+            stop = self.wsgi.extensions["chat"].stop
+            try:
+                Thread(target=stop, name="stop").start()
+            except RuntimeError:  # the machine has no thread left
+                stop()
 
     # --- a connection's way ------------------------------------------------------------
 
@@ -98,12 +108,25 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             count = self.nr_conns
             if count >= self.worker_connections:
                 return
-            super().accept(listener)
+            try:
+                super().accept(listener)
+            except Exception as error:  # noqa: BLE001 -- no descriptor or no memory is left
+                self.log.error("Nobody is let in for a second: %s", error)
+                self.nr_conns = count
+                self._accept_again_at = monotonic() + _ACCEPT_AGAIN_S
+                self.set_accept_enabled(False)
+                return
             if self.nr_conns <= count:
                 return
 
     def enqueue_req(self, conn: Any) -> None:
         """Give a connection a thread, now or once its next head is whole."""
+        try:
+            self._await_head(conn)
+        except Exception as error:  # noqa: BLE001 -- logged by _fail
+            self._fail(conn, error)
+
+    def _await_head(self, conn: Any) -> None:
         if conn.parser is None:
             family, kind, protocol = conn.sock.family, conn.sock.type, conn.sock.proto
             conn.sock = _Socket(family, kind, protocol, conn.sock.detach())
@@ -133,6 +156,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, conn: Any, fs: Future[Any]) -> None:
         """Keep a connection alive, or see its peer off, after a thread is done with it."""
+        try:
+            self._finish(conn, fs)
+        except Exception as error:  # noqa: BLE001 -- logged by _fail
+            self._fail(conn, error)
+
+    def _finish(self, conn: Any, fs: Future[Any]) -> None:
         if not fs.cancelled() and fs.exception() is None and fs.result():
             super().finish_request(conn, fs)
             return
@@ -173,7 +202,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         outcome: Future[Any] = Future()  # finish_request of gunicorn wants one
         try:
             outcome.set_result(self.handle(conn))
-        except BaseException as error:  # noqa: BLE001 -- it is raised where the outcome is read
+        except BaseException as error:
+            self.log.exception("A connection's thread: a bug")
             outcome.set_exception(error)
         self.method_queue.defer(self.finish_request, conn, outcome)
 
@@ -192,16 +222,27 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
 
         def readable(_sock: socket.socket) -> None:
-            if _read(conn.sock, head):
-                self._forget(waiting, conn)
-                settle()
+            try:
+                if _read(conn.sock, head):
+                    self._forget(waiting, conn)
+                    settle()
+            except Exception as error:  # noqa: BLE001 -- logged by _fail
+                self._fail(conn, error)
 
         waiting[conn] = monotonic() + within_s
         self.poller.register(conn.sock, selectors.EVENT_READ, readable)
 
     def _forget(self, waiting: dict[Any, float], conn: Any) -> None:
-        self.poller.unregister(conn.sock)
         del waiting[conn]
+        self.poller.unregister(conn.sock)
+
+    def _fail(self, conn: Any, error: Exception) -> None:
+        """End a connection in whose turn an exception came; the loop goes on with the others."""
+        self.log.error("A connection is ended: a bug", exc_info=error)
+        for waiting in (self._arriving, self._leaving):
+            if conn in waiting:
+                self._forget(waiting, conn)
+        self._end(conn)
 
     def _end(self, conn: Any) -> None:
         self.nr_conns -= 1

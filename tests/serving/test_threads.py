@@ -79,3 +79,18 @@ def test_lines_in_the_log_leave_no_thread_objects_behind(make_server: MakeServer
         pass  # bounded by the test's timeout
     # The main thread, and those for all connections: the log's, the flusher's and presence's.
     assert int(server.get("/thread-objects")) <= 5
+
+
+def test_task_that_raises_gives_its_thread_to_the_next(caplog: pytest.LogCaptureFixture) -> None:
+    done = SimpleQueue[int]()
+
+    def do(task: int) -> None:
+        if task == 0:
+            raise ZeroDivisionError("a bug")
+        done.put(task)
+
+    threads = ConnectionThreads(1, do)
+    for task in (0, 1, 0, 2):
+        threads.start(task)
+    assert [done.get(timeout=_WITHIN_S) for _ in range(2)] == [1, 2]
+    assert "ZeroDivisionError: a bug" in caplog.text
