@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
-from typing import Annotated
+from typing import Annotated, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -65,10 +65,13 @@ class Refused(Exception):
         *,
         retry_after: float | None = None,
         suggest: str | None = None,
+        command: str | None = None,
     ) -> None:
+        """Refuse; `command` is the type of a command that could not be read."""
         super().__init__(detail)
         self.code = code
         self.detail = detail
+        self.command = command
         self.retry_after = retry_after
         self.suggest = suggest
 
@@ -131,20 +134,31 @@ _decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
 _any_json = msgspec.json.Decoder()
 
 
+def name_of(command: type[Command]) -> str:
+    """Give the `type` that a command has on the wire."""
+    return str(command.__struct_config__.tag)
+
+
+_NAMES = frozenset(map(name_of, get_args(AnyCommand)))
+
+
 def decode_command(text: str) -> AnyCommand:
     """Parse one text message into a command.
 
-    Raises Refused: `bad_json` for what is not JSON, `bad_command` for the rest.
+    Raises Refused: `bad_json` for what is not JSON, `bad_command` for the rest, with the name of
+    the command if that is known.
     """
     try:
         return _decoder.decode(text)
     except (msgspec.ValidationError, RecursionError) as error:
         # msgspec stops at the first wrong type: what comes after may not be JSON at all.
         try:
-            _any_json.decode(text)
+            value = _any_json.decode(text)
         except (msgspec.DecodeError, RecursionError):
             raise Refused(ErrorCode.BAD_JSON, "That is not JSON.") from None
-        raise Refused(ErrorCode.BAD_COMMAND, f"{error}.") from None
+        name = value.get("type") if isinstance(value, dict) else None
+        known = name if isinstance(name, str) and name in _NAMES else None
+        raise Refused(ErrorCode.BAD_COMMAND, f"{error}.", command=known) from None
     except (msgspec.DecodeError, UnicodeEncodeError):
         raise Refused(ErrorCode.BAD_JSON, "That is not JSON.") from None
 
@@ -247,8 +261,9 @@ class IsTyping(Event, frozen=True, tag="typing"):
 
 
 class Older(Event, frozen=True, tag="history"):
-    """The answer to a history command, oldest first."""
+    """The answer to a history command, oldest first; `before` is what was asked."""
 
+    before: int
     messages: Sequence[Message]
     more: bool
 
@@ -258,10 +273,11 @@ class Pong(Event, frozen=True, tag="pong"):
 
 
 class Error(Event, frozen=True, tag="error", omit_defaults=True):
-    """Why a command was refused; `id` names the post."""
+    """Why a command was refused: which one (None: that is unknown), and `id` of the post."""
 
     code: ErrorCode
     detail: str
+    command: str | None = None
     id: str | None = None
     retry_after: float | None = None
     suggest: str | None = None

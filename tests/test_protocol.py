@@ -210,6 +210,33 @@ def test_absent_fields_have_the_defaults_of_the_protocol() -> None:
     assert decode_command('{"type": "history", "before": 9}') == History(9, 50)
 
 
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ('{"type": "post"}', "post"),
+        ('{"type": "post", "id": 7, "text": "x"}', "post"),
+        ('{"id": 7, "text": "x", "type": "post"}', "post"),
+        ('{"type": "join", "key": "short"}', "join"),
+        ('{"type": "history", "before": 0}', "history"),
+        ('{"type": "rename", "nick": null}', "rename"),
+        ('{"type": "shout"}', None),
+        ('{"type": ["post"]}', None),
+        ('{"type": null}', None),
+        ("{}", None),
+        ("[]", None),
+        ('"post"', None),
+        ('{"type": "post"', None),
+        ('{"type": "post", "id": 7, x', None),
+    ],
+)
+def test_what_cannot_be_read_names_its_command_if_that_is_known(
+    text: str, command: str | None
+) -> None:
+    with pytest.raises(Refused) as caught:
+        decode_command(text)
+    assert caught.value.command == command
+
+
 @pytest.mark.parametrize("post_id", ["a", "Z9_-", "x" * 64])
 def test_post_id_is_taken_as_it_is(post_id: str) -> None:
     text = json.dumps({"type": "post", "id": post_id, "text": "t"})
@@ -339,8 +366,8 @@ def test_welcome_carries_every_field() -> None:
         (protocol.Renamed(ANN, "An"), {"type": "renamed", "member": WIRE_ANN, "was": "An"}),
         (protocol.IsTyping(ANN), {"type": "typing", "member": WIRE_ANN}),
         (
-            protocol.Older([MESSAGE], more=False),
-            {"type": "history", "messages": [WIRE_MESSAGE], "more": False},
+            protocol.Older(8, [MESSAGE], more=False),
+            {"type": "history", "before": 8, "messages": [WIRE_MESSAGE], "more": False},
         ),
         (protocol.Pong(), {"type": "pong"}),
     ],
@@ -360,13 +387,14 @@ def test_error_leaves_out_what_does_not_apply() -> None:
 
 def test_error_carries_what_applies() -> None:
     error = protocol.Error(
-        ErrorCode.NICK_TAKEN, "Taken.", id="p1", retry_after=0.5, suggest="Ann 2"
+        ErrorCode.NICK_TAKEN, "Taken.", "rename", id="p1", retry_after=0.5, suggest="Ann 2"
     )
 
     assert wire(error) == {
         "type": "error",
         "code": "nick_taken",
         "detail": "Taken.",
+        "command": "rename",
         "id": "p1",
         "retry_after": 0.5,
         "suggest": "Ann 2",

@@ -6,6 +6,7 @@ back.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -42,6 +43,8 @@ from chat.rooms.registry import Registry
 from chat.rooms.session import Session
 from chat.sockets.connection import Connection
 from chat.sockets.frames import encode_event
+
+_logger = logging.getLogger(__name__)
 
 _STORAGE_RETRY_S = 2.0  # when to try again what the log could not do
 
@@ -112,9 +115,10 @@ class Hub:
 
         Raises Abuse when the session was refused too often.
         """
-        post_id = None
+        name = post_id = None
         try:
             command = protocol.decode_command(text)
+            name = protocol.name_of(type(command))
             if isinstance(command, Post):
                 post_id = command.id
             self.do(session, command)
@@ -123,6 +127,7 @@ class Hub:
                 Error(
                     refusal.code,
                     refusal.detail,
+                    command=name or refusal.command,
                     id=post_id,
                     retry_after=refusal.retry_after,
                     suggest=refusal.suggest,
@@ -131,7 +136,7 @@ class Hub:
             if session.budget is not None:
                 session.budget.refused()
         except StorageUnavailable:  # the log says why, once
-            session.send(_storage_error(post_id))
+            session.send(_storage_error(name, post_id))
 
     def do(self, session: Session, command: protocol.AnyCommand) -> None:
         """Do a command. Raises Refused, or StorageUnavailable when the log cannot help."""
@@ -151,7 +156,7 @@ class Hub:
             self._presence.typing(session.room, session.member_id)
         elif isinstance(command, History):
             messages, more = self._delivery.page(session.room, command.before, command.limit)
-            session.send(protocol.Older(messages, more))
+            session.send(protocol.Older(command.before, messages, more))
 
     def _join(self, session: Session, command: Join) -> None:
         connection = session.connection
@@ -185,7 +190,8 @@ class Hub:
         try:
             self._delivery.join(connection, room, member.id, command.after, welcome)
         except StorageUnavailable:
-            connection.abandon(encode_event(_storage_error()), CloseCode.RESTARTING)
+            error = _storage_error(protocol.name_of(Join))
+            connection.abandon(encode_event(error), CloseCode.RESTARTING)
 
     def _post(self, session: Session, room: str, command: Post) -> None:
         draft = Draft(
@@ -203,9 +209,11 @@ class Hub:
 
         What goes wrong ends this connection alone: the thread has others to tell.
         """
-        event = outcome if isinstance(outcome, Message) else _storage_error(post_id)
         try:
-            session.send(event)
+            if isinstance(outcome, Message):
+                session.send(outcome)
+            else:
+                session.send(_storage_error(protocol.name_of(Post), post_id))
         except Exception:
             _logger.exception("room %s member %s: a bug", session.room, session.member_id)
             if session.connection is not None:
@@ -220,10 +228,11 @@ class Hub:
             self._presence.rename(room, session.member_id, nick)
 
 
-def _storage_error(post_id: str | None = None) -> Error:
+def _storage_error(command: str | None, post_id: str | None = None) -> Error:
     return Error(
         ErrorCode.STORAGE_UNAVAILABLE,
         "The server cannot store or read messages now. Nothing of yours is lost: try again.",
+        command=command,
         id=post_id,
         retry_after=_STORAGE_RETRY_S,
     )

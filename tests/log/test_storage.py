@@ -132,6 +132,7 @@ def test_post_that_cannot_be_stored_is_refused_and_later_stored_once(
             for post_id in ids:
                 error = ann.expect("error", id=post_id)
                 assert error["code"] == "storage_unavailable"
+                assert error["command"] == "post"
                 assert error["retry_after"] > 0
             assert stored() == ["before"]
             eve.join("Eve")  # stored messages can still be read

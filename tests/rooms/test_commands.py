@@ -118,7 +118,8 @@ def test_rename_tells_everybody_the_old_and_the_new_nick(
         assert ann.expect("renamed") == renamed
         assert bob.expect("renamed") == renamed
         assert ann.post("hello")["member"]["nick"] == "Anna"
-        assert bob.refusal(type="rename", nick="Anna")["code"] == "nick_taken"
+        refusal = bob.refusal(type="rename", nick="Anna")
+        assert (refusal["code"], refusal["command"]) == ("nick_taken", "rename")
         assert bob.refusal(type="rename", nick="\u202e")["code"] == "nick_invalid"
 
 
@@ -154,6 +155,7 @@ def test_history_pages_back_to_the_first_message(open_client: Callable[[], Clien
             ann.post(str(number))
         ann.send(type="history", before=61, limit=50)
         page = ann.expect("history")
+        assert page["before"] == 61
         assert [m["seq"] for m in page["messages"]] == list(range(11, 61))
         assert page["more"] is True
         ann.send(type="history", before=11)
@@ -161,7 +163,8 @@ def test_history_pages_back_to_the_first_message(open_client: Callable[[], Clien
         assert [m["seq"] for m in page["messages"]] == list(range(1, 11))
         assert page["more"] is False
         ann.send(type="history", before=1)
-        assert ann.expect("history") == {"type": "history", "messages": [], "more": False}
+        empty = {"type": "history", "before": 1, "messages": [], "more": False}
+        assert ann.expect("history") == empty
 
 
 def test_ping_is_answered_before_and_after_join(open_client: Callable[[], Client]) -> None:
@@ -203,9 +206,11 @@ def test_guest_gets_a_nick_and_a_key(open_client: Callable[[], Client]) -> None:
 def test_command_that_cannot_be_is_refused_and_the_connection_stays(
     open_client: Callable[[], Client], command: dict[str, object], code: str
 ) -> None:
+    kind = command.get("type")
     with open_client() as ann:
         refusal = ann.refusal(**command)
         assert refusal["code"] == code
+        assert refusal.get("command") == (None if kind in (None, "shout") else kind)
         assert refusal["detail"].endswith(".")
         ann.join("Ann")
         assert ann.post("still here")["seq"] == 1
@@ -224,14 +229,15 @@ def test_refused_post_names_its_id(
     with open_client() as ann:
         ann.join("Ann")
         refusal = ann.refusal(**command)
-        assert (refusal["code"], refusal["id"]) == (code, "7")
+        assert (refusal["code"], refusal["command"], refusal["id"]) == (code, "post", "7")
         assert ann.post("x" * 2000, "7")["seq"] == 1  # the id is not used up
 
 
 def test_second_join_is_refused(open_client: Callable[[], Client]) -> None:
     with open_client() as ann:
         ann.join("Ann")
-        assert ann.refusal(type="join", room="other")["code"] == "already_joined"
+        refusal = ann.refusal(type="join", room="other")
+        assert (refusal["code"], refusal["command"]) == ("already_joined", "join")
         assert ann.post("here")["seq"] == 1
 
 
@@ -253,6 +259,7 @@ def test_flood_is_slowed_with_the_time_to_wait_and_nothing_is_lost(
         refused = [event for event in answers if event["type"] == "error"]
         assert refused
         assert {event["code"] for event in refused} == {"rate_limited"}
+        assert {event["command"] for event in refused} == {"post"}
         assert all(0 < event["retry_after"] < 1 and event["id"] for event in refused)
         accepted = {event["id"] for event in answers if event["type"] == "message"}
         assert len(accepted) + len(refused) == 150

@@ -214,7 +214,8 @@ def test_join_whose_replay_fails_is_told_why_and_closed(
             file.write(bytes(size // 4))  # old parts of the log, which no reader has in memory
         after = {"epoch": epoch, "seq": 1000}
         bob.send(type="join", nick="Bob", after=after)
-        assert bob.expect("error")["code"] == "storage_unavailable"
+        error = bob.expect("error")
+        assert (error["code"], error["command"]) == ("storage_unavailable", "join")
         assert bob.close_code() == 1012
         ann.send(type="ping")  # a member who is in already stays
         ann.expect("pong")

@@ -38,7 +38,7 @@ function enter(first = welcome()) {
   const connection = new FakeConnection();
   const room = new Room("general", identity, connection);
   const told = [];
-  for (const name of ["welcome", "message", "entry refused", "rename refused", "post refused", "refused", "renamed", "out"]) {
+  for (const name of ["welcome", "message", "entry refused", "rename refused", "post refused", "history refused", "renamed", "out"]) {
     room.on(name, (...values) => told.push([name, ...values]));
   }
   room.enter("Alice");
@@ -114,13 +114,27 @@ test("after a refused nick, a lost connection is not dialled again", () => {
 
 test("each error is told as the refusal of what was asked", () => {
   const { room, say, last } = enter();
-  say({ type: "error", code: "muted", id: "a" });
+  say({ type: "error", code: "muted", command: "post", id: "a" });
   assert.equal(last()[0], "post refused");
   room.rename("Bob");
-  say({ type: "error", code: "nick_taken", suggest: "Bob 2" });
+  say({ type: "error", code: "nick_taken", command: "rename", suggest: "Bob 2" });
   assert.equal(last()[0], "rename refused");
-  say({ type: "error", code: "rate_limited" });
-  assert.equal(last()[0], "refused");
+  room.history(7, 50);
+  say({ type: "error", code: "rate_limited", command: "history" });
+  assert.equal(last()[0], "history refused");
+});
+
+test("while a rename and older messages are asked for, a typing's refusal is nobody's", () => {
+  const { room, say, told } = enter();
+  room.rename("Bob");
+  room.history(7, 50);
+  room.typing();
+  const before = told.length;
+  say({ type: "error", code: "rate_limited", command: "typing", retry_after: 0.1 });
+  say({ type: "error", code: "bad_json" });
+  assert.equal(told.length, before);
+  say({ type: "error", code: "nick_taken", command: "rename", suggest: "Bob 2" });
+  assert.equal(told.at(-1)[0], "rename refused");
 });
 
 test("the member's own rename, from any tab, moves the key", () => {

@@ -28,7 +28,7 @@ export class History {
     scroll.on("wanted", () => this.toEnd());
     room.on("history", (event) => this.#loaded(event));
     room.on("out", () => (this.#loading = false));
-    room.on("refused", ({ retry_after }) => this.#later(retry_after));
+    room.on("history refused", ({ retry_after }) => this.#later(retry_after));
   }
 
   // Whether the log has newer messages than the last one shown.

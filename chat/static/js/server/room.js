@@ -2,13 +2,14 @@
 //
 // Tells "welcome" (event, { first, resumed, gap }), "message" (event, { fresh }), "joined",
 // "left", "renamed", "typing", "history" and "out" (no longer joined). Tells refusals as
-// "entry refused", "rename refused", "post refused" and "refused" (all others).
+// "entry refused", "rename refused", "post refused" and "history refused".
 
 import { gapBetween } from "./gap.js";
 import { followsFrom } from "./join-refusal.js";
 import { Source } from "../base/source.js";
 
 const SIMPLE = new Set(["joined", "left", "typing", "history"]);
+const ANSWERED = new Set(["rename", "history"]); // commands whose refusal matters to somebody here
 
 export class Room extends Source {
   #name;
@@ -18,7 +19,6 @@ export class Room extends Source {
   #welcomes = 0;
   #member = null;
   #joined = false;
-  #renaming = false;
   #refused = false;
 
   constructor(name, identity, connection) {
@@ -77,8 +77,7 @@ export class Room extends Source {
   }
 
   rename(nick) {
-    this.#renaming = this.#send({ type: "rename", nick });
-    return this.#renaming;
+    return this.#send({ type: "rename", nick });
   }
 
   #send(command) {
@@ -100,7 +99,6 @@ export class Room extends Source {
     if (name === "open") return;
     const was = this.#joined;
     this.#joined = false;
-    this.#renaming = false;
     if (was) this.tell("out");
     // The reader must choose another nick first: the same join would be refused again.
     if (name === "waiting" && this.#refused) this.#connection.stop();
@@ -139,7 +137,6 @@ export class Room extends Source {
   // It may be this member: another tab of the same member may have asked.
   #renamed(event) {
     if (event.member.id === this.#member.id) {
-      this.#renaming = false;
       this.#member = event.member;
       this.#identity.rename(event.was, event.member.nick);
     }
@@ -149,11 +146,7 @@ export class Room extends Source {
   #turnedDown(error) {
     if (error.id !== undefined) return this.tell("post refused", error);
     if (!this.#joined) return this.#joinTurnedDown(error);
-    if (this.#renaming) {
-      this.#renaming = false;
-      return this.tell("rename refused", error);
-    }
-    this.tell("refused", error);
+    if (ANSWERED.has(error.command)) this.tell(`${error.command} refused`, error);
   }
 
   #joinTurnedDown(error) {
