@@ -20,6 +20,7 @@ from chat.rooms.commands import Hub
 from chat.rooms.registry import Registry
 from chat.sockets.flusher import Flusher
 from chat.web.admission import Admission
+from chat.web.application import Application
 from chat.web.compression import compress
 from chat.web.files import Files
 from chat.web.machines import create_machines
@@ -69,7 +70,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     package = Path(__file__).parent
     # Who changes the page's sources (`flask run --debug`) reloads it and sees them.
     shell = Shell() if get_debug_flag() else read_shell(package)
-    app = Flask("chat", static_folder=None if shell.is_built else "static")
+    app = Application("chat", static_folder=None if shell.is_built else "static")
     app.config["BABEL_DEFAULT_LOCALE"] = LANGUAGES[0]
     app.logger.setLevel(logging.INFO)  # the parent of every logger here
 
@@ -88,13 +89,13 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     app.register_blueprint(create_machines(hub, log, registry, admission))
     app.register_blueprint(create_ws(settings, hub, admission, flusher))
     app.after_request(lambda response: compress(response, request.accept_encodings))
-    if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     if shell.is_built:
         files = Files(app.wsgi_app, package / DIST, shell.names)
         # A method costs each connection less of its stack than an object that is called.
         app.wsgi_app = files.__call__  # type: ignore[method-assign]
+    if settings.trusted_proxies:
+        fixed = ProxyFix(app.wsgi_app, settings.trusted_proxies, x_proto=0)
+        app.wsgi_app = fixed.__call__  # type: ignore[method-assign]
     app.extensions["chat"] = Chat(settings, hub, admission, flusher)
     # For `flask run`; under gunicorn this would be too late (chat/serving/worker.py).
     atexit.register(hub.stop)

@@ -36,6 +36,8 @@ def gunicorn_settings() -> dict[str, Any]:
         "sendfile": False,  # it would wait for a slow peer without end
         "control_socket_disable": True,
         "on_starting": lambda server: _check(server, settings, allowed),
+        # Nothing depends on http or https. Two proxies that say it differently would get 400.
+        "secure_scheme_headers": {},
         "on_reload": _choose_worker,
         "when_ready": lambda server: server.log.info(start_sentence(server.address[0])),
     }

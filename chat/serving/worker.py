@@ -27,6 +27,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from chat.serving.limits import RESERVE, tune_interpreter
 from chat.serving.threads import ConnectionThreads
+from chat.web.refusals import SparingFilter
 
 _HEAD_WITHIN_S = 5.0  # from accepting, or from the first byte of a further request
 _LINGER_S = 2.0  # for a peer to read its answer and end its side
@@ -38,6 +39,9 @@ _CLAIM_EVERY_S = 0.05
 _HEAD_END = b"\r\n\r\n"
 _LIMIT_BYTES = 16_384  # of a head, which waits in memory; a browser's are a twentieth of it
 _CHUNK_BYTES = 8192
+_NO_THREAD = "The machine has no thread for a connection: it is closed"
+# Headers of a request that is its connection's last: with a body, or asking for a WebSocket.
+_LAST = frozenset(("CONTENT-LENGTH", "TRANSFER-ENCODING", "UPGRADE", "SEC-WEBSOCKET-KEY"))
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -63,6 +67,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def load_wsgi(self) -> None:
         """Load the application, and make its thousands of threads cheap."""
         super().load_wsgi()
+        # gunicorn writes a line for every request that it cannot read.
+        self.log.error_log.addFilter(SparingFilter("Invalid request from ip=", _NO_THREAD))
         tune_interpreter()
         admission = self.wsgi.extensions["chat"].admission
         admission.limit = min(admission.limit, self.cfg.threads - RESERVE)
@@ -146,11 +152,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._wait(self._arriving, conn, received, settle, _HEAD_WITHIN_S)
 
     def handle_request(self, req: Any, conn: Any) -> bool:
-        """Answer a request; one with a body is its connection's last. On the connection's thread.
+        """Answer a request, on the connection's thread; some are their connection's last.
 
-        Nothing here reads bodies: gunicorn would wait for the rest of it on a thread.
+        Nothing here reads bodies: gunicorn would wait for the rest of it on a thread. And who
+        asked for a WebSocket in vain sends no further request.
         """
-        if any(name in ("CONTENT-LENGTH", "TRANSFER-ENCODING") for name, _ in req.headers):
+        if any(name in _LAST for name, _ in req.headers):
             req.force_close()
         return bool(super().handle_request(req, conn))
 
@@ -194,7 +201,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         try:
             self.tpool.start(conn)
         except RuntimeError:
-            self.log.warning("The machine has no thread for a connection: it is closed")
+            self.log.warning(_NO_THREAD)
             self._end(conn)
 
     def _serve(self, conn: Any) -> None:

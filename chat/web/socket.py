@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, g, request
 from flask_sock import Sock
@@ -18,11 +18,30 @@ from chat.rooms.limits import Abuse
 from chat.sockets.connection import Connection
 from chat.sockets.flusher import Flusher
 from chat.web.admission import Admission
+from chat.web.application import WS_PATH
 from chat.web.handshake import Handshake
+from chat.web.origins import Origins
+from chat.web.refusals import Refusals, quoted
 
 _logger = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[A-Za-z0-9+/]{22}==")  # 16 bytes in base64 (RFC 6455, section 4.1)
+
+# What the log says when a reverse proxy in front is the usual cause.
+_HOST_HINT = (
+    "let the reverse proxy pass Host on (nginx: proxy_set_header Host $http_host; Apache: "
+    "ProxyPreserveHost On)"
+)
+_HTTP_HINT = (
+    "it came with HTTP/1.0. Let the reverse proxy speak HTTP/1.1 (nginx: proxy_http_version 1.1;)"
+)
+_UPGRADE_HINT = (
+    "Upgrade or Connection is missing. If it comes from a page: let the reverse proxy pass both on "
+    "(nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header "
+    'Connection "upgrade";)'
+)
+
+_ADDRESS = re.compile(r"[0-9A-Za-z.:\[\]_-]{1,64}")
 
 
 def create_ws(settings: Settings, hub: Hub, admission: Admission, flusher: Flusher) -> Blueprint:
@@ -30,36 +49,58 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission, flusher: Flush
     blueprint = Blueprint("ws", __name__)
     sock = Sock()
 
+    origins = Origins(settings.allowed_origins, behind_proxy=settings.trusted_proxies > 0)
+    refusals = Refusals(_logger)
+
+    def refuse(status: int, sentence: str, line: str, **headers: str) -> Response:
+        """Answer with a sentence, and let the log say what would help."""
+        refusals.note(sentence, f"/ws refused {_peer()} with {status}: {line}")
+        return _answer(status, sentence, headers)
+
     @blueprint.before_request
     def admit() -> Response | None:
         """Refuse before the upgrade what must not be, and take a place for the rest."""
-        if not _origin_allowed(settings):
-            return _refusal(403, "This page may not connect here.")
         environ = request.environ  # RFC 6455, section 4.2.1
-        if request.method != "GET" or environ["SERVER_PROTOCOL"] < "HTTP/1.1":
-            return _refusal(400, "A WebSocket begins with GET and HTTP/1.1.")
+        if request.method != "GET":
+            line = f"a WebSocket begins with GET, not {quoted(request.method)}"
+            return refuse(405, "A WebSocket begins with GET.", line, Allow="GET")
+        if not _asks_for_upgrade(environ):
+            return refuse(400, "Upgrade or Connection is missing.", _UPGRADE_HINT)
+        if environ["SERVER_PROTOCOL"] < "HTTP/1.1":
+            return refuse(400, "A WebSocket begins with HTTP/1.1.", _HTTP_HINT)
         if not environ.get("HTTP_HOST"):
-            return _refusal(400, "Host is missing.")
-        if request.headers.get("Sec-WebSocket-Version") != "13":
-            return _refusal(426, "WebSocket version 13 only.", {"Sec-WebSocket-Version": "13"})
-        if not _KEY.fullmatch(request.headers.get("Sec-WebSocket-Key", "")):
-            return _refusal(400, "Sec-WebSocket-Key is missing or malformed.")
-        if hub.stopping or not admission.enter():
-            return _refusal(503, "Full: try again later.", {"Retry-After": "5"})
+            return refuse(400, "Host is missing.", f"it has no Host: {_HOST_HINT}")
+        if not origins.allow(environ):
+            return refuse(403, "This page may not connect here.", _foreign(environ))
+        version = environ.get("HTTP_SEC_WEBSOCKET_VERSION", "")
+        if version != "13":
+            line = f"it speaks version {quoted(version)} of WebSocket. Only 13 is spoken here"
+            headers = {"Sec-WebSocket-Version": "13"}
+            return refuse(426, "WebSocket version 13 only.", line, **headers)
+        key = environ.get("HTTP_SEC_WEBSOCKET_KEY", "")
+        if not _KEY.fullmatch(key):
+            line = f"Sec-WebSocket-Key is {quoted(key)}. It is no browser's"
+            return refuse(400, "Sec-WebSocket-Key is missing or malformed.", line)
+        again = {"Retry-After": "5"}
+        if hub.stopping:
+            return refuse(503, "Stopping: try again later.", "the server stops", **again)
+        if not admission.enter():
+            line = f"all {admission.limit} places are taken. CHAT_MAX_CONNECTIONS sets their number"
+            return refuse(503, "Full: try again later.", line, **again)
         g.admitted = True
         return None
 
     @blueprint.errorhandler(OSError)
     def give_up(_error: OSError) -> Response:
         """Let go of a peer that was gone before the handshake ended."""
-        return _refusal(400, "Gone.")
+        return _answer(400, "Gone.", {})
 
     @blueprint.teardown_request
     def give_back(_error: BaseException | None) -> None:
         if g.pop("admitted", False):
             admission.leave()
 
-    @sock.route("/ws", bp=blueprint)  # type: ignore[untyped-decorator]
+    @sock.route(WS_PATH, bp=blueprint)  # type: ignore[untyped-decorator]
     def ws(handshake: Handshake) -> None:
         """Serve one connection from handshake to close; its thread receives."""
         connection = Connection(
@@ -85,7 +126,7 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission, flusher: Flush
         # gunicorn's access log has no line for a connection that never was a response.
         _logger.info(
             "disconnect %s room %s member %s code %s after %.1f s",
-            request.remote_addr,
+            _peer(),
             session.room,
             session.member_id,
             connection.close_code,
@@ -95,21 +136,34 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission, flusher: Flush
     return blueprint
 
 
-def _origin_allowed(settings: Settings) -> bool:
-    """Compare a browser's Origin with our host; other programs send none (RFC 6455, 10.2)."""
-    origin = request.headers.get("Origin")
-    if origin is None:
-        return True
-    try:
-        host = urlsplit(origin).netloc
-    except ValueError:
-        return False
-    # The scheme is left out: a proxy in front may speak TLS where we do not.
-    return host.lower() == request.host.lower() or origin.lower() in settings.allowed_origins
+def _asks_for_upgrade(environ: Mapping[str, Any]) -> bool:
+    """Tell whether Upgrade and Connection ask for a WebSocket."""
+    asked = (("HTTP_CONNECTION", "upgrade"), ("HTTP_UPGRADE", "websocket"))
+    return all(
+        word in map(str.strip, environ.get(header, "").lower().split(",")) for header, word in asked
+    )
 
 
-def _refusal(status: int, sentence: str, headers: dict[str, Any] | None = None) -> Response:
-    # Whoever asked for an upgrade sends no further request: the connection ends here.
+def _foreign(environ: Mapping[str, Any]) -> str:
+    """Say why a page is taken for another site's, and what to do if it is ours."""
+    origin, host = quoted(environ["HTTP_ORIGIN"]), quoted(environ["HTTP_HOST"])
+    if "://" not in origin:
+        return f"the page is a file, or in a sandboxed frame: its origin is {origin}, not {host}"
+    return (
+        f"the page's origin is {origin}, but Host is {host}. If that page is yours: {_HOST_HINT}, "
+        f"or set CHAT_ALLOWED_ORIGINS={origin}"
+    )
+
+
+def _peer() -> str:
+    """Give the address of whoever asks; a proxy may have written anything there."""
+    address = request.remote_addr or "somebody"
+    return address if _ADDRESS.fullmatch(address) else quoted(address)
+
+
+def _answer(status: int, sentence: str, headers: Mapping[str, str]) -> Response:
+    # Whoever asked for an upgrade sends no further request: the connection ends here. gunicorn
+    # ignores this header; chat/serving/worker.py ends the connection.
     return current_app.response_class(
-        f"{sentence}\n", status, {"Connection": "close", **(headers or {})}, mimetype="text/plain"
+        f"{sentence}\n", status, {"Connection": "close", **headers}, mimetype="text/plain"
     )

@@ -320,7 +320,7 @@ def test_gunicorn_talks_through_a_unix_socket(make_server: MakeServer, tmp_path:
     server = make_server((*GUNICORN, "--bind", f"unix:{path}"))
     server.launch()
     deadline = time.monotonic() + _ENDS_WITHIN_S
-    while not path.exists():
+    while "Listening at" not in server.log():  # before, there is a file that nobody listens at
         assert time.monotonic() < deadline, server.log()
         time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
     with unix_connect(str(path), "ws://localhost/ws", legacy=True) as ws:

@@ -31,7 +31,7 @@ def free_port() -> int:
 
 def _ordinary_environment() -> dict[str, str]:
     """Give this process's environment without any setting of the chat."""
-    fixed = ("PORT", "HOST", "REDIS_URL", "WEB_CONCURRENCY", "TRUSTED_PROXIES")
+    fixed = ("PORT", "HOST", "REDIS_URL", "WEB_CONCURRENCY", "TRUSTED_PROXIES", "SCRIPT_NAME")
     # Hundreds of servers are started. Without this, each would compile the whole program.
     fixed += ("PYTHONDONTWRITEBYTECODE",)
     return {
@@ -58,6 +58,7 @@ class ChatServer:
         self.database = folder / "tchat.db"
         self.output = folder / "server.log"
         self._command = [part.format(port=self.port) for part in command]
+        self.settings = dict(settings or {})
         self._cwd = cwd
         self._environment = environment or {
             **_ordinary_environment(),

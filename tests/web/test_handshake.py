@@ -37,6 +37,12 @@ def read_head(sock: socket.socket) -> bytes:
     return head
 
 
+def send_for_ever(sock: socket.socket) -> None:
+    """Send until the other side resets the connection; bounded by the test's timeout."""
+    while True:
+        sock.sendall(b"x" * 1000)
+
+
 @pytest.mark.parametrize("command", [GUNICORN, FLASK_RUN], ids=["gunicorn", "flask run"])
 def test_upgrade_is_answered_by_our_own_handshake(
     make_server: MakeServer, command: tuple[str, ...]
@@ -63,3 +69,52 @@ def test_only_get_and_http_1_1_can_upgrade(
         peer.sock.sendall(REQUEST.replace(asked, instead).encode())
         assert read_head(peer.sock).split()[1] in (b"400", b"405")
     assert chat_server.status()["connected_users"] == 0
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH", "FOO"])
+@pytest.mark.parametrize("command", [GUNICORN, FLASK_RUN], ids=["gunicorn", "flask run"])
+def test_any_other_method_is_told_which_one_is_allowed(
+    make_server: MakeServer, command: tuple[str, ...], method: str
+) -> None:
+    server = make_server(command)
+    server.start()
+    plain = f"{method} /ws HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    for asked in (REQUEST.replace("GET", method), plain):
+        with RawPeer(server) as peer:
+            peer.sock.sendall(asked.encode())
+            head = read_head(peer.sock).decode().lower()
+            assert head.split()[1] == "405"
+            assert "\r\nallow: get\r\n" in head
+    assert server.status()["connected_users"] == 0
+
+
+@pytest.mark.parametrize("command", [GUNICORN, FLASK_RUN], ids=["gunicorn", "flask run"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        REQUEST.replace("GET", "HEAD"),
+        REQUEST.replace("GET", "POST"),
+        REQUEST.replace("Host: x", "Host: x\r\nOrigin: http://evil.example"),
+        REQUEST.replace("Version: 13", "Version: 8"),
+        REQUEST.replace(KEY, "short"),
+        REQUEST.replace("Upgrade: WebSocket\r\n", ""),
+        REQUEST.replace("/ws", "/nowhere"),
+    ],
+    ids=["HEAD", "POST", "origin", "version", "key", "no upgrade", "another path"],
+)
+def test_refused_upgrade_ends_its_connection(
+    make_server: MakeServer, command: tuple[str, ...], asked: str
+) -> None:
+    """Also for a peer that has sent more: its bytes may be frames, and are no further request."""
+    server = make_server(command)
+    server.start()
+    with RawPeer(server) as peer:
+        peer.sock.sendall(asked.encode() + b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+        answer = b""
+        while data := peer.sock.recv(65536):
+            answer += data
+        assert answer.count(b"HTTP/1.1 ") == 1
+        assert b"\r\nconnection: close\r\n" in answer.lower()
+        # The server lets go of the whole socket, and not only of its half.
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            send_for_ever(peer.sock)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import ssl
 import subprocess
@@ -16,35 +15,25 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import Client
-from tests.support.servers import ROOT, ChatServer, free_port
+from tests.support.nginx import WITHIN_S, Nginx, documented
+from tests.support.servers import ChatServer
 
 HALF = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Never"
-_WITHIN_S = 10.0
 
 
-class Nginx:
-    """nginx with docs/nginx.conf on a free port, in front of a server."""
+class Site(Nginx):
+    """nginx with docs/nginx.conf, in front of a server."""
 
     def __init__(self, folder: Path, server: ChatServer) -> None:
-        self.port = free_port()
-        self.trust = self._certify(folder)
-        self._folder = folder
-        site = (ROOT / "docs/nginx.conf").read_text()
-        for documented, here in (
-            ("listen 443 ssl;", f"listen 127.0.0.1:{self.port} ssl;"),
+        site = documented(
+            "nginx.conf",
+            ("listen 443 ssl;", "listen 127.0.0.1:{port} ssl;"),
             ("listen [::]:443 ssl;", ""),
             ("/etc/letsencrypt/live/chat.example.org", str(folder)),
             ("127.0.0.1:8080", f"127.0.0.1:{server.port}"),
-        ):
-            assert documented in site
-            site = site.replace(documented, here)
-        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        folders = " ".join(f"{kind}_temp_path {folder / kind};" for kind in kinds)
-        (folder / "nginx.conf").write_text(
-            f"daemon off; master_process off; pid {folder}/pid; events {{}}\n"
-            f"http {{ access_log off; {folders}\n{site} }}\n"
         )
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__(folder, site)
+        self.trust = self._certify(folder)
 
     def _certify(self, folder: Path) -> ssl.SSLContext:
         certificate = folder / "fullchain.pem"
@@ -56,36 +45,9 @@ class Nginx:
         subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
         return ssl.create_default_context(cafile=certificate)
 
-    def start(self) -> None:
-        """Start nginx and wait until it accepts connections."""
-        # Debian's nginx, which tools/need.sh unpacks if none is installed.
-        program = shutil.which("nginx") or ROOT / "build/nginx/usr/sbin/nginx"
-        with (self._folder / "output").open("wb") as output:
-            self._process = subprocess.Popen(
-                [program, "-e", "stderr", "-c", self._folder / "nginx.conf"],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
-        deadline = time.monotonic() + _WITHIN_S
-        while True:
-            try:
-                self.dial().close()
-                return
-            except ConnectionRefusedError:
-                assert self._process.poll() is None, (self._folder / "output").read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
-
-    def end(self) -> None:
-        """End nginx, if it runs."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
     def dial(self) -> ssl.SSLSocket:
         """Open a TLS connection."""
-        sock = socket.create_connection(("127.0.0.1", self.port), _WITHIN_S)
+        sock = socket.create_connection(("127.0.0.1", self.port), WITHIN_S)
         return self.trust.wrap_socket(sock, server_hostname="127.0.0.1")
 
     def get(self, path: str) -> str:
@@ -101,10 +63,10 @@ class Nginx:
 
 
 @pytest.fixture
-def nginx(make_server: Callable[..., ChatServer], tmp_path: Path) -> Iterator[Nginx]:
+def nginx(make_server: Callable[..., ChatServer], tmp_path: Path) -> Iterator[Site]:
     server = make_server(settings={"TRUSTED_PROXIES": "1", "CHAT_LIMITS": "off"})
     server.start()
-    nginx = Nginx(tmp_path, server)
+    nginx = Site(tmp_path, server)
     try:
         nginx.start()
         yield nginx
@@ -113,7 +75,7 @@ def nginx(make_server: Callable[..., ChatServer], tmp_path: Path) -> Iterator[Ng
     assert "Traceback" not in server.log()
 
 
-def test_page_and_conversation_pass_through(nginx: Nginx) -> None:
+def test_page_and_conversation_pass_through(nginx: Site) -> None:
     assert "Tchat" in nginx.get("/")
     with nginx.client() as ann, nginx.client() as bob:
         ann.join("Ann")
@@ -123,7 +85,7 @@ def test_page_and_conversation_pass_through(nginx: Nginx) -> None:
         assert json.loads(nginx.get("/status"))["connected_users"] == 2
 
 
-def test_200_half_requests_do_not_keep_health_waiting(nginx: Nginx) -> None:
+def test_200_half_requests_do_not_keep_health_waiting(nginx: Site) -> None:
     with ExitStack() as stack, nginx.client() as ann:
         ann.join("Ann")
         for _ in range(200):
