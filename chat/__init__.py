@@ -25,6 +25,8 @@ from chat.web.compression import compress
 from chat.web.files import Files
 from chat.web.machines import create_machines
 from chat.web.pages import create_pages
+from chat.web.prefix import Prefixed
+from chat.web.refusals import Refusals
 from chat.web.shell import DIST, LANGUAGES, Shell, read_shell
 from chat.web.socket import create_ws
 
@@ -93,8 +95,12 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         files = Files(app.wsgi_app, package / DIST, shell.names)
         # A method costs each connection less of its stack than an object that is called.
         app.wsgi_app = files.__call__  # type: ignore[method-assign]
+    if settings.script_name or settings.trusted_proxies:
+        prefixed = Prefixed(app.wsgi_app, settings.script_name, Refusals(app.logger))
+        app.wsgi_app = prefixed.__call__  # type: ignore[method-assign]
     if settings.trusted_proxies:
-        fixed = ProxyFix(app.wsgi_app, settings.trusted_proxies, x_proto=0)
+        # Each proxy adds an address. The prefix is the nearest one's, or one that it passed on.
+        fixed = ProxyFix(app.wsgi_app, settings.trusted_proxies, x_proto=0, x_prefix=1)
         app.wsgi_app = fixed.__call__  # type: ignore[method-assign]
     app.extensions["chat"] = Chat(settings, hub, admission, flusher)
     # For `flask run`; under gunicorn this would be too late (chat/serving/worker.py).

@@ -28,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     port: Annotated[int, Meta(ge=1, le=65535)] = 8080
     #: Reverse proxies in front whose X-Forwarded-… headers are believed.
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
+    #: The path under which a proxy in front shows the chat, like /chat.
+    script_name: str = ""
     #: Processes; more than one needs REDIS_URL. A platform may set it by itself.
     web_concurrency: Annotated[int, Meta(ge=1, le=1024)] = 1
     #: The Redis engine; not available yet.
@@ -84,9 +86,31 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
             ) from None
     if "port" in values:
         values.setdefault("host", "0.0.0.0")  # noqa: S104 - a platform's router must reach it
+    try:
+        values["script_name"] = clean_prefix(str(values.get("script_name", "")))
+    except ValueError:
+        raise SettingError(
+            f"SCRIPT_NAME={given['SCRIPT_NAME']!r} is not allowed: it must look like /chat"
+        ) from None
     settings = Settings(**values)  # type: ignore[arg-type]
     _refuse_what_cannot_be_yet(settings)
     return settings
+
+
+# Nothing that would have to be quoted, in an address or in HTML, and no name of another host.
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._~-]*){1,8}")
+_PREFIX_LIMIT = 100  # characters
+
+
+def clean_prefix(prefix: str) -> str:
+    """Check the path under which the chat is shown: like /chat, or empty; `/chat/` is the same.
+
+    Raises ValueError.
+    """
+    prefix = prefix.removesuffix("/")
+    if prefix and not (len(prefix) <= _PREFIX_LIMIT and _PREFIX.fullmatch(prefix)):
+        raise ValueError("no prefix")
+    return prefix
 
 
 def _allowed(kind: type) -> str:

@@ -12,7 +12,7 @@ import pytest
 from chat.config import SettingError, Settings, read_settings, refuse_several_workers
 from tests.support.servers import ROOT
 
-_FIXED = ("HOST", "PORT", "TRUSTED_PROXIES", "WEB_CONCURRENCY", "REDIS_URL")
+_FIXED = ("HOST", "PORT", "SCRIPT_NAME", "TRUSTED_PROXIES", "WEB_CONCURRENCY", "REDIS_URL")
 
 # setting, attribute, smallest allowed, largest allowed, below that, above that
 BOUNDS = [
@@ -173,3 +173,18 @@ def test_process_with_a_wrong_setting_ends_with_one_line_on_stderr(command: list
     (line,) = ended.stderr.splitlines()
     assert line.startswith("Tchat: PORT='99999'")
     assert "65535" in line
+
+
+@pytest.mark.parametrize(
+    ("value", "prefix"), [("", ""), ("/", ""), ("/chat", "/chat"), ("/a/b.c/", "/a/b.c")]
+)
+def test_prefix_has_one_form(value: str, prefix: str) -> None:
+    assert read_settings({"SCRIPT_NAME": value}).script_name == prefix
+
+
+@pytest.mark.parametrize("value", ["chat", "//x", "/a b", "/..", "/a//b", "https://x/chat", "/é"])
+def test_prefix_that_is_no_path_is_refused(value: str) -> None:
+    line = refusal("SCRIPT_NAME", value)
+
+    assert repr(value) in line
+    assert "/chat" in line

@@ -38,6 +38,8 @@ def gunicorn_settings() -> dict[str, Any]:
         "on_starting": lambda server: _check(server, settings, allowed),
         # Nothing depends on http or https. Two proxies that say it differently would get 400.
         "secure_scheme_headers": {},
+        # For the same peers only (forwarded_allow_ips), and only behind a proxy.
+        "forwarder_headers": "SCRIPT_NAME" if settings.trusted_proxies else "",
         "on_reload": _choose_worker,
         "when_ready": lambda server: server.log.info(start_sentence(server.address[0])),
     }

@@ -13,6 +13,7 @@ The methods that are overridden are gunicorn's own: a new gunicorn has to pass
 from __future__ import annotations
 
 import errno
+import os
 import selectors
 import socket
 from collections.abc import Callable
@@ -67,6 +68,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def load_wsgi(self) -> None:
         """Load the application, and make its thousands of threads cheap."""
         super().load_wsgi()
+        # gunicorn answers 500 for what is asked without this prefix: chat/web/prefix.py does not.
+        os.environ.pop("SCRIPT_NAME", None)
         # gunicorn writes a line for every request that it cannot read.
         self.log.error_log.addFilter(SparingFilter("Invalid request from ip=", _NO_THREAD))
         tune_interpreter()

@@ -3,11 +3,13 @@
 
 "use strict";
 
-const KEPT = {{ kept|tojson }}; // { version, files, later, pages: language → address, otherwise }
+const KEPT = {{ kept|tojson }}; // { version, root, files, later, pages: language → address, otherwise }
 
-const PREFIX = "tchat:";
-const CACHE = PREFIX + KEPT.version;
-const FILES = "/static/";
+// The chat may be under a path, and another one beside it, under another path, with caches of its
+// own. The root ("/chat", or nothing) ends a cache's name.
+const CACHE = `tchat:${KEPT.version}${KEPT.root}`;
+const isOurs = (name) => name.replace(/^tchat:\w*/, "") === KEPT.root;
+const FILES = `${KEPT.root}/static/`;
 const PATIENCE_MS = 3_000; // for the server's page; then the kept one is shown
 
 // Keeps all files or none: if one is missing, the browser tries again another time. Files that the
@@ -19,7 +21,7 @@ async function keep() {
 
 // Removes old versions, but not the one before: a tab that was not reloaded may still need it.
 async function tidy() {
-  const others = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== CACHE);
+  const others = (await caches.keys()).filter((name) => isOurs(name) && name !== CACHE);
   await Promise.all(others.slice(0, -1).map((name) => caches.delete(name)));
   await clients.claim();
 }
@@ -77,7 +79,7 @@ addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return;
-  const isPage = pathname === "/" || pathname.startsWith("/r/");
+  const isPage = pathname === `${KEPT.root}/` || pathname.startsWith(`${KEPT.root}/r/`);
   if (request.mode === "navigate" && isPage) event.respondWith(page(request));
   else if (pathname.startsWith(FILES)) event.respondWith(file(event, pathname));
 });

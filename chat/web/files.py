@@ -15,7 +15,7 @@ from whitenoise.responders import Response, StaticFile
 from chat.web.headers import DOCUMENT, PART
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import StartResponse, WSGIApplication
 
 # `make page` puts a hash of its content into a file's name: what has another content has
 # another name.
@@ -37,6 +37,16 @@ class Files(WhiteNoise):  # type: ignore[misc]
         )
         for name in names:
             self.add_file_to_dictionary(f"/static/{name}", str(folder / name))
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer for a file, or let the application answer."""
+        # A proxy that cuts `/chat` off `/chat/static/…`, where it means `/chat/`, leaves `//`.
+        file = self.files.get(f"/{environ.get('PATH_INFO', '').lstrip('/')}")
+        if file is None:
+            answer: Iterable[bytes] = self.application(environ, start_response)
+        else:
+            answer = self.serve(file, environ, start_response)
+        return answer
 
     def get_static_file(self, path: str, url: str, stat_cache: Any = None) -> StaticFile:
         """Make what answers for one file, with what is compressed beside it."""

@@ -14,6 +14,7 @@ from flask import (
     make_response,
     redirect,
     render_template,
+    request,
     url_for,
 )
 from flask.typing import ResponseReturnValue
@@ -32,22 +33,25 @@ def create_pages(shell: Shell) -> Blueprint:
     """Make the blueprint of the pages; the headers of all answers are set here too."""
     blueprint = Blueprint("chat", __name__)
 
-    def render(room: str, language: str) -> str:
+    def render(room: str, language: str, root: str) -> str:
         with force_locale(language):
-            return render_template("index.html", room=room, paper=PAPER, shell=shell)
+            return render_template("index.html", room=room, paper=PAPER, shell=shell, root=root)
 
-    # Of the built page, nothing changes but the room's name and the language.
+    # Of the built page, nothing changes but the room's name, the language, and the path under
+    # which a proxy shows it.
     html = lru_cache(_PAGES)(render) if shell.is_built else render
 
     def page(room: str) -> Response:
         """Give a room's page in the reader's language; fresh each time, so that an update shows."""
-        response = make_response(html(room, str(get_locale())))
+        response = make_response(html(room, str(get_locale()), request.root_path))
         response.vary.add("Accept-Language")
         response.cache_control.no_cache = True
         return response
 
     @blueprint.get("/")
-    def home() -> Response:
+    def home() -> ResponseReturnValue:
+        if not request.environ["PATH_INFO"]:  # /chat, which is outside /chat/
+            return redirect(url_for("chat.home"), 308)
         return page(_HOME)
 
     @blueprint.get("/r/<room>")
@@ -76,11 +80,13 @@ def create_pages(shell: Shell) -> Blueprint:
     def worker() -> Response:
         if not shell.is_built:
             abort(404)
+        root = request.root_path
         kept = {
             "version": shell.version,
-            "files": [f"/static/{name}" for name in shell.kept],
-            "later": [f"/static/{name}" for name in shell.later],
-            "pages": {each: f"/shell/{shell.version}/{each}" for each in LANGUAGES},
+            "root": root,
+            "files": [f"{root}/static/{name}" for name in shell.kept],
+            "later": [f"{root}/static/{name}" for name in shell.later],
+            "pages": {each: f"{root}/shell/{shell.version}/{each}" for each in LANGUAGES},
             "otherwise": LANGUAGES[0],
         }
         response = make_response(render_template("sw.js", kept=kept))
@@ -92,7 +98,9 @@ def create_pages(shell: Shell) -> Blueprint:
     @blueprint.get("/manifest.webmanifest")
     def manifest() -> Response:
         response = make_response(
-            render_template("manifest.jinja", paper=PAPER["light"], shell=shell)
+            render_template(
+                "manifest.jinja", paper=PAPER["light"], shell=shell, root=request.root_path
+            )
         )
         response.mimetype = "application/manifest+json"
         response.vary.add("Accept-Language")

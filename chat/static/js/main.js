@@ -21,6 +21,7 @@ import { Store } from "./base/store.js";
 import { Strings } from "./base/strings.js";
 import { Typing } from "./writing/typing.js";
 import { followKeyboard } from "./state/viewport.js";
+import { whyRefused } from "./server/refusal.js";
 import { withAlerts } from "./alerts/with-alerts.js";
 import { withConversation } from "./conversation/with-conversation.js";
 import { withOffline } from "./offline/with-offline.js";
@@ -32,6 +33,7 @@ const TEXT_LIMIT = 2000; // characters, until the server says otherwise
 
 const byId = (id) => document.getElementById(id);
 const language = document.documentElement.lang;
+const { root } = document.body.dataset; // the path of the chat: "" or like "/chat"
 const { name, isKept } = roomHere();
 const strings = new Strings(JSON.parse(byId("strings").textContent), language);
 const dates = new Dates(language);
@@ -41,17 +43,18 @@ const settings = new Settings(everywhere);
 const muted = new Muted(everywhere);
 
 const identity = new Identity(everywhere, tab);
-const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
-const connection = new Connection(url);
+const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${root}/ws`;
+const connection = new Connection(url, { why: () => whyRefused(root) });
 const room = new Room(name, identity, connection);
 const posts = new Posts(tab, name);
 const sender = new Sender(posts, (id, text) => room.post(id, text));
 
 const notice = new Notice(byId("notice"));
-const parts = new Parts(() => hasVersion(document.body.dataset.version, language));
+const parts = new Parts(() => hasVersion(document.body.dataset, language));
 // Says that a part could not be fetched. If it is gone, the page offers a reload instead.
 const missing = (words) => parts.isGone || notice.show(strings.say(words));
-const page = { byId, name, everywhere, settings, muted, language, strings, dates, parts, missing };
+const shared = { everywhere, settings, muted, language, strings, dates, parts, missing };
+const page = { byId, name, root, ...shared };
 const { nicks, text, messages, history, unread, conversation } = withConversation({
   ...page,
   room,

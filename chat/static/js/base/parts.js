@@ -40,9 +40,9 @@ export class Parts extends Source {
 
 // Says whether the server has this version of the page: /shell/… exists for the server's own
 // version only. The unbuilt page has no version.
-export async function hasVersion(version, language) {
+export async function hasVersion({ version, root }, language) {
   if (!version) return true;
   const options = { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) };
-  const answer = await fetch(`/shell/${version}/${language}`, options);
+  const answer = await fetch(`${root}/shell/${version}/${language}`, options);
   return answer.status !== 404;
 }

@@ -5,10 +5,13 @@ import { HOME, roomAt, roomPath } from "./room-name.js";
 
 // Gives { name, isKept }.
 export function roomHere() {
-  const { room } = document.body.dataset;
+  const { room, root } = document.body.dataset;
+  // A proxy may show the page at /chat too, which is outside of /chat/.
+  if (location.pathname === root) history.replaceState(null, "", `${root}/`);
   if (room) return { name: room, isKept: false };
-  const name = roomAt(location.pathname) ?? HOME;
-  if (location.pathname !== roomPath(name)) history.replaceState(null, "", roomPath(name));
+  const name = roomAt(location.pathname, root) ?? HOME;
+  const path = roomPath(name, root);
+  if (location.pathname !== path) history.replaceState(null, "", path);
   document.title = `${name} · ${document.title}`;
   for (const place of document.querySelectorAll(".room-name")) place.textContent = name;
   return { name, isKept: true };

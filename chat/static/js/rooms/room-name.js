@@ -18,14 +18,16 @@ export function isRoom(name) {
   return ALLOWED.test(name) && name === roomForm(name) && !MARK.test(name);
 }
 
-export function roomPath(name) {
-  return name === HOME ? "/" : `/r/${encodeURIComponent(name)}`;
+// `root`: the path under which a proxy shows the chat, like "/chat".
+export function roomPath(name, root = "") {
+  return name === HOME ? `${root}/` : `${root}/r/${encodeURIComponent(name)}`;
 }
 
 // Gives the room at an address, which may be typed like « Salle 3 B », or null if there is none.
-export function roomAt(path) {
-  if (path === "/") return HOME;
-  const [, typed = ""] = /^\/r\/([^/]+)$/.exec(path) ?? [];
+export function roomAt(path, root = "") {
+  if (!path.startsWith(`${root}/`)) return null;
+  if (path === `${root}/`) return HOME;
+  const [, typed = ""] = /^\/r\/([^/]+)$/.exec(path.slice(root.length)) ?? [];
   try {
     const name = roomForm(decodeURIComponent(typed));
     return isRoom(name) ? name : null;

@@ -4,7 +4,6 @@
 //   { name: "idle" | "connecting" | "open" | "waiting" | "stopped", reason, retryAt }
 
 import { Backoff } from "./backoff.js";
-import { whyRefused } from "./refusal.js";
 import { Socket } from "./socket.js";
 import { Source } from "../base/source.js";
 
@@ -29,10 +28,8 @@ export class Connection extends Source {
   #restarting = false; // the server said so, and no connection has opened since
   #state = { name: "idle" };
 
-  constructor(
-    url,
-    { dial = (...call) => new Socket(...call), why = whyRefused, backoff = new Backoff() } = {},
-  ) {
+  // `why()` finds out why the server refused a handshake.
+  constructor(url, { why, dial = (...call) => new Socket(...call), backoff = new Backoff() }) {
     super();
     this.#url = url;
     this.#dialled = dial;

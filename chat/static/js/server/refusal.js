@@ -3,12 +3,12 @@
 
 const PATIENCE_MS = 4_000;
 
-// Gives "full" or "unreachable".
-export async function whyRefused(fetch = globalThis.fetch) {
+// Gives "full" or "unreachable". `root`: the path of the chat.
+export async function whyRefused(root) {
   const patience = new AbortController();
   const timer = setTimeout(() => patience.abort(), PATIENCE_MS);
   try {
-    const answer = await fetch("/status", { cache: "no-store", signal: patience.signal });
+    const answer = await fetch(`${root}/status`, { cache: "no-store", signal: patience.signal });
     const status = await answer.json();
     return status.full === true ? "full" : "unreachable";
   } catch {

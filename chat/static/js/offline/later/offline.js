@@ -22,7 +22,7 @@ export class Offline {
     this.#page = page;
     this.#last = new LastMessages({ name, room, messages });
     this.#left = new LeftPosts({ name, posts, identity, store: tab });
-    this.#worker = new Worker(this.#version);
+    this.#worker = new Worker(document.body.dataset);
     this.#offer = offer;
   }
 

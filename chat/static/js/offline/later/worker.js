@@ -1,17 +1,17 @@
 // Registers the page's service worker and lets the next version's worker replace it. Without one
 // (plain http, except on localhost, or a browser that keeps nothing) all else works.
 
-const ADDRESS = "/sw.js";
 const PATIENCE_MS = 3_000; // for a change of workers; then the page is reloaded anyway
 
 export class Worker {
   #version;
-  #address = vouched();
+  #address;
   #registration = null;
 
-  // `version`: the version of this page.
-  constructor(version) {
+  // `version`: the version of this page; `root`: the path of the chat, which the worker is for.
+  constructor({ version, root }) {
     this.#version = version;
+    this.#address = vouched(`${root}/sw.js`);
   }
 
   async register() {
@@ -68,7 +68,7 @@ async function settled(worker) {
 
 // Under Trusted Types, the address of a worker must come from a policy. This policy gives this one
 // address, whatever it is asked for. A page may create the policy once.
-function vouched() {
-  const rules = { createScriptURL: () => ADDRESS };
-  return globalThis.trustedTypes?.createPolicy("tchat-worker", rules).createScriptURL("") ?? ADDRESS;
+function vouched(address) {
+  const rules = { createScriptURL: () => address };
+  return globalThis.trustedTypes?.createPolicy("tchat-worker", rules).createScriptURL("") ?? address;
 }

@@ -8,23 +8,23 @@ export class RoomsBox {
   #error;
   #recent;
   #room;
+  #root;
   #link;
   #copy;
   #strings;
-  #go;
 
-  // `recent`: the rooms visited lately; `copy`: the button that copies the conversation;
-  // `go(path)` leads to another room.
-  constructor({ dialog, room, link, recent, copy, strings, go = (path) => location.assign(path) }) {
+  // `root`: the path of the chat; `recent`: the rooms visited lately; `copy`: the button that
+  // copies the conversation.
+  constructor({ dialog, room, root, link, recent, copy, strings }) {
     this.#dialog = dialog;
     this.#input = dialog.querySelector("input");
     this.#error = dialog.querySelector("[role=alert]");
     this.#room = room;
+    this.#root = root;
     this.#link = link;
     this.#recent = recent;
     this.#copy = copy;
     this.#strings = strings;
-    this.#go = go;
     dialog.addEventListener("click", (event) => {
       if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
     });
@@ -48,7 +48,7 @@ export class RoomsBox {
     this.#say(isRoom(name) ? "" : this.#strings.say("roomInvalid"));
     if (!isRoom(name)) this.#input.focus();
     else if (name === this.#room) this.#dialog.close();
-    else this.#go(roomPath(name));
+    else location.assign(roomPath(name, this.#root));
   }
 
   #say(reason) {
@@ -62,14 +62,14 @@ export class RoomsBox {
     const others = [...new Set([...this.#recent.all, HOME])].filter((name) => name !== this.#room);
     const section = this.#dialog.querySelector(".recent");
     section.hidden = others.length === 0;
-    section.querySelector("ul").replaceChildren(...others.map(entry));
+    section.querySelector("ul").replaceChildren(...others.map((name) => entry(name, this.#root)));
   }
 }
 
-function entry(name) {
+function entry(name, root) {
   const item = document.createElement("li");
   const link = document.createElement("a");
-  link.href = roomPath(name);
+  link.href = roomPath(name, root);
   link.dir = "auto";
   link.textContent = name;
   item.append(link);
