@@ -40,6 +40,11 @@ _CLAIM_EVERY_S = 0.05
 _HEAD_END = b"\r\n\r\n"
 _LIMIT_BYTES = 16_384  # of a head, which waits in memory; a browser's are a twentieth of it
 _CHUNK_BYTES = 8192
+_431 = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"Connection: close\r\nContent-Length: 0\r\n\r\n"
+)
+_HEAD_TOO_LARGE = f"A request is refused with 431: its head is over {_LIMIT_BYTES} bytes"
 _NO_THREAD = "The machine has no thread for a connection: it is closed"
 # Headers of a request that is its connection's last: with a body, or asking for a WebSocket.
 _LAST = frozenset(("CONTENT-LENGTH", "TRANSFER-ENCODING", "UPGRADE", "SEC-WEBSOCKET-KEY"))
@@ -71,7 +76,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         # gunicorn answers 500 for what is asked without this prefix: chat/web/prefix.py does not.
         os.environ.pop("SCRIPT_NAME", None)
         # gunicorn writes a line for every request that it cannot read.
-        self.log.error_log.addFilter(SparingFilter("Invalid request from ip=", _NO_THREAD))
+        self.log.error_log.addFilter(
+            SparingFilter("Invalid request from ip=", _HEAD_TOO_LARGE, _NO_THREAD)
+        )
         tune_interpreter()
         admission = self.wsgi.extensions["chat"].admission
         admission.limit = min(admission.limit, self.cfg.threads - RESERVE)
@@ -145,6 +152,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         received = bytearray(conn.parser.unreader.take_buffered())
 
         def settle() -> None:
+            if len(received) > _LIMIT_BYTES and not _has_head(received):
+                self.log.warning(_HEAD_TOO_LARGE)
+                try:
+                    conn.sock.send(_431)
+                except OSError:
+                    pass  # the peer is gone, or does not read
+                self._see_off(conn)
+                return
             if not _has_head(received):
                 self._end(conn)
                 return
@@ -174,7 +189,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _finish(self, conn: Any, fs: Future[Any]) -> None:
         if not fs.cancelled() and fs.exception() is None and fs.result():
             super().finish_request(conn, fs)
-            return
+        else:
+            self._see_off(conn)
+
+    def _see_off(self, conn: Any) -> None:
+        """Wait until a peer has read its answer and ends its side."""
         try:
             # Closed with bytes unread, the kernel would cut the end of the answer off.
             conn.sock.shutdown(socket.SHUT_WR)

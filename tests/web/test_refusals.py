@@ -112,6 +112,20 @@ def test_what_gunicorn_refuses_is_told_of_once_too(chat_server: ChatServer) -> N
     assert len(line) < 600
 
 
+def test_head_that_is_too_large_is_answered_and_told_of_once(chat_server: ChatServer) -> None:
+    """Cookies of all the sites that share a name come with every request."""
+    cookies = "\r\n".join(f"Cookie: {number}={'x' * 4000}" for number in range(10))
+    for _ in range(5):
+        with RawPeer(chat_server) as peer:
+            peer.sock.sendall(f"GET /ws HTTP/1.1\r\nHost: x\r\n{cookies}\r\n\r\n".encode())
+            answer = b""
+            while data := peer.sock.recv(4096):
+                answer += data
+            assert answer.startswith(b"HTTP/1.1 431 ")
+    (line,) = lines(chat_server, "431")
+    assert "16384" in line
+
+
 # --- what strangers send does not act in the log --------------------------------------------
 
 
