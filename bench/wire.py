@@ -7,12 +7,16 @@ import json
 import os
 import re
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 # 44 characters: with the rest of a message, a frame of about 200 bytes.
 TEXT = "hello there, this is a message of usual size"
-_ID = "00000-0000000"  # of one width, so that all frames of a room have the same length
+_DIGITS = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32, which sorts as its numbers
+_MINUTE = bytes(_DIGITS[int(time.time() // 60) >> bit & 31] for bit in range(25, -1, -5))
+_SCATTER = 0x9E3779B97F4A7C15  # 2**64 divided by the golden ratio, and odd
+_ID = "0" * 22  # of one width, so that all frames of a room have the same length
 
 #: One whole message event, in every server's JSON: it ends with the member's brace and its own.
 MESSAGE = re.compile(rb'"seq": ?(\d+), ?"id": ?"([\w-]+)"[^}]*\}[^}]*\}')
@@ -42,8 +46,14 @@ def seats(rooms: int, per_room: int, *, per_member: int = 1) -> list[Seat]:
 
 
 def message_id(sender: int, number: int) -> bytes:
-    """Make the id of a sender's n-th message."""
-    return b"%05d-%07d" % (sender, number)
+    """Make the id of a sender's n-th message, in the form of the page's ids, without chance.
+
+    A page's id is the minute, then 16 random characters, so a database writes it at any place
+    among those of the last minute. A counter would always be written at the end, which costs less
+    than pages do. So the numbers are scattered: times an odd number, they stay different.
+    """
+    number = ((sender << 32 | number) * _SCATTER) & 0xFFFFFFFFFFFFFFFF
+    return b"%b%016X" % (_MINUTE, number)
 
 
 #: An unsolicited pong (RFC 6455, section 5.5.3): a sign of life that asks for no answer.

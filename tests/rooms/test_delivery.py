@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.client import Client, new_id
+from tests.support.client import Client
+from tests.support.ids import new_id
 from tests.support.logs import Past, fill
 from tests.support.raw import RawPeer
 from tests.support.servers import ChatServer

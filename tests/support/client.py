@@ -7,7 +7,6 @@ send while another receives.
 
 from __future__ import annotations
 
-import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -17,11 +16,11 @@ from typing import Any, Self
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.support.ids import new_id
+
 Event = dict[str, Any]
 
 WAIT_S = 10.0
-
-_ids = itertools.count(1)
 
 
 class Refused(Exception):
@@ -212,8 +211,3 @@ class Client(Place):
 def seq_before(welcome: Event) -> int:
     """Give the seq after which a welcome's messages begin."""
     return int(welcome["seq"]) - len(welcome["messages"])
-
-
-def new_id() -> str:
-    """Make a post's id."""
-    return f"p{next(_ids)}"

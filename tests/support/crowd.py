@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from tests.support.client import Event, Place
 from tests.support.frames import CLOSE, FIN, NO_CHANGE, PING, PONG, TEXT, frame, upgrade
+from tests.support.ids import new_id
 
 WAIT_S = 30.0
 _ABORTED = 1006  # RFC 6455's word for an end without a close frame
@@ -61,7 +62,6 @@ class Page(Place):
         self._ledger = ledger
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter | None = None
-        self._posts = 0
         self.key = secrets.token_urlsafe(16)
         self.welcome: Event = {}
         self.waiting: dict[str, str] = {}  # posts not acknowledged yet: id, text
@@ -128,8 +128,7 @@ class Page(Place):
 
     def post(self, text: str) -> None:
         """Post, and keep the text until it is acknowledged."""
-        self._posts += 1
-        post_id = f"{self._number}-{self._posts}"
+        post_id = new_id()
         self.waiting[post_id] = text
         self.command(type="post", id=post_id, text=text)
 

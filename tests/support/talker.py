@@ -13,6 +13,7 @@ from websockets.exceptions import WebSocketException
 
 from tests.support.client import Client, Event, Refused, seq_before
 from tests.support.history import Kind, Record
+from tests.support.ids import new_id
 
 _IN_FLIGHT = 20  # the same as the page's
 _BURST = 20  # posts at once, at most
@@ -195,8 +196,7 @@ class Talker(Client):
         """Write new posts, as many as are allowed."""
         for _ in range(most):
             if self._pace.begin():
-                number = next(self._numbers)
-                self._unacknowledged[f"p{number}"] = f"{self.nick} says {number}"
+                self._unacknowledged[new_id()] = f"{self.nick} says {next(self._numbers)}"
 
     def _heard(self) -> None:
         self._heard_at_s, self._pinged = time.monotonic(), False

@@ -11,7 +11,8 @@ from contextlib import suppress
 
 import pytest
 
-from tests.support.client import Client, new_id
+from tests.support.client import Client
+from tests.support.ids import new_id
 from tests.support.raw import BINARY, CLOSE, PING, PONG, TEXT, RawPeer
 from tests.support.servers import FLASK_RUN, GUNICORN, ChatServer
 
@@ -38,7 +39,7 @@ def peer(server: ChatServer) -> Iterator[RawPeer]:
 def bystander(server: ChatServer) -> Iterator[None]:
     """Talk on one connection before and after each test, to prove that it is not disturbed."""
     with Client(server.ws_url) as client:
-        client.join(room=f"bystander-{new_id()}")
+        client.join(room=f"bystander-{new_id().lower()}")
         client.post("before")
         yield
         client.post("after")

@@ -16,7 +16,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.support.client import Client, new_id
+from tests.support.client import Client
+from tests.support.ids import new_id
 from tests.support.servers import ChatServer
 
 ROOMS = ("talk", "équipe")
@@ -35,7 +36,7 @@ class Conversation(RuleBasedStateMachine):
     def __init__(self, server: ChatServer) -> None:
         super().__init__()
         self.server = server
-        self.tag = new_id()  # this conversation's rooms; earlier ones had others
+        self.tag = new_id().lower()  # this conversation's rooms; earlier ones had others
         self.logs: defaultdict[str, list[tuple[str, str, str]]] = defaultdict(list)
         self.everybody: list[Client] = []
         self.connected: set[Client] = set()

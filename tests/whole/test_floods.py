@@ -13,8 +13,9 @@ from threading import Event
 
 import pytest
 
-from tests.support.client import Client, new_id
+from tests.support.client import Client
 from tests.support.frames import FIN, NO_CHANGE, PING, TEXT, frame
+from tests.support.ids import new_id
 from tests.support.processes import forget_peak, peak_bytes, resident_bytes, worker_pid
 from tests.support.raw import RawPeer
 from tests.support.servers import ChatServer
@@ -33,7 +34,7 @@ def bystander(server: ChatServer) -> Iterator[None]:
 
     def talk() -> None:
         with Client(server.ws_url) as client:
-            client.join(room=f"bystander-{new_id()}")
+            client.join(room=f"bystander-{new_id().lower()}")
             last = False
             while not last:
                 last = done.wait(0.05)

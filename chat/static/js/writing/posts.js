@@ -4,7 +4,7 @@
 // A post: { id, text, at, key, member, state: "waiting" | "failed", reason }. Its key and its
 // member are null until it is first sent.
 
-import { makePostId } from "../base/ids.js";
+import { makeId } from "../base/ids.js";
 import { Source } from "../base/source.js";
 
 const MOST = 100; // when so many posts wait, a new text stays in the composer
@@ -31,7 +31,7 @@ export class Posts extends Source {
 
   add(text) {
     const at = new Date().toISOString();
-    this.#posts.push({ id: makePostId(), text, at, key: null, member: null, state: "waiting" });
+    this.#posts.push({ id: makeId(), text, at, key: null, member: null, state: "waiting" });
     this.#changed();
   }
 
@@ -88,7 +88,7 @@ export class Posts extends Source {
   // Under another key the post becomes a new message, so it gets a new id.
   retry(id) {
     const post = this.find(id);
-    if (post.reason === "other_nick") Object.assign(post, { id: makePostId(), key: null, member: null });
+    if (post.reason === "other_nick") Object.assign(post, { id: makeId(), key: null, member: null });
     wait(post);
     this.#changed();
   }

@@ -2,7 +2,7 @@
 // if the app was closed in between. The next tab of the room takes them over. They keep their ids
 // and their writer's key, so that the log takes each once, whichever tab sends it.
 
-import { makePostId } from "../../base/ids.js";
+import { makeId } from "../../base/ids.js";
 import { inStore } from "../../base/later/database.js";
 
 const STORE = "posts";
@@ -19,7 +19,7 @@ export class LeftPosts {
     this.#name = name;
     this.#posts = posts;
     this.#identity = identity;
-    this.#tab = store.read("tab", isId) ?? makePostId();
+    this.#tab = store.read("tab", isId) ?? makeId();
     store.write("tab", this.#tab);
   }
 
