@@ -6,7 +6,6 @@ Every measurement starts its server again and gives a flat table of numbers.
 from __future__ import annotations
 
 import json
-import re
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -285,11 +284,8 @@ def comeback(server: Server, _window_s: float) -> Numbers:
         window = crowd.closed_loop([0], warm_up_s=0.1, window_s=0.4, meter=running.cpu_s)
         crowd.verify(window)
         posted = crowd.posted()
-        epoch = re.search(rb'"epoch":"([^"]+)"', crowd.welcomes()[0])
         # What each client has missed: the last messages before the kill.
-        after: dict[str, object] | None = (
-            {"epoch": epoch[1].decode(), "seq": posted - _KEPT} if epoch else None
-        )
+        after = _place(server, running.port, posted - _KEPT)
         running.kill()
         again = Crowd(running.port, server.dialect)
         try:
@@ -307,6 +303,21 @@ def comeback(server: Server, _window_s: float) -> Numbers:
         "back_with_start_s": boot_s + watch.seconds,
         **watch.shares,
     }
+
+
+def _place(server: Server, port: int, seq: int) -> dict[str, object] | None:
+    """Ask a server for the place of a late message in its log; None if it cannot resume."""
+    witness = Crowd(port, server.dialect)
+    try:
+        witness.join(seats(1, 1), in_flight=1, within_s=_JOINS_WITHIN_S)
+        payload = witness.welcomes()[0]
+    finally:
+        witness.close()
+    if b'"epoch"' not in payload:
+        return None
+    welcome = json.loads(payload)
+    at = next(message["at"] for message in welcome["messages"] if message["seq"] == seq)
+    return {"epoch": welcome["epoch"], "seq": seq, "at": at}
 
 
 def _check_resumed(welcomes: list[bytes], posted: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from chat.protocol import rfc3339
 from tests.support.client import Client
 from tests.support.ids import new_id
 from tests.support.logs import Past, fill
@@ -213,7 +214,7 @@ def test_join_whose_replay_fails_is_told_why_and_closed(
         with server.database.open("r+b") as file:
             file.seek(size // 4)
             file.write(bytes(size // 4))  # old parts of the log, which no reader has in memory
-        after = {"epoch": epoch, "seq": 1000}
+        after = {"epoch": epoch, "seq": 1000, "at": rfc3339(1)}
         bob.send(type="join", nick="Bob", after=after)
         error = bob.expect("error")
         assert (error["code"], error["command"]) == ("storage_unavailable", "join")

@@ -1,6 +1,6 @@
 """A client of the wire protocol, over a real WebSocket, that checks everything.
 
-It knows its place in its room's log, by epoch and seq, and raises at the first message that
+It knows its place in its room's log, by epoch, seq and time, and raises at the first message that
 is not the next one. Methods that wait for an answer block the caller's thread. One thread may
 send while another receives.
 """
@@ -44,6 +44,7 @@ class Place:
         self.member: Event = {}
         self.epoch = ""
         self.seq = 0
+        # The server's time of the message with that seq; None if there is none, or if it is gone.
         self.at: str | None = None
 
     def join_command(self, nick: str | None = None, **fields: Any) -> Event:
@@ -57,22 +58,30 @@ class Place:
 
     def resume_command(self, nick: str | None = None) -> Event:
         """Make the command that resumes after the last message seen."""
-        after = {"epoch": self.epoch, "seq": self.seq, "at": self.at}
+        after: Event = {"epoch": self.epoch, "seq": self.seq}
+        if self.at is not None:
+            after["at"] = self.at
         return self.join_command(nick or self.member["nick"], after=after)
 
     def _take_in(self, welcome: Event) -> None:
         """Start anew or resume, as the welcome says; then take its messages."""
         self.key, self.member = welcome["key"], welcome["member"]
+        gap = welcome.get("gap")
         if not welcome["resumed"]:
-            self.seq = seq_before(welcome)
+            self.seq, self.at = seq_before(welcome), None
         elif welcome["epoch"] != self.epoch:
             raise PromiseBroken(f"resumed in {welcome['epoch']}, which is not {self.epoch}")
+        elif gap is not None:
+            raise PromiseBroken(f"resumed in spite of a gap: {gap}")
         self.epoch = welcome["epoch"]
         for message in welcome["messages"]:
             self._see(message)
-        self.at = welcome.get("at")
         if self.seq != welcome["seq"]:
             raise PromiseBroken(f"a welcome to {welcome['seq']} that ends at {self.seq}")
+        at = welcome.get("at")
+        if self.at not in (None, at):
+            raise PromiseBroken(f"a welcome to {at} that ends at {self.at}")
+        self.at = at
 
     def _see(self, message: Event) -> bool:
         """Take the next message; return False for an older one, which answers a repeated post."""

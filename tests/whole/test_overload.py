@@ -61,7 +61,8 @@ def test_slow_connection_is_closed_and_resumes_without_delaying_others(
         assert 0 < seen < ann.seq
         with RawPeer(server) as back:
             back.open()
-            after = {"epoch": welcome["epoch"], "seq": ann.seq - 3}
+            seen = ann.messages[-4]
+            after = {"epoch": welcome["epoch"], "seq": seen["seq"], "at": seen["at"]}
             back.command(type="join", nick="Slow", key=welcome["key"], after=after)
             missed = back.event("welcome")["messages"]
             assert [message["seq"] for message in missed] == [ann.seq - 2, ann.seq - 1, ann.seq]
