@@ -280,13 +280,16 @@ class Tour:
             {"seq": 1, "id": "a", "member": {"id": "b", "nick": "Bob"}, "text": "after", "at": at}
             for at in ("2025-10-17T14:23:45.000Z",)
         ]
-        self.wire.tell(
-            type="welcome", protocol=1, room=self.room, epoch="other", seq=1, member=member,
-            key="k" * 24, members=[member], messages=said, more=False, resumed=False,
-            limits={"text": 2000, "frame": 16384, "retention_messages": 1},
-        )  # fmt: skip
-        expect(page.get_by_role("alert").filter(visible=True)).to_be_visible()
-        yield "reset", _BOTH
+        gaps = {"lost": "has lost|a perdu", "changed": "older copy|copie plus ancienne"}
+        for gap, words in gaps.items():
+            self.wire.tell(
+                type="welcome", protocol=1, room=self.room, epoch="other", seq=1, at=said[0]["at"],
+                member=member, key="k" * 24, members=[member], messages=said, more=False,
+                resumed=False, gap=gap,
+                limits={"text": 2000, "frame": 16384, "retention_messages": 1},
+            )  # fmt: skip
+            expect(page.get_by_role("alert").filter(has_text=re.compile(words))).to_be_visible()
+            yield f"reset, {gap}", _BOTH
         self.wire.cut = True
         self.wire.close(4003)
         expect(self.tab.state).to_have_text(re.compile("moderator|modérat"))

@@ -47,10 +47,15 @@ def keeps(tab: Tab, *texts: str, room: str = "general") -> None:
     """Wait until the browser keeps the page, and these as the last messages of its room."""
     until(tab.page, "navigator.serviceWorker.controller !== null")
     for _ in range(_WAITS):
-        if tab.page.evaluate(_KEPT, room)[-len(texts) :] == list(texts):
+        if kept_texts(tab, room)[-len(texts) :] == list(texts):
             return
         tab.page.wait_for_timeout(_WAIT_MS)
-    raise AssertionError(f"not kept: {texts}, but {tab.page.evaluate(_KEPT, room)}")
+    raise AssertionError(f"not kept: {texts}, but {kept_texts(tab, room)}")
+
+
+def kept_texts(tab: Tab, room: str = "general") -> list[str]:
+    """Tell which messages of a room the browser keeps."""
+    return list(tab.page.evaluate(_KEPT, room))
 
 
 # The texts that wait in the database for the next tab.
@@ -314,12 +319,12 @@ def test_log_that_was_replaced_takes_the_place_of_what_was_kept(
         file.unlink()
     chat_server.start()
     tab.wake()
-    expect(tab.page.get_by_text("Part of the conversation is no longer available.")).to_be_visible()
+    expect(tab.page.get_by_text("The server has lost messages that you had seen.")).to_be_visible()
     tab.shows()
     tab.say("new")
     tab.shows("new")
     keeps(tab, "new")
-    assert tab.page.evaluate(_KEPT, "general") == ["new"]
+    assert kept_texts(tab) == ["new"]
 
 
 def test_server_that_fails_is_no_server(open_tab: Enter, enter: Enter) -> None:

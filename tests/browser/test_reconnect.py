@@ -206,7 +206,7 @@ def test_replaced_log_is_said(chat_server: ChatServer, enter: Enter) -> None:
     for file in chat_server.database.parent.glob(f"{chat_server.database.name}*"):
         file.unlink()
     chat_server.start()
-    expect(tab.page.get_by_text("Part of the conversation is no longer available.")).to_be_visible()
+    expect(tab.page.get_by_text("The server has lost messages that you had seen.")).to_be_visible()
     tab.shows()
     tab.say("two")
     tab.shows("two")

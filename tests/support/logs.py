@@ -65,3 +65,20 @@ def fill(database: Path, room: str, past: Iterable[Past]) -> int:
             insert(connection, room_id, Message(seq, f"past-{seq}", member, text, ""), at_ms)
         connection.execute("COMMIT")
     return seq
+
+
+def copy_log(database: Path, copy: Path) -> Path:
+    """Copy a log while its server runs, as `sqlite3 tchat.db ".backup copy.db"` does."""
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    return copy
+
+
+def put_back(copy: Path, database: Path, *, epoch: str | None = None) -> None:
+    """Put a copy in a log's place while no server runs, if asked with another epoch."""
+    for sidecar in ("-wal", "-shm"):
+        database.with_name(database.name + sidecar).unlink(missing_ok=True)
+    database.write_bytes(copy.read_bytes())
+    if epoch is not None:
+        with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+            connection.execute("UPDATE log SET epoch = ?", (epoch,))

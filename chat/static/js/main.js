@@ -31,6 +31,9 @@ import { withShortcuts } from "./state/with-shortcuts.js";
 
 const TEXT_LIMIT = 2000; // characters, until the server says otherwise
 
+// The sentence about each gap (server/gap.js).
+const GAPS = { skipped: "gapSkipped", gone: "gapGone", lost: "gapLost", changed: "gapChanged" };
+
 const byId = (id) => document.getElementById(id);
 const language = document.documentElement.lang;
 const { root } = document.body.dataset; // the path of the chat: "" or like "/chat"
@@ -95,7 +98,7 @@ const stage = new Stage({
   entry: byId("entry"),
   composer: byId("composer"),
   greetings: { entry: byId("greeting"), joining: byId("joining"), inside: byId("empty") },
-  isEmpty: () => messages.isEmpty && posts.all.length === 0,
+  isEmpty: () => messages.isEmpty && !history.isEmptied && posts.all.length === 0,
 });
 const inside = { room, nicks, messages, conversation, unread, typing, history, composer };
 for (const wire of [withPeople, withRooms, withAlerts, withShortcuts]) wire({ ...page, ...inside });
@@ -125,7 +128,7 @@ room.on("welcome", ({ limits }, { first, gap }) => {
   stateLine.joined();
   composer.limit = limits?.text ?? TEXT_LIMIT;
   pending.dress();
-  if (gap) notice.show(strings.say(gap === "lost" ? "gapLost" : "gapSkipped"));
+  if (gap) notice.show(strings.say(GAPS[gap]));
   const entering = stage.now === "entry";
   stage.set("inside");
   entry.clear();

@@ -9,25 +9,38 @@ import { Store } from "../../../chat/static/js/base/store.js";
 import { Strings } from "../../../chat/static/js/base/strings.js";
 import { Area } from "../fakes.js";
 
-const log = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => ({ seq: from + i }));
-const kept = (from, to, epoch = "e") => ({ epoch, seq: to, messages: log(from, to) });
+// `history` tells apart logs that have the same epoch: their messages have other times.
+const log = (from, to, history) =>
+  Array.from({ length: to - from + 1 }, (_, i) => ({ seq: from + i, at: `${history} ${from + i}` }));
+const kept = (from, to, { epoch = "e", history = "first" } = {}) => ({
+  epoch, seq: to, messages: log(from, to, history),
+});
 const seqs = ({ messages }) => messages.map(({ seq }) => seq);
 
-test("kept messages stay before the shown ones, if there is no gap between them", () => {
+test("kept messages stay before the shown ones, if the last of them is shown", () => {
   assert.deepEqual(seqs(joined(kept(1, 5), kept(4, 8))), [1, 2, 3, 4, 5, 6, 7, 8]);
-  assert.deepEqual(seqs(joined(kept(1, 3), kept(4, 8))), [1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(seqs(joined(kept(1, 8), kept(4, 8))), [1, 2, 3, 4, 5, 6, 7, 8]);
   assert.deepEqual(seqs(joined(kept(2, 5), kept(1, 6))), [1, 2, 3, 4, 5, 6]);
 });
 
-test("if there is a gap between them, only the shown messages are kept", () => {
-  assert.deepEqual(seqs(joined(kept(1, 2), kept(4, 8))), [4, 5, 6, 7, 8]);
-  assert.deepEqual(seqs(joined(kept(1, 5, "other"), kept(4, 8))), [4, 5, 6, 7, 8]);
-  assert.deepEqual(seqs(joined(kept(1, 9), kept(4, 8))), [4, 5, 6, 7, 8]);
-  assert.deepEqual(seqs(joined(undefined, kept(4, 8))), [4, 5, 6, 7, 8]);
+test("if nothing proves that both are of one log, only the shown messages are kept", () => {
+  const before = [
+    kept(1, 2), // a gap
+    kept(1, 3), // no message in common
+    kept(1, 9), // the log is shorter now
+    kept(1, 5, { epoch: "other" }),
+    kept(1, 5, { history: "second" }), // put back from an older copy, which went on in another way
+    kept(1, 0),
+    undefined,
+  ];
+  for (const each of before) assert.deepEqual(seqs(joined(each, kept(4, 8))), [4, 5, 6, 7, 8]);
 });
 
 test("an empty room keeps nothing, and forgets what an older log had", () => {
-  assert.deepEqual(seqs(joined(kept(1, 5, "other"), { epoch: "e", seq: 0, messages: [] })), []);
+  const empty = { epoch: "e", seq: 0, messages: [] };
+  assert.deepEqual(seqs(joined(kept(1, 5, { epoch: "other" }), empty)), []);
+  const emptied = { epoch: "e", seq: 45, seenAt: "first 45", messages: [] };
+  assert.deepEqual(joined(kept(1, 40), emptied), emptied);
 });
 
 test("at most two hundred messages are kept", () => {

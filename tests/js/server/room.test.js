@@ -28,10 +28,13 @@ class FakeConnection extends Source {
 const identity = { choose() {}, confirm() {}, rename: (...nicks) => renames.push(nicks), nick: "Alice", key: "k" };
 const renames = [];
 
-const message = (seq) => ({ type: "message", seq, id: `id-${seq}`, member: ALICE, text: `${seq}`, at: "2026-01-01T00:00:00.000Z" });
+const time = (seq) => `2026-01-01T00:00:00.${String(seq).padStart(3, "0")}Z`;
 
-function welcome({ epoch = "e", seq = 0, messages = [], resumed = false, more = false } = {}) {
-  return { type: "welcome", epoch, seq, member: ALICE, key: "k", members: [ALICE], messages, resumed, more };
+const message = (seq) => ({ type: "message", seq, id: `id-${seq}`, member: ALICE, text: `${seq}`, at: time(seq) });
+
+function welcome({ epoch = "e", seq = 0, at = time(seq), messages = [], resumed = false, gap, more = false } = {}) {
+  const member = { member: ALICE, key: "k", members: [ALICE] };
+  return { type: "welcome", epoch, seq, ...(seq > 0 && { at }), ...member, messages, resumed, gap, more };
 }
 
 function enter(first = welcome()) {
@@ -46,13 +49,36 @@ function enter(first = welcome()) {
   return { connection, room, told, say: (event) => connection.tell("event", event), last: () => told.at(-1) };
 }
 
-test("the first join has no `after`, the next one names the last message seen", () => {
+// What the next join names as seen, as the server reads it.
+function resumesFrom(connection) {
+  connection.become("waiting");
+  connection.become("open");
+  return JSON.parse(JSON.stringify(connection.sent.at(-1).after));
+}
+
+test("the first join has no `after`, the next one proves the last message seen by its time", () => {
   const { connection, say } = enter(welcome({ seq: 3 }));
   assert.equal(connection.sent[0].after, undefined);
   say(message(4));
-  connection.become("waiting");
-  connection.become("open");
-  assert.deepEqual(connection.sent.at(-1).after, { epoch: "e", seq: 4 });
+  assert.deepEqual(resumesFrom(connection), { epoch: "e", seq: 4, at: time(4) });
+  say(welcome({ seq: 6, resumed: true, messages: [message(5), message(6)] }));
+  assert.deepEqual(resumesFrom(connection), { epoch: "e", seq: 6, at: time(6) });
+});
+
+test("the welcome has the time of an entry that is gone from the log; an empty log has none", () => {
+  const { connection } = enter(welcome({ seq: 45, at: "2025-12-31T23:59:59.999Z" }));
+  assert.deepEqual(resumesFrom(connection), { epoch: "e", seq: 45, at: "2025-12-31T23:59:59.999Z" });
+  for (const at of [undefined, null]) {
+    const { connection } = enter({ ...welcome(), at });
+    assert.deepEqual(resumesFrom(connection), { epoch: "e", seq: 0 });
+  }
+});
+
+test("the time of an event of an unknown kind proves it too", () => {
+  const { connection, say } = enter(welcome({ seq: 3 }));
+  say({ type: "removed", seq: 4, target: 1, at: time(4) });
+  say(message(2));
+  assert.deepEqual(resumesFrom(connection), { epoch: "e", seq: 4, at: time(4) });
 });
 
 test("the next message is fresh, but a message seen before is not", () => {
@@ -90,19 +116,39 @@ test("after a join, a gap is told only if messages may be missing", () => {
     return last()[2];
   };
   assert.deepEqual(again(welcome({ seq: 12, resumed: true })), { first: false, resumed: true, gap: null });
-  assert.equal(again(welcome({ seq: 12, messages: [message(11), message(12)] })).gap, null);
-  assert.equal(again(welcome({ seq: 900, messages: [message(850)], more: true })).gap, "skipped");
-  assert.equal(again(welcome({ seq: 900, messages: [message(850)] })).gap, "lost");
-  assert.equal(again(welcome({ epoch: "f", seq: 2, messages: [message(1)] })).gap, "lost");
-  assert.equal(again(welcome({ seq: 4, messages: [message(4)], more: true })).gap, "lost");
+  assert.equal(again(welcome({ seq: 12, resumed: true, gap: null })).gap, null);
+  assert.equal(again(welcome({ seq: 900, gap: "skipped", more: true })).gap, "skipped");
+  assert.equal(again(welcome({ seq: 900, gap: "skipped" })).gap, "gone");
+  assert.equal(again(welcome({ epoch: "f", seq: 2, gap: "lost" })).gap, "lost");
+  assert.equal(again(welcome({ seq: 4, gap: "lost", more: true })).gap, "lost");
+  assert.equal(again(welcome({ seq: 12, gap: "changed", more: true })).gap, "changed");
 });
 
-test("an empty log that is replaced by another has lost nothing", () => {
-  const { connection, say, last } = enter(welcome({ seq: 0 }));
-  connection.become("waiting");
-  connection.become("open");
-  say(welcome({ epoch: "f", seq: 0 }));
-  assert.equal(last()[2].gap, null);
+test("a reset that gives no reason, or an unknown one, may have lost anything", () => {
+  for (const gap of [undefined, null, "constructor"]) {
+    const { connection, say, last } = enter(welcome({ seq: 10 }));
+    resumesFrom(connection);
+    say(welcome({ seq: 12, gap, messages: [message(11), message(12)] }));
+    assert.equal(last()[2].gap, "lost");
+  }
+});
+
+test("who had seen nothing has lost nothing, but may have missed much", () => {
+  const again = (event) => {
+    const { connection, say, last } = enter(welcome({ seq: 0 }));
+    resumesFrom(connection);
+    say(event);
+    return last()[2].gap;
+  };
+  assert.equal(again(welcome({ epoch: "f", seq: 0, gap: "lost" })), null);
+  assert.equal(again(welcome({ seq: 600, gap: "skipped", more: true })), "skipped");
+});
+
+test("after a reset, the page resumes from the new log", () => {
+  const { connection, say } = enter(welcome({ seq: 10 }));
+  resumesFrom(connection);
+  say(welcome({ seq: 4, at: "2025-06-01T00:00:00.000Z", gap: "lost" }));
+  assert.deepEqual(resumesFrom(connection), { epoch: "e", seq: 4, at: "2025-06-01T00:00:00.000Z" });
 });
 
 test("after a refused nick, a lost connection is not dialled again", () => {
@@ -150,13 +196,14 @@ test("the page resumes from kept messages, and the welcome still counts as the f
     const room = new Room("general", identity, connection);
     const told = [];
     room.on("welcome", (_, how) => told.push(how));
-    room.recall({ epoch: "e", seq: 7 }, ALICE);
+    room.recall({ epoch: "e", seq: 7, at: time(7) }, ALICE);
     assert.equal(room.member, ALICE);
     room.enter("Alice");
-    assert.deepEqual(connection.sent[0].after, { epoch: "e", seq: 7 });
+    assert.deepEqual(connection.sent[0].after, { epoch: "e", seq: 7, at: time(7) });
     connection.tell("event", event);
     return told[0];
   };
   assert.deepEqual(recalled(welcome({ seq: 8, resumed: true, messages: [message(8)] })), { first: true, resumed: true, gap: null });
-  assert.deepEqual(recalled(welcome({ epoch: "f", seq: 0 })), { first: true, resumed: false, gap: "lost" });
+  const lost = { first: true, resumed: false, gap: "lost" };
+  assert.deepEqual(recalled(welcome({ epoch: "f", seq: 0, gap: "lost" })), lost);
 });

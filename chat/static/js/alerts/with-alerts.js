@@ -5,6 +5,7 @@ import { Chime } from "./chime.js";
 import { Desktop } from "./desktop.js";
 import { Favicon } from "./favicon.js";
 import { LastRead } from "../conversation/last-read.js";
+import { isAnother } from "../server/gap.js";
 import { openOnDemand } from "../base/opener.js";
 
 export function withAlerts(page) {
@@ -31,8 +32,12 @@ export function withAlerts(page) {
     favicon.show(number);
   });
   room.on("out", () => lastRead.keep());
-  room.on("welcome", ({ epoch, member }, { first, resumed }) => {
-    const seq = lastRead.enter(epoch);
-    if ((first || !resumed) && seq !== undefined) unread.returned(seq, member);
+  room.on("welcome", ({ epoch, member }, { first, resumed, gap }) => {
+    if (isAnother(gap)) {
+      lastRead.forget();
+      unread.forget();
+    }
+    const place = lastRead.enter(epoch);
+    if ((first || !resumed) && place) unread.returned(place, member);
   });
 }

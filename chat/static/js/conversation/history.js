@@ -36,6 +36,11 @@ export class History {
     return !this.#messages.isEmpty && this.#messages.last.seq < this.#head;
   }
 
+  // Whether the log had messages and keeps none of them.
+  get isEmptied() {
+    return this.#messages.isEmpty && this.#head > 0;
+  }
+
   // The newest messages are shown, up to seq `head`. `more`: the log has older ones.
   begin(head, more) {
     this.#head = head;
@@ -117,7 +122,7 @@ export class History {
   #draw() {
     this.#scroll.isOpen = this.isBehind;
     const first = this.#messages.first?.seq;
-    this.#start.hidden = first === undefined;
+    this.#start.hidden = first === undefined && !this.isEmptied;
     if (this.#more) this.#start.textContent = this.#strings.say("loadingOlder");
     else this.#start.textContent = this.#strings.say(first === 1 ? "beginning" : "olderGone");
   }

@@ -1,4 +1,4 @@
-// Remembers how far this reader has read in a room.
+// Remembers how far this reader has read in a room: { epoch, seq, at } of the last message read.
 
 const isPlace = (value) => typeof value?.epoch === "string" && Number.isInteger(value.seq);
 
@@ -16,11 +16,16 @@ export class LastRead {
     addEventListener("pagehide", () => this.keep());
   }
 
-  // The page joined the room. Gives the seq of the last message read in this log, if it is known.
+  // The page joined the room. Gives the place of the last message read in this log, if it is known.
   enter(epoch) {
     this.#epoch = epoch;
     const place = this.#store.read(this.#name, isPlace);
-    return place?.epoch === epoch ? place.seq : undefined;
+    return place?.epoch === epoch ? place : undefined;
+  }
+
+  // The log is no longer the one that was read.
+  forget() {
+    this.#store.remove(this.#name);
   }
 
   // Messages that came while the page was hidden are not read yet.
@@ -29,7 +34,7 @@ export class LastRead {
   }
 
   #write() {
-    const seq = this.#messages.last?.seq;
-    if (this.#epoch && seq) this.#store.write(this.#name, { epoch: this.#epoch, seq });
+    const { seq, at } = this.#messages.last?.message ?? {};
+    if (this.#epoch && seq) this.#store.write(this.#name, { epoch: this.#epoch, seq, at });
   }
 }

@@ -7,7 +7,7 @@ export class Unread extends Source {
   #messages;
   #isAway = false; // something came that the reader has not seen
   #number = 0;
-  #place = null; // { seq, member }: what others wrote after seq is new to this member
+  #place = null; // { seq, at, member }: what others wrote after seq is new to this member
   #marked = null; // the view with the rule
 
   // `scroll` knows whether the reader is at the end, where new messages come.
@@ -26,14 +26,15 @@ export class Unread extends Source {
   // A message of somebody else came, in the list or not. `isSeen`: the reader is at the end.
   arrived({ seq }, member, isSeen) {
     if (isSeen && !document.hidden) return;
-    if (!this.#isAway) this.returned(seq - 1, member);
+    if (!this.#isAway) this.returned({ seq: seq - 1 }, member);
     this.#isAway = true;
     if (document.hidden) this.#count(this.#number + 1);
   }
 
-  // The reader is back after a while. They had read up to `seq`, as this `member`.
-  returned(seq, member) {
-    this.#place = { seq, member };
+  // The reader is back after a while. They had read up to `seq`, as this `member`. If its time `at`
+  // is known, it proves that the log is still the one that they had read.
+  returned({ seq, at }, member) {
+    this.#place = { seq, at, member };
     this.#mark(null);
     this.#seek();
   }
@@ -42,6 +43,13 @@ export class Unread extends Source {
   answered() {
     this.#place = null;
     this.#mark(null);
+  }
+
+  // The log is another: what was counted is in it no more.
+  forget() {
+    this.answered();
+    this.#isAway = false;
+    this.#count(0);
   }
 
   #count(number) {
@@ -53,8 +61,10 @@ export class Unread extends Source {
   #seek() {
     const { first, last, views } = this.#messages;
     if (!this.#place || !first || this.#marked?.element.isConnected) return;
-    const { seq, member } = this.#place;
+    const { seq, at, member } = this.#place;
     if (first.seq > seq + 1 || last.seq <= seq) return;
+    const read = views.find((each) => each.seq === seq);
+    if (at && read && read.message.at !== at) return this.answered();
     const view = views.find((each) => each.seq > seq && each.member.id !== member.id);
     if (view) this.#mark(view);
   }

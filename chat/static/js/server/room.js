@@ -4,7 +4,7 @@
 // "left", "renamed", "typing", "history" and "out" (no longer joined). Tells refusals as
 // "entry refused", "rename refused", "post refused" and "history refused".
 
-import { gapBetween } from "./gap.js";
+import { gapAfter } from "./gap.js";
 import { followsFrom } from "./join-refusal.js";
 import { Source } from "../base/source.js";
 
@@ -15,7 +15,7 @@ export class Room extends Source {
   #name;
   #identity;
   #connection;
-  #last = null; // { epoch, seq }: everything up to it was seen
+  #last = null; // { epoch, seq, at }: everything up to it was seen; `at` is its time, as it came
   #welcomes = 0;
   #member = null;
   #joined = false;
@@ -45,8 +45,8 @@ export class Room extends Source {
 
   // Start from the messages that this browser kept: the first join resumes from there. `member` is
   // the person who saw them, or null if the reader may be somebody else.
-  recall({ epoch, seq }, member) {
-    this.#last = { epoch, seq };
+  recall({ epoch, seq, at }, member) {
+    this.#last = { epoch, seq, at };
     this.#member = member;
   }
 
@@ -115,14 +115,15 @@ export class Room extends Source {
 
   #welcomed(event) {
     const before = this.#last;
-    this.#last = { epoch: event.epoch, seq: event.seq };
+    // The newest entry may be gone from the log: the welcome has its time, perhaps no message has.
+    this.#last = { epoch: event.epoch, seq: event.seq, at: event.at ?? undefined };
     this.#member = event.member;
     this.#joined = true;
     this.#welcomes += 1;
     this.#connection.joined();
     this.#identity.confirm(event.member.nick, event.key);
     const resumed = event.resumed && before !== null;
-    const gap = before === null || resumed ? null : gapBetween(before, event);
+    const gap = gapAfter(before, event);
     this.tell("welcome", event, { first: this.#welcomes === 1, resumed, gap });
   }
 
@@ -130,7 +131,7 @@ export class Room extends Source {
   #logged(event) {
     if (event.seq > this.#last.seq + 1) return this.#connection.redial();
     const fresh = event.seq === this.#last.seq + 1;
-    if (fresh) this.#last = { ...this.#last, seq: event.seq };
+    if (fresh) this.#last = { ...this.#last, seq: event.seq, at: event.at };
     if (event.type === "message") this.tell("message", event, { fresh });
   }
 

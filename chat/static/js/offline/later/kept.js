@@ -1,8 +1,8 @@
 // Reads and writes the last messages of the rooms visited lately.
 //
-// A record: { room, at, epoch, seq, member, messages }. Everything of that log up to seq was seen.
-// `messages` are its last messages, without a gap. `at` says when the record was written, and
-// `member` who was here then.
+// A record: { room, at, epoch, seq, seenAt, member, messages }. Everything of that log up to seq was
+// seen, and `seenAt` is the server's time of the entry with that seq. `messages` are its last
+// messages, without a gap. `at` says when the record was written, and `member` who was here then.
 
 import { inStore } from "../../base/later/database.js";
 
@@ -13,7 +13,7 @@ const MOST = 8; // rooms; those visited longest ago are deleted first
 export async function readKept(room) {
   try {
     const record = await inStore(STORE, "readonly", (store) => store.get(room));
-    return isRecord(record) ? record : undefined;
+    return isRecord(record) ? { ...record, seenAt: seenAt(record) } : undefined;
   } catch {
     return undefined; // the browser keeps nothing
   }
@@ -30,6 +30,11 @@ export async function writeKept(record) {
   } catch {
     // The browser keeps nothing, or its storage is full: next time this record is not there.
   }
+}
+
+// An earlier version of the page wrote no `seenAt`. There the last message is always that entry.
+function seenAt(record) {
+  return record.seenAt ?? record.messages.at(-1)?.at;
 }
 
 function isRecord(value) {

@@ -11,13 +11,15 @@ export class LastMessages {
   #name;
   #room;
   #messages;
+  #history;
   #timer;
   #isFollowing = false;
 
-  constructor({ name, room, messages }) {
+  constructor({ name, room, messages, history }) {
     this.#name = name;
     this.#room = room;
     this.#messages = messages;
+    this.#history = history;
   }
 
   read() {
@@ -41,21 +43,24 @@ export class LastMessages {
   async #write() {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const { epoch, seq } = this.#room.last;
-    const messages = this.#messages.views.slice(-MOST).map(({ message }) => message);
     // If the reader is far up, the list lacks the newest messages: the record would have a hole.
-    if ((messages.at(-1)?.seq ?? 0) !== seq) return;
-    const now = { epoch, seq, member: this.#room.member, messages };
+    if (this.#history.isBehind) return;
+    const { epoch, seq, at: seenAt } = this.#room.last;
+    const messages = this.#messages.views.slice(-MOST).map(({ message }) => message);
+    const now = { epoch, seq, seenAt, member: this.#room.member, messages };
     const whole = joined(await this.read(), now);
     await writeKept({ ...whole, room: this.#name, at: Date.now() });
   }
 }
 
-// Gives the messages kept before, followed by those shown now, if there is no gap between them. It
-// keeps both because a page that is reloaded shows fewer messages than are kept.
+// Gives the messages kept before, followed by those shown now, if both are of one history. It keeps
+// both because a page that is reloaded shows fewer messages than are kept. The proof is the last
+// message kept before: it must be shown now, with the same time. A log that was put back from an
+// older copy has another message there, or none.
 export function joined(before, now) {
-  const first = now.messages[0]?.seq ?? now.seq + 1;
-  const touch = before?.epoch === now.epoch && before.seq >= first - 1 && before.seq <= now.seq;
-  const older = touch ? before.messages.filter(({ seq }) => seq < first) : [];
+  const last = before?.messages.at(-1);
+  const same = now.messages.find(({ seq }) => seq === last?.seq);
+  const isProved = before?.epoch === now.epoch && same !== undefined && same.at === last.at;
+  const older = isProved ? before.messages.filter(({ seq }) => seq < now.messages[0].seq) : [];
   return { ...now, messages: [...older, ...now.messages].slice(-MOST) };
 }

@@ -18,9 +18,9 @@ export class Offline {
   #asked = null; // the server's version that was last asked for
 
   constructor(page) {
-    const { name, room, messages, posts, identity, tab, offer } = page;
+    const { name, room, messages, history, posts, identity, tab, offer } = page;
     this.#page = page;
-    this.#last = new LastMessages({ name, room, messages });
+    this.#last = new LastMessages({ name, room, messages, history });
     this.#left = new LeftPosts({ name, posts, identity, store: tab });
     this.#worker = new Worker(document.body.dataset);
     this.#offer = offer;
@@ -44,7 +44,8 @@ export class Offline {
     const kept = await this.#last.read();
     if (kept && !room.last) {
       const isMine = kept.member.nick === identity.lastNick;
-      room.recall(kept, isMine ? kept.member : null);
+      const { epoch, seq, seenAt: at } = kept;
+      room.recall({ epoch, seq, at }, isMine ? kept.member : null);
       conversation.recall(kept.messages);
       if (isKept && !identity.nick && identity.lastNick) identity.choose(identity.lastNick);
     }
