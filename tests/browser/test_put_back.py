@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.tab import Tab, Visitor, Wire
+from tests.browser.test_knowing import look, with_senses
 from tests.browser.test_offline import keeps, kept_texts
 from tests.support.logs import copy_log, put_back
 from tests.support.servers import ChatServer
@@ -291,3 +292,25 @@ def test_room_whose_messages_are_all_pruned_is_not_called_new(
     wire.close(1012)
     expect(alice.state).to_have_text("Connected again.")
     assert joins(wire)[-1]["after"] == {"epoch": "e", "seq": 45, "at": at}
+
+
+def test_messages_that_are_gone_are_counted_no_more(
+    chat_server: ChatServer, open_tab: Enter, meet: Meet
+) -> None:
+    alice = with_senses(open_tab, "Alice")
+    bob = meet("Bob")
+    bob.say("one")
+    alice.shows("one")
+    copy = copied(chat_server)
+    look(alice.page, False)
+    bob.say("two", "three")
+    expect(alice.page).to_have_title("(2) general · Tchat")
+    restore(chat_server, copy)
+    alice.wake()
+    says(alice, LOST)
+    expect(alice.page).to_have_title("general · Tchat")
+    meet("Carl").say("new")
+    expect(alice.page).to_have_title("(1) general · Tchat")
+    alice.shows("one", "new")
+    item = alice.log.get_by_role("listitem").last
+    expect(item.get_by_text("New", exact=True)).to_be_visible()
