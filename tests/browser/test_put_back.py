@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 
+from chat.protocol import rfc3339
 from tests.browser.tab import Tab, Visitor, Wire
 from tests.browser.test_knowing import look, with_senses
 from tests.browser.test_offline import keeps, kept_texts
-from tests.support.logs import copy_log, put_back
+from tests.support.logs import Past, copy_log, fill, put_back
 from tests.support.servers import ChatServer
 
 Enter = Callable[..., Tab]
@@ -272,26 +273,31 @@ _FORGET_THE_TIME = """() => new Promise((done) => {
 })"""
 
 
-def test_room_whose_messages_are_all_pruned_is_not_called_new(
-    wired: Callable[[str], tuple[Tab, Wire]],
+def test_room_whose_messages_are_all_pruned_is_not_called_new_and_resumes(
+    make_server: Callable[..., ChatServer], open_tab: Enter, meet: Meet
 ) -> None:
-    alice, wire = wired("Alice")
-    alice.say("one")
-    alice.shows("one")
-    member = {"id": "m1", "nick": "Alix"}
-    at = "2026-01-02T03:04:05.678Z"
-    wire.tell(
-        type="welcome", protocol=1, room="general", epoch="e", seq=45, at=at, member=member,
-        key="k" * 24, members=[member], messages=[], more=False, resumed=False, gap="skipped",
-        limits={"text": 2000, "frame": 16384, "retention_messages": 1},
-    )  # fmt: skip
-    says(alice, "Part of the conversation is no longer available.")
-    alice.shows()
-    expect(alice.page.get_by_text("Older messages are no longer kept.")).to_be_visible()
-    expect(alice.page.get_by_text("Nobody has said anything yet.")).to_be_hidden()
+    server = make_server(settings={"CHAT_RETENTION_DAYS": "1"})
+    fill(server.database, "general", (Past("Old", "old", 1) for _ in range(3)))
+    server.start()
+    bob = meet("Bob", server=server)
+    while bob.messages:  # bounded by the test's timeout; each turn is a join
+        bob.ws.close()
+        bob.connect()
+        bob.join("Bob")
+    tab = open_tab(base_url=server.url)
+    wire = Wire(tab.page)
+    tab.open()
+    tab.enter("Alice")
+    expect(tab.page.get_by_text("Older messages are no longer kept.")).to_be_visible()
+    expect(tab.page.get_by_text("Nobody has said anything yet.")).to_be_hidden()
     wire.close(1012)
-    expect(alice.state).to_have_text("Connected again.")
-    assert joins(wire)[-1]["after"] == {"epoch": "e", "seq": 45, "at": at}
+    expect(tab.state).to_have_text("Connected again.")
+    assert joins(wire)[-1]["after"] == {"epoch": bob.epoch, "seq": 3, "at": rfc3339(1)}
+    for sentence in _ALL:
+        expect(tab.page.get_by_text(sentence)).to_be_hidden()
+    bob.say("new")
+    tab.shows("new")
+    expect(tab.page.get_by_text("Older messages are no longer kept.")).to_be_visible()
 
 
 def test_messages_that_are_gone_are_counted_no_more(
