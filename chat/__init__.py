@@ -77,7 +77,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     app.logger.setLevel(logging.INFO)  # the parent of every logger here
 
     log = SQLiteLog(
-        Path(settings.chat_database or Path(app.instance_path) / "tchat.db").expanduser(),
+        settings.database,
         retention_messages=settings.chat_retention_messages,
         retention_days=settings.chat_retention_days,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
@@ -34,7 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     web_concurrency: Annotated[int, Meta(ge=1, le=1024)] = 1
     #: The Redis engine; not available yet.
     redis_url: str = ""
-    #: The SQLite file; empty: tchat.db in Flask's instance folder.
+    #: The SQLite file; empty: instance/tchat.db beside the program.
     chat_database: str = ""
     #: WebSockets admitted per worker; the next one gets 503.
     chat_max_connections: Annotated[int, Meta(ge=1, le=50_000)] = 1000
@@ -54,6 +55,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     chat_leave_grace_s: Annotated[float, Meta(ge=0, le=600)] = 10.0
     #: Seconds of silence before a connection is pinged; after as many again it is gone.
     chat_ping_interval_s: Annotated[float, Meta(ge=0.1, le=50)] = 25.0
+
+    @property
+    def database(self) -> Path:
+        """Give the SQLite file; raise SettingError for one in a home that nobody has."""
+        default = Path(__file__).parent.parent / "instance" / "tchat.db"
+        try:
+            return Path(self.chat_database or default).expanduser()
+        except RuntimeError as error:
+            raise SettingError(
+                f"CHAT_DATABASE={self.chat_database!r} is not allowed: {error}"
+            ) from error
 
     @property
     def limited(self) -> bool:

@@ -32,7 +32,7 @@ class FileLock:
 
     def __init__(self, database: Path) -> None:
         self.database = database
-        self._path = database.with_name(f"{database.name}.lock")
+        self.path = database.with_name(f"{database.name}.lock")
         self._descriptor: int | None = None
 
     def take(self) -> bool:
@@ -44,7 +44,7 @@ class FileLock:
             self.release()
             # Like the database, for the server's own user only. Nobody deletes it: another
             # process may be about to lock it.
-            descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
+            descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600)
             try:
                 _lock(descriptor)
             except (BlockingIOError, PermissionError):
@@ -68,7 +68,7 @@ class FileLock:
     def holder(self) -> int | None:
         """Give the pid of the process that took the lock last; None if unknown."""
         try:
-            return int(self._path.read_text())
+            return int(self.path.read_text())
         except (OSError, ValueError):
             return None
 
@@ -77,6 +77,6 @@ class FileLock:
         if self._descriptor is None:
             return False
         try:
-            return os.path.samestat(os.fstat(self._descriptor), self._path.stat())
+            return os.path.samestat(os.fstat(self._descriptor), self.path.stat())
         except FileNotFoundError:
             return False

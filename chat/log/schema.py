@@ -14,7 +14,7 @@ from chat.log.damage import refuse_damage
 VERSION = 2  # `PRAGMA user_version` of the files that this program writes
 
 _MAGIC = b"SQLite format 3\0"
-_APPLICATION_ID = 0x54636861  # "Tcha": tells our file from any other program's
+APPLICATION_ID = 0x54636861  # "Tcha": tells our file from any other program's
 
 # Small pages: each commit writes whole pages, and a lone post changes three. Incremental vacuum
 # gives the disk back what pruning frees. Neither can be chosen later.
@@ -50,7 +50,7 @@ _TABLES = (
         removed INTEGER NOT NULL DEFAULT 0
     )
     """,
-    f"PRAGMA application_id = {_APPLICATION_ID}",
+    f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
 )
 # Made once the tables are filled, which is faster. The id comes first: ids that begin with the
@@ -74,7 +74,7 @@ def prepare(path: Path, *, create: bool) -> int:
         refuse_damage(path)
         with closing(sqlite3.connect(path, timeout=10.0, isolation_level=None)) as database:
             version = _pragma(database, "user_version")
-            if _pragma(database, "application_id") != _APPLICATION_ID:
+            if _pragma(database, "application_id") != APPLICATION_ID:
                 if _pragma(database, "schema_version") != 0:
                     raise LogError(f"the database {path} belongs to another program")
                 if not create:

@@ -82,3 +82,26 @@ def put_back(copy: Path, database: Path, *, epoch: str | None = None) -> None:
     if epoch is not None:
         with closing(sqlite3.connect(database, isolation_level=None)) as connection:
             connection.execute("UPDATE log SET epoch = ?", (epoch,))
+def stored(database: Path) -> dict[str, list[tuple[int, str]]]:
+    """Read a log that nobody writes, of this version or an older one: seqs and texts by room."""
+    uri = f"{database.as_uri()}?mode=ro&immutable=1"
+    rooms: dict[str, list[tuple[int, str]]] = {}
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
+        if "entries" in tables:
+            query = (
+                "SELECT rooms.name, seq, text FROM entries JOIN rooms ON rooms.id = entries.room "
+                "ORDER BY rooms.name, seq"
+            )
+        else:
+            query = "SELECT room, seq, text FROM messages ORDER BY room, seq"
+        for room, seq, text in connection.execute(query):
+            rooms.setdefault(room, []).append((seq, text))
+    return rooms
+
+
+def epoch(database: Path) -> str:
+    """Read a log's epoch."""
+    uri = f"{database.as_uri()}?mode=ro&immutable=1"
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
+        return str(connection.execute("SELECT epoch FROM log").fetchone()[0])

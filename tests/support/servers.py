@@ -121,6 +121,18 @@ class ChatServer:
         self.process.wait(_STOPS_WITHIN_S)
         return time.monotonic() - asked_at
 
+    def run(self, *arguments: object, within_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """Run `python -m chat …` beside the server, with its settings, to its end."""
+        return subprocess.run(
+            [*MODULE, *map(str, arguments)],
+            cwd=self._cwd,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=within_s,
+            check=False,
+        )
+
     def end(self) -> None:
         """End the processes that still run."""
         if self.process is not None and self.process.poll() is None:

@@ -78,3 +78,32 @@ def test_binary_delivers_a_message_and_stops_in_time(
         assert ann.close_code() == 1012
     assert (tmp_path / "chat.db").exists()
     assert not list((tmp_path / "unpacked").iterdir())
+
+
+def test_binary_makes_a_copy_while_it_serves_and_puts_it_back(
+    start: Callable[..., ChatServer], tmp_path: Path
+) -> None:
+    server = start("--database", "chat.db")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [BINARY, *arguments, "--database", "chat.db"],
+            cwd=tmp_path,
+            env={"PATH": "", "TMPDIR": str(tmp_path / "unpacked")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")
+        ann.post("one")
+        assert run("backup", "copy.db").returncode == 0
+        ann.post("two")
+        refused = run("restore", "copy.db")
+        assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
+        server.stop()
+        assert run("restore", "copy.db").returncode == 0
+        server.start()
+        assert not ann.resume()["resumed"]
+        assert ann.texts() == ["one"]
