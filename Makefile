@@ -134,10 +134,10 @@ tools/lighthouse/node_modules/.installed: tools/lighthouse/package-lock.json
 	cd tools/lighthouse && npm ci --silent --ignore-scripts
 	@touch $@
 
-# Without Go, the Go peer is left out, with a notice. This measures only some shapes, five times:
+# Without Go, the Go peers are left out, with a notice. This measures only some shapes, five times:
 # make bench BENCH_ARGS='--shapes idle,connecting --servers tchat,go --repetitions 5'
 bench: $(RUN) .venv-bench/.installed bench/peers/node_peer/node_modules/.installed  ## measure beside the peers (FULL=1: the full table)
-	@tools/need.sh go || true
+	@tools/need.sh go && tools/need.sh go-sqlite3 || true
 	.venv-bench/bin/python -m bench $(if $(FULL),--full) $(BENCH_ARGS)
 
 # The server does not need the peers' libraries, so they have an environment of their own.

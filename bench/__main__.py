@@ -22,7 +22,7 @@ from bench.shapes import SHAPES, Shape
 _RESULTS = Path(__file__).parent / "results"
 _DISTURBED_SHARE = 0.15  # of a core
 _TRIES = 3
-_QUICK_SERVERS = ("tchat", "go", "naive", "bare")
+_QUICK_SERVERS = ("tchat", "go", "go-durable", "naive", "bare")
 
 
 def main() -> None:

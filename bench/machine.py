@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import shutil
+import sqlite3
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -43,6 +44,10 @@ def describe() -> dict[str, str]:
     described["gorilla/websocket"] = _ask(
         ["dpkg-query", "-W", "-f", "${Version}", "golang-github-gorilla-websocket-dev"]
     )
+    described["mattn/go-sqlite3"] = _ask(
+        ["dpkg-query", "-W", "-f", "${Version}", "golang-github-mattn-go-sqlite3-dev"]
+    )
+    described["sqlite"] = sqlite3.sqlite_version  # of Python, and of Debian's go-sqlite3
     described["node"] = _ask(["node", "--version"])
     package = _PEERS / "node_peer/node_modules/ws/package.json"
     if package.exists():

@@ -22,6 +22,7 @@ PLOTS = {
 _COLOURS = {
     "tchat": "#1a6fdf",
     "go": "#2a9d8f",
+    "go-durable": "#1d5c54",
     "bare": "#999999",
     "node": "#8ab17d",
     "websockets": "#e9c46a",

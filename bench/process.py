@@ -98,6 +98,15 @@ class Running:
                     kib += int(line.split()[1])
         return kib * 1024
 
+    def written_bytes(self) -> int:
+        """Give the bytes that its processes have sent to the disk, in whole pages."""
+        return sum(
+            int(line.split()[1])
+            for pid in self._processes()
+            for line in Path(f"/proc/{pid}/io").read_text().splitlines()
+            if line.startswith("write_bytes:")
+        )
+
     def _processes(self) -> dict[int, list[str]]:
         """Find its session's processes, each with the fields of /proc's stat from the state on."""
         assert self._process is not None

@@ -152,6 +152,10 @@ def table(results: Results) -> str:
                 lambda s, n: _cell(measured.ratios(s, n, "deliveries_per_s", "go"), "×"),
             ),
             (
+                "Ratio to durable Go",
+                lambda s, n: _cell(measured.ratios(s, n, "deliveries_per_s", "go-durable"), "×"),
+            ),
+            (
                 "Ratio to the bare limit",
                 lambda s, n: _cell(measured.ratios(s, n, "deliveries_per_s", "bare"), "×"),
             ),
@@ -170,6 +174,7 @@ def table(results: Results) -> str:
             (
                 ("CPU seconds", "cpu_s_per_million", None),
                 ("to Go", "cpu_s_per_million", "go"),
+                ("to durable Go", "cpu_s_per_million", "go-durable"),
                 ("to the bare limit", "cpu_s_per_million", "bare"),
             ),
         )
@@ -184,6 +189,18 @@ def table(results: Results) -> str:
                 ("p99", "p99_ms", None),
                 ("p99 to Go", "p99_ms", "go"),
                 ("p99 to the bare limit", "p99_ms", "bare"),
+            ),
+        )
+    if measured.has("lone"):
+        text += ["### One person posts alone: a commit for each message", ""]
+        text += _compared(
+            measured,
+            "lone",
+            (
+                ("KiB written for a post", "written_kib", None),
+                ("to durable Go", "written_kib", "go-durable"),
+                ("posts a second", "posts_per_s", None),
+                ("to durable Go", "posts_per_s", "go-durable"),
             ),
         )
     if measured.has("idle"):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bench.wire import Chat, SocketIo
@@ -18,6 +19,8 @@ BUILD = ROOT / "build" / "bench"  # on the checkout's disk: Tchat's database mus
 PAGE = BUILD / "page"  # Tchat's page and its files, for the peers that also serve them
 _TCHAT_PYTHON = ROOT / ".venv" / "bin" / "python"
 _GO_PATH = Path("/usr/share/gocode")
+_GORILLA = "github.com/gorilla/websocket"
+_GO_SQLITE = "github.com/mattn/go-sqlite3"
 
 
 @dataclass(frozen=True)
@@ -40,18 +43,26 @@ _GUNICORN = (
 )
 
 
-def _build_go() -> str | None:
-    """Build the Go peer; give the reason if that is not possible."""
+def _build_go(program: str, files: tuple[str, ...], libraries: tuple[str, ...]) -> str | None:
+    """Build a Go peer; give the reason if that is not possible."""
     if shutil.which("go") is None:
-        return "Go is not installed (Debian: golang-go golang-github-gorilla-websocket-dev)"
-    if not (_GO_PATH / "src/github.com/gorilla/websocket").is_dir():
-        return "gorilla/websocket is missing (Debian: golang-github-gorilla-websocket-dev)"
-    environment = {**os.environ, "GO111MODULE": "off", "GOPATH": str(_GO_PATH)}
-    command = ["go", "build", "-o", str(BUILD / "go_peer"), str(PEERS / "go_peer.go")]
+        return "Go is not installed (Debian: golang-go)"
+    for library in libraries:
+        if not (_GO_PATH / "src" / library).is_dir():
+            package = f"golang-{library.replace('.com', '').replace('/', '-')}-dev"
+            return f"{library} is missing (Debian: {package})"
+    # With CGO_ENABLED=0, go-sqlite3 would build without SQLite, and fail when it runs.
+    environment = {"GO111MODULE": "off", "GOPATH": str(_GO_PATH), "CGO_ENABLED": "1"}
     built = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=120, check=False
+        ["go", "build", "-o", str(BUILD / program), *files],
+        cwd=PEERS,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
-    return f"the Go peer does not build: {built.stderr.strip()}" if built.returncode else None
+    return f"{program} does not build: {built.stderr.strip()}" if built.returncode else None
 
 
 def _find_node() -> str | None:
@@ -83,11 +94,21 @@ GO = Server(
     "Go, gorilla/websocket",
     (str(BUILD / "go_peer"), "{port}", str(PAGE)),
     {"GOMAXPROCS": "1"},
-    missing=_build_go,
+    missing=partial(_build_go, "go_peer", ("go_peer.go",), (_GORILLA,)),
+)
+GO_DURABLE = Server(
+    "go-durable",
+    "durable Go, go-sqlite3",
+    (str(BUILD / "go_durable_peer"), "{port}", str(PAGE), "{folder}/go.db"),
+    {"GOMAXPROCS": "1"},
+    missing=partial(
+        _build_go, "go_durable_peer", ("go_peer.go", "go_log.go"), (_GORILLA, _GO_SQLITE)
+    ),
 )
 SERVERS = (
     TCHAT,
     GO,
+    GO_DURABLE,
     Server(
         "node",
         "Node, ws",

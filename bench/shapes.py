@@ -61,14 +61,14 @@ class Shape:
     connections: int
     measure: Callable[[Server, float], Numbers]  # (server, seconds of the window)
     servers: tuple[str, ...] | None = None
-    without_bare: bool = False
+    without: tuple[str, ...] = ()
     quick: bool = True
 
     def skipped(self, server: Server) -> str | None:
         """Tell why a server is left out; None where it takes part."""
         if self.servers is not None and server.name not in self.servers:
             return ""
-        if self.without_bare and server is BARE:
+        if server.name in self.without:
             return ""
         if self.connections > server.most_connections:
             return f"more than {server.most_connections} connections"
@@ -190,6 +190,30 @@ def open_loop(server: Server, window_s: float) -> Numbers:
         **_cost(window),
         "p50_ms": percentiles[49] * 1000,
         "p99_ms": percentiles[98] * 1000,
+    }
+
+
+def lone(server: Server, window_s: float) -> Numbers:
+    """Measure what goes to the disk for a post that shares its commit with no other.
+
+    One person posts, and posts again as soon as the message is back: it was committed before that.
+    """
+    with _serving(server, Job(2)) as (running, crowd):
+        crowd.join(seats(1, 2), in_flight=1, within_s=_JOINS_WITHIN_S)
+        crowd.settle()
+        crowd.watch([0], [1])
+        before = running.written_bytes()
+        window = crowd.closed_loop(
+            [0], warm_up_s=_WARM_UP_S, window_s=window_s, meter=running.cpu_s
+        )
+        crowd.verify(window)
+        written = running.written_bytes() - before
+    if not written:
+        raise LoadFailed("nothing was written: the database is in memory")
+    return {
+        **_cost(window),
+        "posts_per_s": window.deliveries / 2 / window.seconds,
+        "written_kib": written / crowd.posted() / 1024,
     }
 
 
@@ -358,7 +382,8 @@ SHAPES = (
     _room(5000, quick=False),
     _room(9000, servers=_GROWTH_SERVERS, quick=False),
     Shape("open", "40 messages a second to 500", _OPEN_CONNECTIONS, open_loop),
-    Shape("idle", "1,000 connections", _IDLE_CONNECTIONS, idle, without_bare=True),
+    Shape("lone", "one person posts alone", 2, lone, servers=("tchat", "go-durable")),
+    Shape("idle", "1,000 connections", _IDLE_CONNECTIONS, idle, without=("bare", "go-durable")),
     Shape(
         "connecting",
         "1,000 to 9,000 connections",
@@ -382,5 +407,12 @@ SHAPES = (
         servers=_DOOR_SERVERS,
         quick=False,
     ),
-    Shape("comeback", "1,000 come back", _IDLE_CONNECTIONS, comeback, without_bare=True),
+    # The durable Go peer numbers on after a restart, but replays nothing.
+    Shape(
+        "comeback",
+        "1,000 come back",
+        _IDLE_CONNECTIONS,
+        comeback,
+        without=("bare", "go-durable"),
+    ),
 )

@@ -1,7 +1,10 @@
-"""The files of a page, as the bench finds them."""
+"""The bench: the files of a page, as it finds them, and the servers that it measures."""
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -79,3 +82,64 @@ def test_a_file_that_is_named_and_missing_is_said(site: int, tmp_path: Path) -> 
     (tmp_path / "site" / "s" / "five.js").unlink()
     with pytest.raises(RuntimeError, match=r"/s/five\.js was answered with 404"):
         crawl(site)
+
+
+# --- a short run of the servers -----------------------------------------------------
+
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the bench needs Linux")
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Iterator[object]:
+    """Give a server by its name; afterwards this process may use all its cores again."""
+    from bench.servers import SERVERS
+
+    cores = os.sched_getaffinity(0)
+    found = next(server for server in SERVERS if server.name == request.param)
+    if reason := found.missing():
+        pytest.skip(reason)
+    yield found
+    os.sched_setaffinity(0, cores)
+
+
+@ON_LINUX
+@pytest.mark.parametrize("server", ["tchat", "go", "go-durable", "bare"], indirect=True)
+def test_every_connection_of_a_measured_server_gets_every_message(server: object) -> None:
+    from bench.shapes import throughput
+
+    # It raises LoadFailed if a message is missing, doubled or out of order.
+    assert throughput(server, 0.2, rooms=2, per_room=3)["deliveries_per_s"] > 0
+
+
+@ON_LINUX
+@pytest.mark.parametrize("server", ["tchat", "go-durable"], indirect=True)
+def test_a_lone_post_is_written_to_the_disk(server: object) -> None:
+    from bench.shapes import lone
+
+    assert lone(server, 0.2)["written_kib"] > 0
+
+
+@ON_LINUX
+@pytest.mark.parametrize("server", ["go-durable"], indirect=True)
+def test_the_durable_go_peer_has_what_it_showed_after_it_was_killed(server: object) -> None:
+    from bench.load import Load
+    from bench.process import Job, Running
+    from bench.wire import seats
+
+    running = Running(server, Job(3))
+    crowd, again = (Load(running.port, server.dialect) for _ in range(2))
+    try:
+        running.start()
+        crowd.join(seats(1, 3), in_flight=1, within_s=10)
+        crowd.settle()
+        crowd.watch([0, 1], [2])
+        window = crowd.closed_loop([0, 1], warm_up_s=0, window_s=0.2, meter=running.cpu_s)
+        crowd.verify(window)
+        running.kill()
+        running.start()
+        again.join(seats(1, 1), in_flight=1, within_s=10)
+        assert json.loads(again.welcomes()[0])["seq"] == crowd.posted()
+    finally:
+        crowd.close()
+        again.close()
+        running.close()

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Make sure that one thing is installed that pip cannot install.
 #
-#   tools/need.sh python | venv | chromium | emoji | node | npm | binutils | libpython | nginx | go
+#   tools/need.sh python | venv | chromium | emoji | node | npm | binutils | libpython | nginx | go |
+#       go-sqlite3
 #
 # It first looks for it. If it is missing, and apt-get can be used without a question (as root, or
 # with sudo without a password), it installs Debian's package. Otherwise it says in one line what is
@@ -76,6 +77,8 @@ unpack_nginx() {
 # gorilla/websocket is a Debian package, so that the peer can be built without a network.
 have_go() { command -v go && [ -d /usr/share/gocode/src/github.com/gorilla/websocket ]; } >/dev/null
 
+have_go_sqlite3() { command -v gcc && [ -d /usr/share/gocode/src/github.com/mattn/go-sqlite3 ]; } >/dev/null
+
 python_series() { "$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])'; }
 
 case $1 in
@@ -121,6 +124,10 @@ nginx)
 go)
     have_go || { apt_install golang-go && apt_install golang-github-gorilla-websocket-dev && have_go; } ||
         missing "Go, for a peer of the bench (Debian: apt-get install golang-go golang-github-gorilla-websocket-dev)"
+    ;;
+go-sqlite3)
+    have_go_sqlite3 || { apt_install gcc && apt_install golang-github-mattn-go-sqlite3-dev && have_go_sqlite3; } ||
+        missing "SQLite for Go, for a peer of the bench (Debian: apt-get install gcc golang-github-mattn-go-sqlite3-dev)"
     ;;
 *)
     missing "a rule in tools/need.sh for '$1'"

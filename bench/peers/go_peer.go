@@ -1,9 +1,10 @@
 // The Go peer: gorilla/websocket, one hub goroutine per room, a reader and a writer
-// goroutine and a bounded queue per connection; the page is files in a folder.
+// goroutine and a bounded queue per connection; the page is files in a folder. Built together
+// with go_log.go, it keeps each message before anybody sees it.
 package main
 
 import (
-	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"log"
@@ -21,6 +22,7 @@ type command struct {
 	Type string `json:"type"`
 	Room string `json:"room"`
 	Nick string `json:"nick"`
+	Key  string `json:"key"`
 	ID   string `json:"id"`
 	Text string `json:"text"`
 }
@@ -52,22 +54,24 @@ type client struct {
 	queue  chan *websocket.PreparedMessage
 }
 
-type post struct {
-	from     *client
-	id, text string
-}
-
 type room struct {
 	name        string
 	join, leave chan *client
-	posts       chan post
+	messages    chan message
 }
 
 var (
 	mutex    sync.Mutex
 	rooms    = map[string]*room{}
 	upgrader = websocket.Upgrader{ReadBufferSize: 1024, WriteBufferPool: &sync.Pool{}}
+
+	// Brings a message to its room. A log stands here if there is one (go_log.go).
+	submit = func(r *room, m message) { r.messages <- m }
 )
+
+func stamp(at time.Time) string {
+	return at.UTC().Format("2006-01-02T15:04:05.000Z")
+}
 
 func prepared(event interface{}) *websocket.PreparedMessage {
 	data, err := json.Marshal(event)
@@ -86,16 +90,21 @@ func findRoom(name string) *room {
 	defer mutex.Unlock()
 	r := rooms[name]
 	if r == nil {
-		r = &room{name, make(chan *client), make(chan *client), make(chan post, queueLength)}
-		rooms[name] = r
-		go r.run()
+		r = openRoom(name, 0)
 	}
 	return r
 }
 
-func (r *room) run() {
+// The caller holds the mutex, or is alone.
+func openRoom(name string, seq int) *room {
+	r := &room{name, make(chan *client), make(chan *client), make(chan message, queueLength)}
+	rooms[name] = r
+	go r.run(seq)
+	return r
+}
+
+func (r *room) run(seq int) {
 	clients := map[*client]bool{}
-	seq := 0
 	for {
 		select {
 		case c := <-r.join:
@@ -106,11 +115,12 @@ func (r *room) run() {
 				delete(clients, c)
 				close(c.queue)
 			}
-		case p := <-r.posts:
-			seq++
-			at := time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
-			// Encoded and framed once for all.
-			frame := prepared(message{"message", seq, p.id, p.from.member, p.text, at})
+		case m := <-r.messages:
+			if m.Seq == 0 { // no log has numbered it
+				m.Seq, m.At = seq+1, stamp(time.Now())
+			}
+			seq = m.Seq
+			frame := prepared(m) // encoded and framed once for all
 			for c := range clients {
 				select {
 				case c.queue <- frame:
@@ -148,16 +158,15 @@ func serve(w http.ResponseWriter, r *http.Request) {
 		}
 		switch {
 		case cmd.Type == "join" && c == nil:
-			id := make([]byte, 16)
-			rand.Read(id)
-			public := base64.RawURLEncoding.EncodeToString(id)
+			hash := sha256.Sum256([]byte(cmd.Key))
+			public := base64.RawURLEncoding.EncodeToString(hash[:16])
 			queue := make(chan *websocket.PreparedMessage, queueLength)
 			c = &client{conn, member{public, cmd.Nick}, queue}
 			in = findRoom(cmd.Room)
 			go c.write()
 			in.join <- c
 		case cmd.Type == "post" && c != nil:
-			in.posts <- post{c, cmd.ID, cmd.Text}
+			submit(in, message{Type: "message", ID: cmd.ID, Member: c.member, Text: cmd.Text})
 		}
 	}
 	if c != nil {
