@@ -2,7 +2,7 @@
 
 Most connections only count bytes: all frames of a room have the same length, except for the
 digits of the seq. On the *watched* connections (every sender, and some others) each message is
-parsed. `Load.verify` then compares both. Watched connections must have seen every message posted
+parsed. `Load.check` then compares both. Watched connections must have seen every message posted
 in their room, in order and without a gap. Every other connection must have received exactly as
 many bytes as the watched one of its room.
 
@@ -174,7 +174,27 @@ class Load(Crowd):
         window.latencies_s, self._react = latencies_s, react  # `verify` receives the last ones
         return window
 
+    def one_by_one(self, sender: int, *, posts: int, within_s: float) -> None:
+        """Let one member post, and post again as soon as the message is back, so many times."""
+        watch = self._watches[self._joined[sender].sock.fileno()]
+        deadline = monotonic() + within_s
+
+        def react(who: _Watch, ids: list[bytes]) -> None:
+            if who.wanted in ids and who.posted < posts:
+                self._post(who)
+
+        self._post(watch)
+        while watch.posted < posts:
+            if monotonic() > deadline:
+                raise LoadFailed(f"only {watch.posted} of {posts} posts in {within_s:.0f} s")
+            self._pump(monotonic() + _POLL_S, react)
+
     def verify(self, window: Window) -> None:
+        """Check all messages, and store their mean length in the window."""
+        self.check()
+        self.measure_frames(window)
+
+    def check(self) -> None:
         """Wait for all messages, and check them as the docstring of this file says."""
         deadline = monotonic() + _DRAIN_S
         watches = self._watches.values()
@@ -197,7 +217,6 @@ class Load(Crowd):
             self._pump(monotonic() + _POLL_S, self._react)
         if gaps := sum(watch.gaps for watch in watches):
             raise LoadFailed(f"{gaps} gaps or repetitions in the seqs")
-        self.measure_frames(window)
 
     def measure_frames(self, window: Window) -> None:
         """Store the mean length of a message, from the watched connections, in the window."""

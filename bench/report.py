@@ -199,8 +199,6 @@ def table(results: Results) -> str:
             (
                 ("KiB written for a post", "written_kib", None),
                 ("to durable Go", "written_kib", "go-durable"),
-                ("posts a second", "posts_per_s", None),
-                ("to durable Go", "posts_per_s", "go-durable"),
             ),
         )
     if measured.has("idle"):
