@@ -1,8 +1,8 @@
 #!/bin/sh
 # Make sure that one thing is installed that pip cannot install.
 #
-#   tools/need.sh python | venv | chromium | emoji | node | npm | binutils | libpython | nginx | go |
-#       go-sqlite3
+#   tools/need.sh python | venv | chromium | emoji | node | npm | binutils | libpython | nginx |
+#       go | go-sqlite3
 #
 # It first looks for it. If it is missing, and apt-get can be used without a question (as root, or
 # with sudo without a password), it installs Debian's package. Otherwise it says in one line what is
@@ -77,7 +77,9 @@ unpack_nginx() {
 # gorilla/websocket is a Debian package, so that the peer can be built without a network.
 have_go() { command -v go && [ -d /usr/share/gocode/src/github.com/gorilla/websocket ]; } >/dev/null
 
-have_go_sqlite3() { command -v gcc && [ -d /usr/share/gocode/src/github.com/mattn/go-sqlite3 ]; } >/dev/null
+have_go_sqlite3() {
+    command -v gcc && [ -d /usr/share/gocode/src/github.com/mattn/go-sqlite3 ]
+} >/dev/null
 
 python_series() { "$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])'; }
 

@@ -126,7 +126,8 @@ func (w *writer) store(batch []draft) []draft {
 	for _, d := range batch {
 		r := w.record(d.room)
 		m := d.message
-		done, err := w.addEntry.Exec(r.id, r.seq+1, now.UnixMilli(), m.ID, m.Member.ID, m.Member.Nick, m.Text)
+		done, err := w.addEntry.Exec(
+			r.id, r.seq+1, now.UnixMilli(), m.ID, m.Member.ID, m.Member.Nick, m.Text)
 		must(err)
 		if added, _ := done.RowsAffected(); added == 1 {
 			r.seq++
