@@ -18,7 +18,7 @@ BUILDER := tools/page/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test chaos soak overload smooth arrival pictures lint format lock binary translations vendor \
+.PHONY: help run upgrade replace test chaos soak overload smooth arrival pictures lint format lock binary translations vendor \
 	page icons lighthouse bench autobahn fuzz clean
 
 help:  ## list these targets
@@ -26,6 +26,14 @@ help:  ## list these targets
 
 run: $(RUN)  ## serve the chat on http://127.0.0.1:8080 (HOST and PORT change that)
 	@exec $(BIN)/python -m chat
+
+# Two steps, because the new version may have another Makefile.
+upgrade:  ## fetch the newest version and let it take over from the running server; nobody is lost
+	git pull --ff-only
+	@$(MAKE) --no-print-directory replace
+
+replace: $(RUN)  ## let a server of the version that is here take over from the running one
+	@$(BIN)/python -m chat.serving.replace
 
 # Each file is named, because versions of `node --test` treat a folder differently.
 JS_TESTS := $(wildcard tests/js/*/*.test.js)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from flask_babel import Babel
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from chat.config import Settings, read_settings
+from chat.log import Holder, MessageLog
 from chat.log.sqlite import SQLiteLog
 from chat.rooms.commands import Hub
 from chat.rooms.registry import Registry
@@ -24,7 +24,7 @@ from chat.web.application import Application
 from chat.web.compression import compress
 from chat.web.files import Files
 from chat.web.machines import create_machines
-from chat.web.pages import create_pages
+from chat.web.pages import create_pages, keep_pages
 from chat.web.prefix import Prefixed
 from chat.web.refusals import Refusals
 from chat.web.shell import DIST, LANGUAGES, Shell, read_shell
@@ -39,13 +39,27 @@ class Chat:
     hub: Hub
     admission: Admission
     flusher: Flusher
+    log: MessageLog
 
-    def claim(self) -> bool:
+    def claim(self, server: int | None = None) -> bool:
         """Take the log for this process alone; False while another process has it.
 
-        Raises LogError.
+        `server` is the pid that others are told, if it is not this process's. Raises LogError.
         """
-        return self.hub.claim()
+        return self.log.claim(server)
+
+    def release(self) -> None:
+        """Let another process claim the log, before `start`."""
+        self.log.release()
+
+    @property
+    def database(self) -> Path:
+        """Give the file that holds the log, without links."""
+        return self.settings.database.resolve()
+
+    def holder(self) -> Holder | None:
+        """Give who has the log, when it is another process; None if unknown."""
+        return self.log.holder()
 
     def start(self) -> None:
         """Start the threads that serve all connections, in the process that has claimed the log.
@@ -92,6 +106,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     app.register_blueprint(create_ws(settings, hub, admission, flusher))
     app.after_request(lambda response: compress(response, request.accept_encodings))
     if shell.is_built:
+        keep_pages(app)
         files = Files(app.wsgi_app, package / DIST, shell.names)
         # A method costs each connection less of its stack than an object that is called.
         app.wsgi_app = files.__call__  # type: ignore[method-assign]
@@ -102,9 +117,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         # Each proxy adds an address. The prefix is the nearest one's, or one that it passed on.
         fixed = ProxyFix(app.wsgi_app, settings.trusted_proxies, x_proto=0, x_prefix=1)
         app.wsgi_app = fixed.__call__  # type: ignore[method-assign]
-    app.extensions["chat"] = Chat(settings, hub, admission, flusher)
-    # For `flask run`; under gunicorn this would be too late (chat/serving/worker.py).
-    atexit.register(hub.stop)
+    app.extensions["chat"] = Chat(settings, hub, admission, flusher, log)
     return app
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -58,14 +59,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
 
     @property
     def database(self) -> Path:
-        """Give the SQLite file; raise SettingError for one in a home that nobody has."""
+        """Give the SQLite file, without `~`; links to it stay, because they may be turned.
+
+        Raises SettingError.
+        """
+        given = f"CHAT_DATABASE={self.chat_database!r}"
         default = Path(__file__).parent.parent / "instance" / "tchat.db"
         try:
-            return Path(self.chat_database or default).expanduser()
-        except RuntimeError as error:
-            raise SettingError(
-                f"CHAT_DATABASE={self.chat_database!r} is not allowed: {error}"
-            ) from error
+            path = Path(self.chat_database or default).expanduser().absolute()
+            path.resolve()
+        except (OSError, RuntimeError) as error:  # nobody's home; links that go in a circle
+            raise SettingError(f"{given} is not allowed: {error}") from None
+        if path.is_dir():
+            raise SettingError(f"{given} is a folder: name a file in it, {path / 'tchat.db'}")
+        return path
 
     @property
     def limited(self) -> bool:
@@ -123,6 +130,21 @@ def clean_prefix(prefix: str) -> str:
     if prefix and not (len(prefix) <= _PREFIX_LIMIT and _PREFIX.fullmatch(prefix)):
         raise ValueError("no prefix")
     return prefix
+
+
+def unknown_settings() -> list[str]:
+    """Give a sentence for each CHAT_… variable that is none of ours: perhaps a misspelt one.
+
+    They are not refused: Kubernetes sets CHAT_PORT and the like for a service called chat.
+    """
+    known = [field.encode_name for field in msgspec.structs.fields(Settings)]
+    sentences = []
+    for name in sorted(os.environ):
+        if name.upper().startswith("CHAT_") and name not in known:
+            nearest = get_close_matches(name.upper(), known, n=1)
+            hint = f"do you mean {nearest[0]}?" if nearest else "README.md lists them all"
+            sentences.append(f"{name} is ignored, because there is no such setting: {hint}")
+    return sentences
 
 
 def _allowed(kind: type) -> str:

@@ -16,6 +16,13 @@ class LogError(Exception):
     """A log that cannot be opened at all: one line that says why."""
 
 
+class Holder(NamedTuple):
+    """Who has a log for itself."""
+
+    server: int  # the pid that stops it, and that stays when the process is replaced
+    process: int  # the pid of the process that has the file open
+
+
 class Draft(NamedTuple):
     """A post on its way into the log."""
 
@@ -62,11 +69,18 @@ class MessageLog(Protocol):
     Readers may be called from any thread and raise StorageUnavailable.
     """
 
-    def claim(self) -> bool:
+    def claim(self, server: int | None = None) -> bool:
         """Take the log for this process alone; False while another process has it.
 
-        Raises LogError when that cannot be found out.
+        `server` is the pid that others are told, if it is not this process's. Raises LogError when
+        that cannot be found out.
         """
+
+    def release(self) -> None:
+        """Let another process claim the log; for one that has not started it."""
+
+    def holder(self) -> Holder | None:
+        """Give who has the log, when another process has it; None if unknown."""
 
     def start(self, tail: Tail, replaced: Replaced) -> None:
         """Open the log and start its writer, once, in the process that has claimed it.

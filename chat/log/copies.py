@@ -87,7 +87,9 @@ def restore(copy: Path, database: Path, progress: Progress) -> Restored:
         database.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(database)
         if not lock.take():
-            raise LogError(f"process {lock.holder()} serves {database}: stop the server first")
+            holder = lock.holder()
+            pid = holder.server if holder else "another"
+            raise LogError(f"process {pid} serves {database}: stop the server first")
         try:
             _give_to_owner(lock.path, database)
             with _new_file(part):

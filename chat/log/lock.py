@@ -11,6 +11,8 @@ import os
 import sys
 from pathlib import Path
 
+from chat.log import Holder
+
 if sys.platform == "win32":
     import msvcrt
 
@@ -35,10 +37,11 @@ class FileLock:
         self.path = database.with_name(f"{database.name}.lock")
         self._descriptor: int | None = None
 
-    def take(self) -> bool:
+    def take(self, server: int | None = None) -> bool:
         """Take the lock, or keep it, without waiting; False if another process has it.
 
-        Raises OSError when its file cannot be made.
+        `server` is the pid that others are told, if it is not this process's. Raises OSError when
+        the lock's file cannot be made.
         """
         while not self._held():
             self.release()
@@ -53,9 +56,9 @@ class FileLock:
             except OSError:
                 os.close(descriptor)
                 raise
-            os.ftruncate(descriptor, 0)
+            # All at once, and always as long: who reads it now finds the old or the new holder.
             os.lseek(descriptor, 0, os.SEEK_SET)
-            os.write(descriptor, b"%d\n" % os.getpid())
+            os.write(descriptor, b"%-20d\n%-20d\n" % (server or os.getpid(), os.getpid()))
             self._descriptor = descriptor
         return True
 
@@ -65,10 +68,11 @@ class FileLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def holder(self) -> int | None:
-        """Give the pid of the process that took the lock last; None if unknown."""
+    def holder(self) -> Holder | None:
+        """Give who has the lock, or had it last; None if unknown."""
         try:
-            return int(self.path.read_text())
+            server, process = self.path.read_text().split()
+            return Holder(int(server), int(process))
         except (OSError, ValueError):
             return None
 

@@ -20,7 +20,17 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from time import monotonic, time
 
-from chat.log import Answer, Draft, LogError, Missed, Recent, Replaced, StorageUnavailable, Tail
+from chat.log import (
+    Answer,
+    Draft,
+    Holder,
+    LogError,
+    Missed,
+    Recent,
+    Replaced,
+    StorageUnavailable,
+    Tail,
+)
 from chat.log import statements as sql
 from chat.log.damage import SEARCHED_FIRST_BYTES, damage_in
 from chat.log.lock import FileLock
@@ -65,6 +75,7 @@ class SQLiteLog:
         self._lock = Lock()
         self._writer: Thread | None = None
         self._closed = False
+        self._server: int | None = None  # the pid that others are told
         # The writer's thread sets these:
         self._file_lock = FileLock(path.resolve())
         self._opened: Opened | None = None
@@ -77,17 +88,26 @@ class SQLiteLog:
         self._search: Thread | None = None
         self._damage: str | None = None  # what the search has found
 
-    def claim(self) -> bool:
+    def claim(self, server: int | None = None) -> bool:
         """Take the file for this process alone; False while another process has it.
 
         Raises LogError when its folder cannot be used.
         """
         path = self._path.resolve()
+        self._server = server
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             return self._take_lock(path)
         except OSError as error:
             raise LogError(f"the database {path} cannot be used: {error}") from error
+
+    def release(self) -> None:
+        """Let another process claim the file; for one that has not started it."""
+        self._file_lock.release()
+
+    def holder(self) -> Holder | None:
+        """Give who has the file, when another process has it; None if unknown."""
+        return self._file_lock.holder()
 
     def start(self, tail: Tail, replaced: Replaced) -> None:
         """Open the file and start the writer, once, in the process that has claimed it.
@@ -313,7 +333,7 @@ class SQLiteLog:
 
     def _keep_up(self, opened: Opened) -> None:
         """Do one step of what nobody waits for, and leave time for posts."""
-        if not self._file_lock.take():
+        if not self._file_lock.take(self._server):
             raise LogChanged(f"another process has the lock of the database {opened.path}")
         assert self._upkeep is not None
         began_at = monotonic()
@@ -333,7 +353,7 @@ class SQLiteLog:
         if self._file_lock.database != path:  # a link leads elsewhere now
             self._file_lock.release()
             self._file_lock = FileLock(path)
-        return self._file_lock.take()
+        return self._file_lock.take(self._server)
 
     def _open(self, path: Path) -> None:
         """Use the file of this program's version at a path."""

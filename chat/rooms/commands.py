@@ -70,10 +70,6 @@ class Hub:
         self._page_version = page
         self.stopping = False
 
-    def claim(self) -> bool:
-        """Take the log for this process alone; False while another process has it."""
-        return self._log.claim()
-
     def start(self) -> None:
         """Start presence, and open the log, which was claimed; before the first connection.
 

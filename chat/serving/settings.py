@@ -3,27 +3,66 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from babel.support import Translations
-
-from chat.config import SettingError, Settings, read_settings, refuse_several_workers
+from chat import Chat, create_app
+from chat.config import (
+    SettingError,
+    Settings,
+    read_settings,
+    refuse_several_workers,
+    unknown_settings,
+)
+from chat.log import LogError
+from chat.serving.addresses import in_url, refuse_addresses
+from chat.serving.holder import predecessor, refuse_stranger
 from chat.serving.limits import RESERVE, Affordable, affordable
+from chat.serving.terminal import ends_with_its_terminal, has_terminal, ignore_further_stops
 
 _WORKER = "chat.serving.worker.Worker"
 _GRACEFUL_S = 10  # for a process that hangs: a stop takes well under a second
+_OUR_URIS = (None, "wsgi", "wsgi:app")  # None: python -m chat
 
 
 def gunicorn_settings() -> dict[str, Any]:
     """Give gunicorn's settings, hooks included; end the process for a wrong one of ours."""
     try:
         settings = read_settings()
+        # In the master, so that its workers are of one version, page and all, and start at once.
+        app = create_app()
     except SettingError as error:
         raise SystemExit(f"Tchat: {error}") from None
+    chat: Chat = app.extensions["chat"]
     allowed = affordable(settings.chat_max_connections)
+    started_in = Path.cwd()  # gunicorn has not obeyed --chdir yet
+
+    def serve_with_this_version(server: Any) -> None:
+        from chat.serving.worker import Worker  # gunicorn is not everywhere
+
+        server.worker_class = Worker  # also where `-k gthread` names gunicorn's
+        if getattr(server.app, "app_uri", None) in _OUR_URIS:
+            server.app.callable = app
+
+    def on_starting(server: Any) -> None:
+        # What USR2 executes. gunicorn would do without `-m` and without the first directory.
+        server.START_CTX.update(cwd=str(started_in), args=[sys.executable, *sys.orig_argv[1:]])
+        _or_exit(_check, server, settings, allowed)
+        _or_exit(_check_machine, server, chat)
+        server.ends_with_its_terminal = ends_with_its_terminal()
+        serve_with_this_version(server)
+
+    def on_reload(server: Any) -> None:
+        if server.ends_with_its_terminal and not has_terminal():
+            from gunicorn.errors import HaltServer
+
+            raise HaltServer("the terminal was closed", 0)
+        serve_with_this_version(server)
+
     return {
-        "bind": f"{_in_url(settings.host)}:{settings.port}",
+        "bind": f"{in_url(settings.host)}:{settings.port}",
         "worker_class": _WORKER,
         # A file's value beats WEB_CONCURRENCY, which platforms set by themselves.
         "workers": 1,
@@ -35,29 +74,36 @@ def gunicorn_settings() -> dict[str, Any]:
         "graceful_timeout": _GRACEFUL_S,
         "sendfile": False,  # it would wait for a slow peer without end
         "control_socket_disable": True,
-        "on_starting": lambda server: _check(server, settings, allowed),
         # Nothing depends on http or https. Two proxies that say it differently would get 400.
         "secure_scheme_headers": {},
         # For the same peers only (forwarded_allow_ips), and only behind a proxy.
         "forwarder_headers": "SCRIPT_NAME" if settings.trusted_proxies else "",
-        "on_reload": _choose_worker,
-        "when_ready": lambda server: server.log.info(start_sentence(server.address[0])),
+        "on_starting": on_starting,
+        "on_reload": on_reload,
+        "on_exit": lambda server: ignore_further_stops(),
     }
 
 
-def _check(server: Any, settings: Settings, allowed: Affordable) -> None:
-    """Refuse what the command line changed for the worse; gunicorn's on_starting."""
-    cfg = server.cfg
+def _or_exit(check: Callable[..., None], *arguments: Any) -> None:
+    """End the process with one line where a check refuses."""
     try:
-        refuse_several_workers(cfg.workers)
-        if cfg.worker_class_str not in (_WORKER, "gthread"):
-            raise SettingError(f"worker class {cfg.worker_class_str!r}: only gthread is allowed")
-        if cfg.threads <= RESERVE:
-            raise SettingError(f"--threads {cfg.threads}: more than {RESERVE} are needed")
-        if cfg.is_ssl:
-            raise SettingError("TLS is for a reverse proxy in front: leave --certfile out")
-    except SettingError as error:
+        check(*arguments)
+    except (SettingError, LogError) as error:
         raise SystemExit(f"Tchat: {error}") from None
+
+
+def _check(server: Any, settings: Settings, allowed: Affordable) -> None:
+    """Refuse what the command line changed for the worse, and warn of what is not done."""
+    cfg = server.cfg
+    refuse_several_workers(cfg.workers)
+    if cfg.worker_class_str not in (_WORKER, "gthread"):
+        raise SettingError(f"worker class {cfg.worker_class_str!r}: only gthread is allowed")
+    if cfg.threads <= RESERVE:
+        raise SettingError(f"--threads {cfg.threads}: more than {RESERVE} are needed")
+    if cfg.is_ssl:
+        raise SettingError("TLS is for a reverse proxy in front: leave --certfile out")
+    for sentence in unknown_settings():
+        server.log.warning("%s", sentence)
     if settings.web_concurrency > 1:
         server.log.warning(
             "WEB_CONCURRENCY=%d is overruled: one worker, because without Redis several would "
@@ -72,32 +118,19 @@ def _check(server: Any, settings: Settings, allowed: Affordable) -> None:
             places,
             allowed.limit if places == allowed.connections else f"--threads is {cfg.threads}",
         )
-    _choose_worker(server)
 
 
-def _choose_worker(server: Any) -> None:
-    """Use our worker also where `-k gthread` names gunicorn's; gunicorn's on_reload, too."""
-    from chat.serving.worker import Worker  # gunicorn is not everywhere
+def _check_machine(server: Any, chat: Chat) -> None:
+    """Refuse a log that another server has, and addresses that cannot be listened on.
 
-    server.worker_class = Worker
-
-
-def _in_url(host: str) -> str:
-    """Give a host as a URL has it: an IPv6 address in brackets."""
-    return f"[{host}]" if ":" in host else host
-
-
-def start_sentence(address: Any) -> str:
-    """Say where the chat can be opened: in English where the locale is, else in French."""
-    if isinstance(address, str):  # a Unix socket
-        url = address
+    Both would be found out later, but with many lines of gunicorn's.
+    """
+    if chat.claim():
+        chat.release()  # it is the worker's, which claims it again
+        is_ending = False
     else:
-        host, port = address[:2]
-        local = host in ("127.0.0.1", "0.0.0.0", "::1", "::", "")  # noqa: S104 - only compared
-        url = f"http://{'localhost' if local else _in_url(host)}:{port}"
-    locale = next(
-        (os.environ[n] for n in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(n)), ""
-    )
-    language = "en" if locale.lower().startswith("en") else "fr"
-    translations = Translations.load(Path(__file__).parent.parent / "translations", [language])
-    return translations.gettext("Server started on {url}").format(url=url)
+        refuse_stranger(chat, (predecessor(),))
+        is_ending = True
+    has_sockets = predecessor() or "LISTEN_FDS" in os.environ  # from it, or from systemd
+    if not (has_sockets or server.cfg.reuse_port):
+        refuse_addresses(server.cfg.address, is_ending=is_ending)

@@ -1,17 +1,19 @@
-"""The start: under gunicorn where there is fork, else under Werkzeug."""
+"""The start of `python -m chat`: under gunicorn where there is fork, else under Werkzeug."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
 
-from chat.config import Settings
+from chat import Chat
+from chat.config import SettingError
+from chat.serving.addresses import refuse_addresses, start_lines
 from chat.serving.limits import tune_interpreter
-from chat.serving.settings import gunicorn_settings, start_sentence
 
 
 def serve() -> None:
     """Serve until stopped: under gunicorn where there is fork, else under Werkzeug."""
+    # gunicorn listens on all addresses where a platform sets PORT; who starts this does not.
+    os.environ["HOST"] = os.environ.get("HOST") or "127.0.0.1"
     if hasattr(os, "fork"):
         _serve_with_gunicorn()
     else:
@@ -23,14 +25,14 @@ def _serve_with_gunicorn() -> None:
 
     class Server(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:
-            for name, value in gunicorn_settings().items():
+            # Of the version that is loaded now: SIGHUP comes here too.
+            from chat.serving.versions import newest_settings
+
+            for name, value in newest_settings().items():
                 self.cfg.set(name, value)
 
-        def load(self) -> Any:
-            from wsgi import app
-
-            return app
-
+    # The one-file program, executed again by USR2, must not use what this one has unpacked.
+    os.environ["PYINSTALLER_RESET_ENVIRONMENT"] = "1"
     Server().run()
 
 
@@ -41,9 +43,15 @@ def _serve_with_werkzeug() -> None:
 
     from wsgi import app
 
-    settings: Settings = app.extensions["chat"].settings
+    chat: Chat = app.extensions["chat"]
+    address = (chat.settings.host, chat.settings.port)
+    try:
+        refuse_addresses([address])
+    except SettingError as error:
+        raise SystemExit(f"Tchat: {error}") from None
     tune_interpreter()
-    server = make_server(settings.host, settings.port, app, threaded=True)
+    server = make_server(*address, app, threaded=True)
     now = datetime.now().astimezone().strftime("[%Y-%m-%d %H:%M:%S %z]")
-    print(now, start_sentence((settings.host, settings.port)), flush=True)
+    for line in start_lines([address], chat.database, "Ctrl-C"):
+        print(now, line, flush=True)
     server.serve_forever()

@@ -15,7 +15,9 @@ from __future__ import annotations
 import errno
 import os
 import selectors
+import signal
 import socket
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread
@@ -26,7 +28,12 @@ from typing import Any
 from gunicorn.http import get_parser
 from gunicorn.workers.gthread import ThreadWorker
 
+from chat import Chat
+from chat.log import LogError
+from chat.serving.addresses import start_lines
+from chat.serving.holder import predecessor, refuse_stranger
 from chat.serving.limits import RESERVE, tune_interpreter
+from chat.serving.terminal import ignore_further_stops
 from chat.serving.threads import ConnectionThreads
 from chat.web.refusals import SparingFilter
 
@@ -36,7 +43,9 @@ _SEND_WITHIN_S = 10.0  # a piece of an answer; a file's are 8 KiB
 _STOP_LINGER_S = 0.5  # the same, and for a further request, when the worker stops
 _ACCEPTED_AT_ONCE = 64  # then it is the others' turn
 _ACCEPT_AGAIN_S = 1.0  # after it failed: a descriptor may be free then
-_CLAIM_EVERY_S = 0.05
+_CLAIM_EVERY_S = 0.02  # while parked: everybody waits meanwhile
+_OVERDUE_S = 5  # after gunicorn's graceful timeout; then the kernel ends a worker that hangs
+_BOOT_ERROR = 3  # in gunicorn's terms: it must not try again and again
 _HEAD_END = b"\r\n\r\n"
 _LIMIT_BYTES = 16_384  # of a head, which waits in memory; a browser's are a twentieth of it
 _CHUNK_BYTES = 8192
@@ -83,19 +92,69 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         admission = self.wsgi.extensions["chat"].admission
         admission.limit = min(admission.limit, self.cfg.threads - RESERVE)
 
+    def init_signals(self) -> None:
+        """Leave SIGHUP and USR2 to the master: a terminal that closes sends one to both."""
+        super().init_signals()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+
     def run(self) -> None:
         """Serve, once no other process has the log."""
-        chat = self.wsgi.extensions["chat"]
-        while self.alive and not chat.claim():
+        chat: Chat = self.wsgi.extensions["chat"]
+        try:
+            if not self._claim(chat):
+                return
+            chat.start()
+        except LogError as error:
+            self.log.critical("Tchat: %s", error)
+            sys.exit(_BOOT_ERROR)
+        self._say_started(chat)
+        super().run()
+        ignore_further_stops()
+
+    def _claim(self, chat: Chat) -> bool:
+        """Park until the log is this process's; False if the worker is to stop before.
+
+        Raises LogError when another server has it, which will not give it over to this one.
+        """
+        is_parked = False
+        while self.alive and self.is_parent_alive():
+            if chat.claim(self.ppid):
+                return True
+            if not is_parked:
+                is_parked = True
+                refuse_stranger(chat, (self.ppid, predecessor()))
+                holder = chat.holder()
+                self.log.info(
+                    "Process %s serves %s: this worker waits until it ends",
+                    holder.process if holder else "?",
+                    chat.database,
+                )
+                if holder and holder.server == predecessor():
+                    self._ask_to_stop(holder.server)
             self.notify()
             sleep(_CLAIM_EVERY_S)  # the lock tells nobody when it is free
-        if self.alive:
-            try:
-                chat.start()
-            except Exception as error:
-                print(f"Tchat: {error}", flush=True)
-                raise SystemExit(3) from None
-        super().run()
+        return False
+
+    def _ask_to_stop(self, server: int) -> None:
+        """Let the server that USR2 replaces by this one stop: all is ready here."""
+        try:
+            os.kill(server, signal.SIGTERM)
+        except OSError as error:  # another user's, with gunicorn's --user
+            self.log.warning("Stop process %s, so that this one serves: %s", server, error)
+
+    def _say_started(self, chat: Chat) -> None:
+        stop = "Ctrl-C" if os.isatty(0) else f"kill {self.ppid}"
+        addresses = [listener.getsockname() for listener in self.sockets]
+        lines = start_lines(addresses, chat.database, stop)
+        for line in lines if self.age == 1 else lines[:1]:
+            self.log.info("%s", line)
+
+    def is_parent_alive(self) -> bool:
+        """Tell whether the master lives, and begin to stop if not; asked every second."""
+        if not super().is_parent_alive():
+            self.alive = False
+        return self.alive
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """Stop as for SIGTERM: SIGINT and SIGQUIT would leave WebSockets untold."""
@@ -108,6 +167,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().set_accept_enabled(enabled)
         if not (enabled or self.alive or self._stopping_since):
             self._stopping_since = monotonic()
+            # Nobody else may be there to end it.
+            signal.alarm(self.cfg.graceful_timeout + _OVERDUE_S)
+            # So that the port is free: the master has sockets of its own, if it lives.
+            for listener in self.sockets:
+                listener.close()
             # Only when nobody gets in any more: a peer that is told to come back finds the next
             # worker, if there is one, and not this. Peers are seen off here meanwhile.
             stop = self.wsgi.extensions["chat"].stop

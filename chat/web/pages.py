@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from flask import (
     Blueprint,
+    Flask,
     Response,
     abort,
     make_response,
@@ -18,7 +19,7 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_babel import force_locale, get_locale
+from flask_babel import force_locale, get_domain, get_locale
 
 from chat.names.rooms import clean_room, room_form
 from chat.protocol import Refused
@@ -27,6 +28,16 @@ from chat.web.shell import LANGUAGES, PAPER, Shell
 
 _HOME = "general"
 _PAGES = 64  # kept as they were rendered, 20 KB each
+
+
+def keep_pages(app: Flask) -> None:
+    """Read what pages are made of now: later, another version may be on the disk."""
+    for name in app.jinja_env.list_templates():
+        app.jinja_env.get_template(name)
+    with app.test_request_context():
+        for language in LANGUAGES:
+            with force_locale(language):
+                get_domain().get_translations()
 
 
 def create_pages(shell: Shell) -> Blueprint:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from chat.log import Holder
 from chat.log.lock import FileLock
 from tests.support.servers import ROOT
 
@@ -32,7 +33,7 @@ def test_lock_is_for_one_process_and_names_it(tmp_path: Path) -> None:
     assert lock.take()
     assert lock.take()  # keeps it
     assert not taken_elsewhere(database)
-    assert FileLock(database).holder() == os.getpid()
+    assert FileLock(database).holder() == Holder(os.getpid(), os.getpid())
     lock.release()
     assert taken_elsewhere(database)
     assert lock.take()  # that process has ended, and with it its lock

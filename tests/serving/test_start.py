@@ -17,10 +17,11 @@ import pytest
 from websockets.sync.client import unix_connect
 
 from chat.log.schema import prepare
-from chat.serving.settings import gunicorn_settings, start_sentence
+from chat.serving.addresses import start_lines
+from chat.serving.settings import gunicorn_settings
 from tests.support.client import Client
 from tests.support.raw import PING, RawPeer
-from tests.support.servers import GUNICORN, MODULE, ChatServer
+from tests.support.servers import FLASK_RUN, GUNICORN, MODULE, ROOT, ChatServer
 
 _ENDS_WITHIN_S = 20.0
 
@@ -135,7 +136,8 @@ def test_start_is_told_in_english_where_the_locale_is_and_else_in_french(
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         own_environment.setenv(name, locale.get(name, ""))
 
-    assert start_sentence(("127.0.0.1", 8080)) == f"{beginning}http://localhost:8080"
+    first, *_ = start_lines([("127.0.0.1", 8080)], Path("/data/tchat.db"), "Ctrl-C")
+    assert first == f"{beginning}http://localhost:8080"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +153,65 @@ def test_start_is_told_in_english_where_the_locale_is_and_else_in_french(
 def test_start_tells_an_address_that_can_be_opened(
     address: tuple[str, int] | str, url: str
 ) -> None:
-    assert start_sentence(address).endswith(f" {url}")
+    first, *_ = start_lines([address], Path("/data/tchat.db"), "Ctrl-C")
+    assert first.endswith(f" {url}")
+
+
+def test_start_names_the_addresses_in_the_network_where_it_listens_on_all(
+    own_environment: pytest.MonkeyPatch,
+) -> None:
+    own_environment.setenv("LC_ALL", "en")
+    for wildcard in ("0.0.0.0", "::"):
+        here, network, *_ = start_lines([(wildcard, 8080)], Path("/data/tchat.db"), "Ctrl-C")
+        assert here == "Server started on http://localhost:8080"
+        assert re.fullmatch(r"Open to the network: http://[0-9a-f.:\[\]]+:8080.*", network)
+    lines = start_lines([("127.0.0.1", 8080)], Path("/data/tchat.db"), "Ctrl-C")
+    assert not any("network" in line for line in lines)
+
+
+def test_start_is_told_once_the_server_serves_with_its_data_and_how_to_stop_it(
+    make_server: MakeServer, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    server = make_server(
+        settings={"LC_ALL": "en", "CHAT_DATABASE": str(tmp_path / "link/deep/../tchat.db")}
+    )
+    server.start()
+    server.stop()
+    assert server.process is not None
+
+    begins = r"(?m)^\[[^]]+\] \[\d+\] \[INFO\] "
+    said = re.split(begins, server.log())
+    at = next(number for number, line in enumerate(said) if "Booting worker" in line)
+    assert [line.strip() for line in said[at + 1 : at + 4]] == [
+        f"Server started on http://localhost:{server.port}",
+        f"The conversations are in {tmp_path}/tchat.db",
+        f"To stop it: kill {server.process.pid}",
+    ]
+
+
+def test_start_is_not_told_where_the_database_cannot_be_opened(make_server: MakeServer) -> None:
+    server = make_server()
+    garbage(server.database)
+
+    refusal(server)
+
+    assert "Serveur démarré" not in server.log()
+
+
+@pytest.mark.parametrize(
+    ("command", "host"),
+    [(MODULE, "127.0.0.1"), (GUNICORN, "0.0.0.0")],
+    ids=["python -m chat", "gunicorn"],
+)
+def test_port_alone_opens_plain_gunicorn_to_the_network_and_not_python_m_chat(
+    make_server: MakeServer, command: tuple[str, ...], host: str
+) -> None:
+    server = make_server(command, settings={"HOST": ""})
+    server.start()
+
+    assert f"http://{host}:{server.port} " in server.log()
+    assert ("Ouvert au réseau" in server.log()) == (host == "0.0.0.0")
 
 
 def test_server_listens_on_its_port_and_makes_its_database(
@@ -306,13 +366,156 @@ def test_file_that_is_no_log_of_ours_is_refused_in_one_line_and_left_as_it_is(
     assert str(server.database) in line
     assert server.database.read_bytes() == before
     left = {file.name for file in server.database.parent.iterdir()}
-    assert left == {server.database.name, server.output.name}
+    assert left == {server.database.name, f"{server.database.name}.lock", server.output.name}
 
 
 def test_database_where_none_can_be_is_refused_in_one_line(make_server: MakeServer) -> None:
     server = make_server(settings={"CHAT_DATABASE": "/dev/null/tchat.db"})
 
     assert "/dev/null/tchat.db" in refusal(server)
+
+
+# A shell's user may have rights that others lack: this takes root's exceptions from a command.
+WITHOUT_RIGHTS = (
+    sys.executable,
+    "-c",
+    "import ctypes, os, sys; drop = ctypes.CDLL(None).prctl\n"
+    "for right in (1, 2, 10): drop(24, right, 0, 0, 0)\n"
+    "os.execv(sys.argv[1], sys.argv[1:])",
+)
+
+
+@pytest.mark.parametrize("command", [GUNICORN, MODULE], ids=["gunicorn", "python -m chat"])
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"HOST": "192.0.2.1"}, "HOST='192.0.2.1' is not allowed: this machine has no such"),
+        ({"HOST": "no-such-host.invalid"}, "HOST='no-such-host.invalid' is not allowed"),
+        ({"HOST": "a..b"}, "HOST='a..b' is not allowed"),
+        ({"PORT": "80"}, "PORT=80 is not allowed to this user"),
+        ({"CHAT_DATABASE": "{folder}"}, "CHAT_DATABASE='{folder}' is a folder: name a file in it"),
+        ({"CHAT_DATABASE": "~nobody-here/x.db"}, "CHAT_DATABASE='~nobody-here/x.db' is not allo"),
+        ({"CHAT_DATABASE": "{folder}/circle"}, "CHAT_DATABASE='{folder}/circle' is not allowed"),
+        ({"CHAT_DATABASE": "{folder}/read-only/x.db"}, "{folder}/read-only/x.db cannot be used"),
+    ],
+    ids=["host", "name", "no name", "port", "folder", "home", "circle", "read-only"],
+)
+def test_what_the_machine_does_not_allow_is_refused_in_one_line_at_once(
+    make_server: MakeServer,
+    tmp_path: Path,
+    command: tuple[str, ...],
+    settings: dict[str, str],
+    reason: str,
+) -> None:
+    (tmp_path / "read-only").mkdir(mode=0o555)
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    settings = {name: value.format(folder=tmp_path) for name, value in settings.items()}
+    server = make_server((*WITHOUT_RIGHTS, *command), settings=settings)
+
+    asked_at = time.monotonic()
+    line = refusal(server)
+
+    assert time.monotonic() - asked_at < 5.0
+    assert reason.format(folder=tmp_path) in line
+    others = [other for other in server.log().splitlines() if other != line]
+    assert all("Starting gunicorn" in other for other in others), others
+
+
+@pytest.mark.parametrize("command", [GUNICORN, MODULE], ids=["gunicorn", "python -m chat"])
+def test_taken_port_is_refused_in_one_line_at_once(
+    make_server: MakeServer, chat_server: ChatServer, command: tuple[str, ...]
+) -> None:
+    server = make_server(command, settings={"PORT": str(chat_server.port)})
+
+    asked_at = time.monotonic()
+    line = refusal(server)
+
+    assert time.monotonic() - asked_at < 4.0  # gunicorn tries for five seconds
+    assert f"another program listens on port {chat_server.port} of 127.0.0.1" in line
+    assert len(server.log().splitlines()) == 2  # and gunicorn's first
+
+
+def test_home_in_the_databases_path_is_the_users(make_server: MakeServer, tmp_path: Path) -> None:
+    server = make_server(settings={"CHAT_DATABASE": "~/x.db", "HOME": str(tmp_path)})
+    server.start()
+    server.stop()
+
+    assert (tmp_path / "x.db").exists()
+
+
+@pytest.mark.parametrize("command", [GUNICORN, FLASK_RUN], ids=["gunicorn", "flask run"])
+def test_setting_that_is_unknown_is_warned_of_with_the_nearest_known_one(
+    make_server: MakeServer, command: tuple[str, ...]
+) -> None:
+    unknown = {"CHAT_DATABSE": "x.db", "CHAT_PORT": "tcp://10.0.0.1:80", "chat_limits": "off"}
+    server = make_server(command, settings=unknown)
+    server.start()
+
+    warnings = [line for line in server.log().splitlines() if "there is no such setting" in line]
+    assert len(warnings) == 3
+    assert "CHAT_DATABSE is ignored" in warnings[0]
+    assert warnings[0].endswith("do you mean CHAT_DATABASE?")
+    assert "CHAT_PORT is ignored" in warnings[1]
+    assert warnings[2].endswith("do you mean CHAT_LIMITS?")
+
+
+# --- where gunicorn has not read our configuration --------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--chdir", str(ROOT)),
+        ("-c", "{folder}/other.py", "--chdir", str(ROOT)),
+        ("--chdir", str(ROOT), "-k", "gthread", "--threads", "8"),
+        ("--chdir", str(ROOT), "--preload"),
+        ("--chdir", str(ROOT), "-w", "3"),
+        ("-c", "{folder}/ours.py", "--chdir", str(ROOT)),
+    ],
+    ids=["chdir", "other conf", "gthread", "preload", "workers", "our worker alone"],
+)
+def test_gunicorn_that_has_not_read_our_settings_is_refused(
+    make_server: MakeServer, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    (tmp_path / "other.py").write_text("workers = 1\n")
+    (tmp_path / "ours.py").write_text(
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "worker_class = 'chat.serving.worker.Worker'\n"
+    )
+    options = tuple(option.format(folder=tmp_path) for option in options)
+    server = make_server((*GUNICORN[:-1], *options, "wsgi:app"), cwd=tmp_path)
+
+    assert server.launch().wait(_ENDS_WITHIN_S) == 3
+
+    lines = {line for line in server.log().splitlines() if "Tchat:" in line}
+    (line,) = lines
+    assert line.endswith(f"start it with -c {ROOT}/gunicorn.conf.py")
+    assert "Traceback" not in server.log()
+    assert not server.database.exists()
+
+
+@pytest.mark.parametrize("extra", [(), ("--preload",)], ids=["plain", "preload"])
+def test_gunicorn_may_be_started_elsewhere_with_our_settings(
+    make_server: MakeServer, tmp_path: Path, extra: tuple[str, ...]
+) -> None:
+    options = ("-c", str(ROOT / "gunicorn.conf.py"), "--chdir", str(ROOT), *extra)
+    server = make_server((*GUNICORN[:-1], *options, "wsgi:app"), cwd=tmp_path)
+    server.start()
+
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")
+        assert ann.post("hello")["seq"] == 1
+
+
+def test_gunicorn_checks_its_configuration_without_taking_the_database(
+    make_server: MakeServer, chat_server: ChatServer
+) -> None:
+    server = make_server(
+        (*GUNICORN, "--check-config"), settings={"CHAT_DATABASE": str(chat_server.database)}
+    )
+
+    assert server.launch().wait(_ENDS_WITHIN_S) == 0
+    assert server.log() == ""
 
 
 def test_gunicorn_talks_through_a_unix_socket(make_server: MakeServer, tmp_path: Path) -> None:

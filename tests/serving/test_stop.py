@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 
 from tests.support.client import Client
 from tests.support.raw import CLOSE, RawPeer
-from tests.support.servers import FLASK_RUN, ChatServer
+from tests.support.servers import FLASK_RUN, GUNICORN, MODULE, ChatServer
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -40,6 +41,53 @@ def test_stop_closes_with_1012_and_is_quick(
         stopper.join()
         assert codes == [1012] * 50
         assert ends[0] < 5.0
+
+
+@pytest.mark.parametrize("command", [GUNICORN, MODULE], ids=["gunicorn", "python -m chat"])
+@pytest.mark.parametrize(
+    "stop",
+    [
+        lambda pid: os.kill(pid, signal.SIGTERM),
+        lambda pid: os.kill(pid, signal.SIGINT),
+        lambda pid: os.kill(pid, signal.SIGQUIT),
+        lambda pid: os.killpg(pid, signal.SIGINT),  # what Ctrl-C does in a terminal
+        lambda pid: os.killpg(pid, signal.SIGTERM),
+    ],
+    ids=["SIGTERM", "SIGINT", "SIGQUIT", "Ctrl-C", "group"],
+)
+def test_ordinary_stop_logs_no_error(
+    make_server: Callable[..., ChatServer], command: tuple[str, ...], stop: Callable[[int], None]
+) -> None:
+    server = make_server(command)
+    server.start()
+    with ExitStack() as stack:
+        people = [stack.enter_context(Client(server.ws_url)) for _ in range(10)]
+        for one in people:
+            one.join(room="stop")
+        people[0].post("before")
+        assert server.process is not None
+        stop(server.process.pid)
+        assert {one.close_code() for one in people} == {1012}
+        assert server.process.wait(10.0) == 0
+    levels = set(re.findall(r"\[(DEBUG|INFO|WARNING|ERROR|CRITICAL)\]", server.log()))
+    assert levels == {"INFO"}, server.log()
+    assert "Traceback" not in server.log()
+
+
+def test_second_ctrl_c_changes_nothing(make_server: Callable[..., ChatServer]) -> None:
+    server = make_server()
+    server.start()
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")
+        assert server.process is not None
+        os.killpg(server.process.pid, signal.SIGINT)
+        assert ann.close_code() == 1012
+        while server.process.poll() is None:  # somebody is impatient
+            with suppress(ProcessLookupError):
+                os.killpg(server.process.pid, signal.SIGINT)
+    assert server.process.returncode == 0
+    assert "Worker" not in re.sub(r"Using worker.*|Worker exiting.*", "", server.log())
+    assert "Traceback" not in server.log()
 
 
 def test_peer_that_ignores_the_close_does_not_hold_up_the_stop(

@@ -82,6 +82,8 @@ def put_back(copy: Path, database: Path, *, epoch: str | None = None) -> None:
     if epoch is not None:
         with closing(sqlite3.connect(database, isolation_level=None)) as connection:
             connection.execute("UPDATE log SET epoch = ?", (epoch,))
+
+
 def stored(database: Path) -> dict[str, list[tuple[int, str]]]:
     """Read a log that nobody writes, of this version or an older one: seqs and texts by room."""
     uri = f"{database.as_uri()}?mode=ro&immutable=1"

@@ -28,7 +28,7 @@ class Machine:
         self.log = SQLiteLog(path, retention_messages=1000)
         self.registry = Registry()
         self.hub = Hub(Settings(), self.log, self.registry)
-        assert self.hub.claim()
+        assert self.log.claim()
         self.hub.start()
         self.admission = Admission(3)
         app = Flask("chat")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,3 +109,27 @@ def test_binary_makes_a_copy_while_it_serves_and_puts_it_back(
         server.start()
         assert not ann.resume()["resumed"]
         assert ann.texts() == ["one"]
+
+
+def test_binary_replaces_itself_on_usr2(start: Callable[..., ChatServer], tmp_path: Path) -> None:
+    server = start("--database", "chat.db")
+    lock = tmp_path / "chat.db.lock"
+    old = int(lock.read_text().split()[0])
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")
+        ann.post("before")
+        os.kill(old, signal.SIGUSR2)
+        assert ann.close_code() == 1012
+        assert ann.resume()["resumed"] is True
+        assert server.process is not None
+        server.process.wait(20.0)  # the first binary has removed what it had unpacked
+        ann.post("after")
+        new = int(lock.read_text().split()[0])
+        assert new != old
+        assert server.get("/", {"Accept-Language": "fr"})
+        os.kill(new, signal.SIGTERM)
+        assert ann.close_code() == 1012
+    deadline = time.monotonic() + STOP_S
+    while list((tmp_path / "unpacked").iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)  # bounded by the deadline: there is no event to wait for

@@ -1,0 +1,68 @@
+"""What `wsgi.py` gives: the application, ready for whoever loads it; or a refusal in one line."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from pathlib import Path
+
+import click
+from flask import Flask
+from flask.helpers import get_debug_flag
+
+from chat import create_app
+from chat.config import SettingError, unknown_settings
+from chat.log import LogError
+from chat.serving.holder import take_log
+
+_BOOT_ERROR = 3  # in gunicorn's terms: it does not try again and again
+
+
+def load() -> Flask:
+    """Make the application, and start it if this process will serve it."""
+    try:
+        _refuse_gunicorn_without_our_settings()
+        app = create_app()
+        if _serves_here():
+            for sentence in unknown_settings():
+                app.logger.warning("%s", sentence)
+            chat = app.extensions["chat"]
+            take_log(chat)
+            atexit.register(chat.stop)
+            chat.start()
+    except (SettingError, LogError) as error:
+        print(f"Tchat: {error}", file=sys.stderr)
+        sys.exit(_BOOT_ERROR)
+    return app
+
+
+def _refuse_gunicorn_without_our_settings() -> None:
+    """Refuse workers that would each serve a part of the people, and hang with a few of them."""
+    if _is_gunicorn() and not _has_our_settings():
+        file = Path(__file__).parents[2] / "gunicorn.conf.py"
+        raise SettingError(f"gunicorn has not read its settings: start it with -c {file}")
+
+
+def _is_gunicorn() -> bool:
+    return "gunicorn.arbiter" in sys.modules
+
+
+def _has_our_settings() -> bool:
+    return "chat.serving.settings" in sys.modules  # only they import it: see gunicorn.conf.py
+
+
+def _serves_here() -> bool:
+    """Tell whether this process serves the application, and not another or none at all."""
+    if _is_gunicorn():
+        return False  # its workers do: chat/serving/worker.py
+    command = click.get_current_context(silent=True)
+    if command is None:
+        return True
+    if command.info_name != "run":  # flask shell, flask routes …
+        return False
+    reloads = command.params.get("reload")
+    if reloads is None:
+        reloads = get_debug_flag()
+    # With the reloader it is the child that serves.
+    return not reloads or os.environ.get("WERKZEUG_RUN_MAIN") == "true"
