@@ -309,9 +309,10 @@ def _put_aside(database: Path) -> Path | None:
 
 
 def _second_names(database: Path, ending: str) -> dict[Path, Path]:
-    """Name a second file for the database and for each that may lie beside it."""
+    """Name a second file for the database and for each beside it that has something of its own."""
     second = _part(database, ending)
-    return dict(zip((database, *_beside(database)), (second, *_beside(second)), strict=True))
+    old, new = (database, *_beside(database)[:2]), (second, *_beside(second)[:2])
+    return dict(zip(old, new, strict=True))
 
 
 def _is_exchanging(database: Path) -> bool:
