@@ -1,6 +1,6 @@
-// Says what a page that came back may have missed, from the welcome's `gap`: nothing (null), messages
-// that are still in the log ("skipped") or no longer ("gone"), or messages that it had seen and that
-// are in the log no more ("lost"; "changed" if others have taken their numbers).
+// Says what a page that came back may have missed, from the welcome's `gap`: nothing (null),
+// messages that are still in the log ("skipped") or no longer ("gone"), or messages that it had
+// seen and that are in the log no more ("lost"; "changed" if others have taken their numbers).
 
 export function gapAfter(before, { resumed, gap, more }) {
   if (before === null || resumed) return null;

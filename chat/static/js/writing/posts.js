@@ -88,7 +88,8 @@ export class Posts extends Source {
   // Under another key the post becomes a new message, so it gets a new id.
   retry(id) {
     const post = this.find(id);
-    if (post.reason === "other_nick") Object.assign(post, { id: makeId(), key: null, member: null });
+    const isAnothers = post.reason === "other_nick";
+    if (isAnothers) Object.assign(post, { id: makeId(), key: null, member: null });
     wait(post);
     this.#changed();
   }

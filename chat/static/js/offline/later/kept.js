@@ -1,7 +1,7 @@
 // Reads and writes the last messages of the rooms visited lately.
 //
-// A record: { room, at, epoch, seq, seenAt, member, messages }. Everything of that log up to seq was
-// seen, and `seenAt` is the server's time of the entry with that seq. `messages` are its last
+// A record: { room, at, epoch, seq, seenAt, member, messages }. Everything of that log up to seq
+// was seen, and `seenAt` is the server's time of the entry with that seq. `messages` are its last
 // messages, without a gap. `at` says when the record was written, and `member` who was here then.
 
 import { inStore } from "../../base/later/database.js";
