@@ -51,7 +51,8 @@ def gunicorn_settings() -> dict[str, Any]:
         server.START_CTX.update(cwd=str(started_in), args=[sys.executable, *sys.orig_argv[1:]])
         _or_exit(_check, server, settings, allowed)
         _or_exit(_check_machine, server, chat)
-        server.ends_with_its_terminal = ends_with_its_terminal()
+        # A terminal's shell has seen the end of the server that USR2 replaces by this one.
+        server.ends_with_its_terminal = not predecessor() and ends_with_its_terminal()
         serve_with_this_version(server)
 
     def on_reload(server: Any) -> None:

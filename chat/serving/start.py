@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from chat import Chat
 from chat.config import SettingError
@@ -31,8 +32,9 @@ def _serve_with_gunicorn() -> None:
             for name, value in newest_settings().items():
                 self.cfg.set(name, value)
 
-    # The one-file program, executed again by USR2, must not use what this one has unpacked.
-    os.environ["PYINSTALLER_RESET_ENVIRONMENT"] = "1"
+    if getattr(sys, "frozen", False):
+        # Executed again by USR2, the one-file program must not use what this one has unpacked.
+        os.environ["PYINSTALLER_RESET_ENVIRONMENT"] = "1"
     Server().run()
 
 

@@ -150,6 +150,24 @@ def test_sighup_of_an_operator_replaces_the_worker_while_the_terminal_is_there(
     assert server.get("/healthz")
 
 
+def test_server_that_usr2_started_goes_on_without_the_terminal(
+    in_terminal: Callable[..., InTerminal],
+) -> None:
+    server = in_terminal(*SHELL, *MODULE)
+    os.kill(master_pid(server), signal.SIGUSR2)
+    assert server.process is not None
+    server.process.wait(_WITHIN_S)  # the first server has ended, and with it the shell
+    master = master_pid(server)
+    server.close_window()
+
+    worker = int(Path(f"{server.database}.lock").read_text().split()[1])
+    os.kill(master, signal.SIGHUP)
+    with ends(worker):
+        pass
+    assert server.get("/healthz")
+    assert master_pid(server) == master
+
+
 @pytest.mark.parametrize("keeper", [("nohup",), ("setsid", "--wait")], ids=["nohup", "setsid"])
 def test_server_that_is_to_outlive_its_terminal_does_so_and_takes_sighup(
     in_terminal: Callable[..., InTerminal], keeper: tuple[str, ...], tmp_path: Path
