@@ -10,6 +10,7 @@ from pathlib import Path
 from babel import negotiate_locale
 from flask import Flask, request
 from flask.helpers import get_debug_flag
+from flask.logging import default_handler
 from flask_babel import Babel
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -18,6 +19,7 @@ from chat.log import Holder, MessageLog
 from chat.log.sqlite import SQLiteLog
 from chat.rooms.commands import Hub
 from chat.rooms.registry import Registry
+from chat.serving.logs import STDERR, STDOUT
 from chat.sockets.flusher import Flusher
 from chat.web.admission import Admission
 from chat.web.application import Application
@@ -89,6 +91,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     app = Application("chat", static_folder=None if shell.is_built else "static")
     app.config["BABEL_DEFAULT_LOCALE"] = LANGUAGES[0]
     app.logger.setLevel(logging.INFO)  # the parent of every logger here
+    app.logger.removeHandler(default_handler)  # all lines go one way: chat/serving/logs.py
 
     log = SQLiteLog(
         settings.database,
@@ -102,7 +105,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
 
     Babel(app, locale_selector=_language)
     app.register_blueprint(create_pages(shell))
-    app.register_blueprint(create_machines(hub, log, registry, admission))
+    app.register_blueprint(create_machines(hub, log, registry, admission, _dropped_lines))
     app.register_blueprint(create_ws(settings, hub, admission, flusher))
     app.after_request(lambda response: compress(response, request.accept_encodings))
     if shell.is_built:
@@ -119,6 +122,11 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         app.wsgi_app = fixed.__call__  # type: ignore[method-assign]
     app.extensions["chat"] = Chat(settings, hub, admission, flusher, log)
     return app
+
+
+def _dropped_lines() -> int:
+    """Count the lines of the log that nobody read."""
+    return STDERR.dropped + STDOUT.dropped
 
 
 def _language() -> str | None:

@@ -67,7 +67,8 @@ class SQLiteLog:
         now_ms: Callable[[], int] = lambda: int(time() * 1000),
     ) -> None:
         """Prepare; nothing is done to the file yet. With 0 days, age deletes nothing."""
-        self._path = path.absolute()
+        # `..` after a link would lead the system elsewhere than `resolve`.
+        self._path = path.resolve() if ".." in path.parts else path.absolute()
         self._retention = (retention_messages, retention_days * 86_400_000)
         self._now_ms = now_ms
         self._queue: SimpleQueue[tuple[Draft, Answer] | None] = SimpleQueue()

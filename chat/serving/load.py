@@ -9,18 +9,22 @@ from pathlib import Path
 
 import click
 from flask import Flask
+from flask.cli import FlaskGroup
 from flask.helpers import get_debug_flag
 
 from chat import create_app
 from chat.config import SettingError, unknown_settings
 from chat.log import LogError
 from chat.serving.holder import take_log
+from chat.serving.logs import log_everything
 
 _BOOT_ERROR = 3  # in gunicorn's terms: it does not try again and again
 
 
 def load() -> Flask:
     """Make the application, and start it if this process will serve it."""
+    if not _is_gunicorn():
+        log_everything()
     try:
         _refuse_gunicorn_without_our_settings()
         app = create_app()
@@ -32,7 +36,8 @@ def load() -> Flask:
             atexit.register(chat.stop)
             chat.start()
     except (SettingError, LogError) as error:
-        print(f"Tchat: {error}", file=sys.stderr)
+        # To whoever starts it, as it is; in gunicorn's worker it is a line of the log.
+        print(f"Tchat: {error}", file=sys.stderr if _is_gunicorn() else sys.__stderr__)
         sys.exit(_BOOT_ERROR)
     return app
 
@@ -57,7 +62,7 @@ def _serves_here() -> bool:
     if _is_gunicorn():
         return False  # its workers do: chat/serving/worker.py
     command = click.get_current_context(silent=True)
-    if command is None:
+    if command is None or not isinstance(command.find_root().command, FlaskGroup):
         return True
     if command.info_name != "run":  # flask shell, flask routes …
         return False

@@ -65,6 +65,7 @@ def gunicorn_settings() -> dict[str, Any]:
     return {
         "bind": f"{in_url(settings.host)}:{settings.port}",
         "worker_class": _WORKER,
+        "logger_class": "chat.serving.gunicorn_log.Logger",
         # A file's value beats WEB_CONCURRENCY, which platforms set by themselves.
         "workers": 1,
         "threads": allowed.connections + RESERVE,
@@ -90,7 +91,9 @@ def _or_exit(check: Callable[..., None], *arguments: Any) -> None:
     try:
         check(*arguments)
     except (SettingError, LogError) as error:
-        raise SystemExit(f"Tchat: {error}") from None
+        # To whoever starts it, as it is: standard error is the log's by now.
+        print(f"Tchat: {error}", file=sys.__stderr__)
+        raise SystemExit(1) from None
 
 
 def _check(server: Any, settings: Settings, allowed: Affordable) -> None:

@@ -53,10 +53,14 @@ def newest_settings() -> dict[str, Any]:
 
 
 def _forget() -> dict[str, ModuleType]:
-    """Take this program's modules out of Python's list, so that an import reads them again."""
+    """Take this program's modules out of Python's list, so that an import reads them again.
+
+    The log's stays: it has the thread that writes the lines, and what forks must do about it.
+    """
     invalidate_caches()
     return {
         name: sys.modules.pop(name)
         for name in tuple(sys.modules)
-        if name.partition(".")[0] in ("chat", "wsgi") and name != "chat.__main__"
+        if name.partition(".")[0] in ("chat", "wsgi")
+        and name not in ("chat.__main__", "chat.serving.logs")
     }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from chat.log import MessageLog, StorageUnavailable
 from chat.rooms.commands import Hub
@@ -15,11 +17,16 @@ from chat.web.admission import Admission
 
 
 def create_machines(
-    hub: Hub, log: MessageLog, registry: Registry, admission: Admission
+    hub: Hub,
+    log: MessageLog,
+    registry: Registry,
+    admission: Admission,
+    dropped_lines: Callable[[], int],
 ) -> Blueprint:
     """Make the blueprint of what machines ask."""
     blueprint = Blueprint("machines", __name__)
     metrics = _metrics(registry, admission)
+    metrics.register(_DroppedLines(dropped_lines))
 
     @blueprint.get("/status")
     def status() -> dict[str, object]:
@@ -44,6 +51,19 @@ def create_machines(
         return Response(generate_latest(metrics), content_type=CONTENT_TYPE_LATEST)
 
     return blueprint
+
+
+class _DroppedLines(Collector):
+    """The counter of the log's lines that nobody read."""
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the number of now."""
+        yield CounterMetricFamily(
+            "tchat_dropped_log_lines", "Lines of the log that were not written", self._count()
+        )
 
 
 def _metrics(registry: Registry, admission: Admission) -> CollectorRegistry:

@@ -32,7 +32,12 @@ class Machine:
         self.hub.start()
         self.admission = Admission(3)
         app = Flask("chat")
-        app.register_blueprint(create_machines(self.hub, self.log, self.registry, self.admission))
+        self.dropped_lines = 0
+        app.register_blueprint(
+            create_machines(
+                self.hub, self.log, self.registry, self.admission, lambda: self.dropped_lines
+            )
+        )
         self.client = app.test_client()
 
     def status(self) -> dict[str, object]:
@@ -117,6 +122,8 @@ def test_healthz_says_that_the_server_is_stopping(machine: Machine) -> None:
 
 def test_metrics_are_what_prometheus_reads(machine: Machine) -> None:
     assert machine.metrics()["tchat_connections"] == 0
+    assert machine.metrics()["tchat_dropped_log_lines_total"] == 0
+    machine.dropped_lines = 7
     with opened() as (one, _, _), opened() as (other, _, _):
         for connection in (one, other):
             machine.registry.add(connection)
@@ -130,3 +137,4 @@ def test_metrics_are_what_prometheus_reads(machine: Machine) -> None:
     assert metrics["tchat_connected_users"] == 1
     assert metrics["tchat_rooms"] == 1
     assert metrics["tchat_connections_max"] == 3
+    assert metrics["tchat_dropped_log_lines_total"] == 7

@@ -1,0 +1,226 @@
+"""The log of a process: all lines in one form, on standard error, and nobody waits for them.
+
+A write to a pipe that nobody reads (a log collector that has stopped) does not return. So lines
+wait in a bounded queue, one thread writes them, and lines that find no room are counted. The
+standard library's QueueListener does half of it: it does not count, it does not survive a fork, and
+a process that ends would wait for it for ever.
+"""
+
+from __future__ import annotations
+
+import atexit
+import io
+import logging
+import os
+import re
+import select
+import sys
+from collections.abc import Sequence
+from queue import SimpleQueue
+from threading import Event, RLock, Thread
+from time import monotonic
+from typing import TextIO
+
+_LINES_LIMIT = 1000  # events that may wait
+_EVENT_LIMIT = 8192  # characters of one
+_DRAIN_S = 1.0  # how long the end of the process waits for a reader
+
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")  # a terminal's colours: Werkzeug's lines have them
+# What an event contains may come from a stranger: it moves no cursor.
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != ord("\t")}
+
+
+class Form(logging.Formatter):
+    """The one form of all lines: time, process, level, text.
+
+    An event is one line. What else it has, a traceback, follows it and is indented, so that
+    nothing in an event can look like another event.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "%(asctime)s [%(process)d] [%(levelname)s] %(message)s", "[%Y-%m-%d %H:%M:%S %z]"
+        )
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give an event as it is written, without the end of its last line."""
+        text = _STYLE.sub("", super().format(record))[:_EVENT_LIMIT]
+        return "\n    ".join(line.translate(_CONTROLS) for line in text.splitlines())
+
+
+class Lines:
+    """The way of lines to a standard stream; from any thread, without waiting."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        """Prepare for a stream; None, of a process that was started without it, takes nothing."""
+        self._descriptor = None if stream is None else stream.fileno()
+        # Guards what `_begin` makes, but the queue. A signal handler may log while it is held.
+        self._lock = RLock()
+        self._begin()
+        atexit.register(self.drain)
+        if hasattr(os, "register_at_fork"):
+            # No fork while a time is formatted: the C library's lock would stay taken in the child.
+            os.register_at_fork(
+                before=self._lock.acquire,
+                after_in_parent=self._lock.release,
+                after_in_child=self._begin_in_child,
+            )
+
+    def _begin(self) -> None:
+        self._queue: SimpleQueue[str | Event] = SimpleQueue()
+        self._running = False
+        self._writing_since: float | None = None  # monotonic seconds
+        self.dropped = 0  # lines, since the process began
+        self._told = 0  # how many of them a line in the log has told
+        self._why = ""  # the last was dropped
+
+    def _begin_in_child(self) -> None:
+        """Begin anew: threads do not survive a fork, and the parent writes what waits."""
+        self._begin()
+        self._lock.release()
+
+    def put(self, line: str) -> None:
+        """Write a line, or several that belong together, or count it."""
+        if self._queue.qsize() < _LINES_LIMIT and (self._running or self._start()):
+            self._queue.put(line)
+        else:
+            self._drop("nobody read the log")
+
+    def drain(self) -> None:
+        """Wait until all is written, as long as somebody reads: the process ends."""
+        if not self._running:
+            return
+        done, now = Event(), monotonic()
+        self._queue.put(done)
+        # A write that has not returned for so long will not return at all.
+        done.wait(max(0.0, (self._writing_since or now) + _DRAIN_S - now))
+
+    def _start(self) -> bool:
+        with self._lock:
+            try:
+                if not self._running:
+                    Thread(target=self._write, args=(self._queue,), name="log", daemon=True).start()
+                self._running = True
+            except RuntimeError:  # the machine has no thread for it; the next line tries again
+                return False
+        return True
+
+    def _drop(self, why: str) -> None:
+        with self._lock:
+            self.dropped += 1
+            self._why = why
+
+    # --- on the writing thread ---------------------------------------------------------
+
+    def _write(self, queue: SimpleQueue[str | Event]) -> None:
+        while True:
+            item = queue.get()
+            if isinstance(item, str):
+                self._send(item)
+            if queue.empty() and self.dropped > self._told:
+                self._tell()
+            if isinstance(item, Event):
+                item.set()
+
+    def _tell(self) -> None:
+        """Say how many lines are missing here."""
+        with self._lock:
+            count = self.dropped - self._told
+            line = event(f"{count} lines were not logged: {self._why}", logging.WARNING)
+        if self._send(line):
+            self._told += count
+
+    def _send(self, line: str) -> bool:
+        """Write a line; False if it could not be written. Waits for a reader."""
+        if self._descriptor is None:
+            return True
+        data = f"{line}\n".encode(errors="backslashreplace")
+        self._writing_since = monotonic()
+        try:
+            while data:
+                try:
+                    data = data[os.write(self._descriptor, data) :]
+                except BlockingIOError:  # another process has made the stream non-blocking
+                    select.select([], [self._descriptor], [])
+        except OSError as error:  # the reader is gone, or the disk is full
+            self._drop(str(error))
+            return False
+        finally:
+            self._writing_since = None
+        return True
+
+
+_form = Form()
+
+STDERR = Lines(sys.__stderr__)
+STDOUT = Lines(sys.__stdout__)
+
+
+def event(text: str, level: int) -> str:
+    """Give a text in the form of the log."""
+    return _form.format(logging.LogRecord("", level, "", 0, text, None, None))
+
+
+class LineHandler(logging.Handler):
+    """A handler of log records that never waits."""
+
+    def __init__(self, lines: Lines) -> None:
+        super().__init__()
+        self._lines = lines
+        self.setFormatter(_form)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Have a record written."""
+        try:
+            self._lines.put(self.format(record))
+        except Exception:  # noqa: BLE001 -- handleError prints the traceback
+            self.handleError(record)
+
+
+class _Printed(io.TextIOBase):
+    """Standard error for who prints instead of logging: Python itself, and gunicorn at times."""
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        # Guards _part.
+        self._lock = RLock()
+        self._part = ""  # a line that has not ended yet
+
+    def write(self, text: str, /) -> int:
+        """Log each line that ends."""
+        with self._lock:
+            *lines, self._part = f"{self._part}{text}".split("\n")
+            for line in lines:
+                self._log(line)
+        return len(text)
+
+    def flush(self) -> None:
+        """Log what has been written of a line."""
+        with self._lock:
+            part, self._part = self._part, ""
+            self._log(part)
+
+    def fileno(self) -> int:
+        """Give the descriptor of standard error."""
+        return sys.__stderr__.fileno() if sys.__stderr__ else -1
+
+    def writable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def _log(self, line: str) -> None:
+        if line.strip():
+            self._lines.put(event(line, logging.ERROR))
+
+
+def log_everything(handlers: Sequence[logging.Handler] | None = None) -> None:
+    """Log all that this process logs, warns of or prints as an error; to standard error.
+
+    `handlers`, if given, log the records in its place.
+    """
+    logging.getLogger().handlers[:] = handlers or [LineHandler(STDERR)]
+    logging.captureWarnings(True)
+    sys.stderr = _Printed(STDERR)
