@@ -19,7 +19,7 @@ from chat.log import Holder, MessageLog
 from chat.log.sqlite import SQLiteLog
 from chat.rooms.commands import Hub
 from chat.rooms.registry import Registry
-from chat.serving.logs import STDERR, STDOUT
+from chat.serving.logs import dropped_lines
 from chat.sockets.flusher import Flusher
 from chat.web.admission import Admission
 from chat.web.application import Application
@@ -105,7 +105,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
 
     Babel(app, locale_selector=_language)
     app.register_blueprint(create_pages(shell))
-    app.register_blueprint(create_machines(hub, log, registry, admission, _dropped_lines))
+    app.register_blueprint(create_machines(hub, log, registry, admission, dropped_lines))
     app.register_blueprint(create_ws(settings, hub, admission, flusher))
     app.after_request(lambda response: compress(response, request.accept_encodings))
     if shell.is_built:
@@ -122,11 +122,6 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         app.wsgi_app = fixed.__call__  # type: ignore[method-assign]
     app.extensions["chat"] = Chat(settings, hub, admission, flusher, log)
     return app
-
-
-def _dropped_lines() -> int:
-    """Count the lines of the log that nobody read."""
-    return STDERR.dropped + STDOUT.dropped
 
 
 def _language() -> str | None:

@@ -6,11 +6,12 @@ import logging
 import os
 import sys
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from gunicorn.glogging import Logger as GunicornLogger
 
-from chat.serving.logs import STDERR, STDOUT, Form, LineHandler, Lines, log_everything
+from chat.serving.logs import Form, LineHandler, Lines, log_everything
 
 
 class Logger(GunicornLogger):  # type: ignore[misc]
@@ -20,16 +21,20 @@ class Logger(GunicornLogger):  # type: ignore[misc]
     gunicorn. A regular file keeps nobody waiting.
     """
 
+    def __init__(self, cfg: Any) -> None:
+        self._stderr, self._stdout = Lines(sys.__stderr__), Lines(sys.__stdout__)
+        super().__init__(cfg)
+
     def setup(self, cfg: Any) -> None:
         """Set the handlers, at the start and at each reload."""
         super().setup(cfg)
         if not (cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json):
-            log_everything(self.error_log.handlers)
+            log_everything(self._stderr, self.error_log.handlers)
 
     def _set_handler(
         self, log: logging.Logger, output: str | None, fmt: logging.Formatter, stream: Any = None
     ) -> None:
-        lines = None if output is None else _standard(output, stream)
+        lines = None if output is None else self._standard(output, stream)
         if lines is None:
             super()._set_handler(log, output, fmt, stream)
         else:
@@ -41,16 +46,16 @@ class Logger(GunicornLogger):  # type: ignore[misc]
             # The access log has a format of its own, which --access-logformat changes.
             handler.setFormatter(Form() if log is self.error_log else fmt)
 
-
-def _standard(output: str, stream: Any) -> Lines | None:
-    """Give the standard stream that an output is; /dev/stderr is one, by another name."""
-    if output == "-":
-        return STDOUT if stream is sys.stdout else STDERR
-    try:
-        found = Path(output).stat()
-    except OSError:
+    def _standard(self, output: str, stream: Any) -> Lines | None:
+        """Give the standard stream that an output is; /dev/stderr is one, by another name."""
+        if output == "-":
+            return self._stdout if stream is sys.stdout else self._stderr
+        try:
+            found = Path(output).stat()
+            if not S_ISREG(found.st_mode):
+                for descriptor, lines in ((2, self._stderr), (1, self._stdout)):
+                    if os.path.samestat(found, os.fstat(descriptor)):
+                        return lines
+        except OSError:  # there is no such file yet, or no such stream
+            return None
         return None
-    for lines, descriptor in ((STDERR, 2), (STDOUT, 1)):
-        if not Path(output).is_file() and os.path.samestat(found, os.fstat(descriptor)):
-            return lines
-    return None

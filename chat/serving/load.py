@@ -16,7 +16,7 @@ from chat import create_app
 from chat.config import SettingError, unknown_settings
 from chat.log import LogError
 from chat.serving.holder import take_log
-from chat.serving.logs import log_everything
+from chat.serving.logs import Lines, log_everything
 
 _BOOT_ERROR = 3  # in gunicorn's terms: it does not try again and again
 
@@ -24,7 +24,7 @@ _BOOT_ERROR = 3  # in gunicorn's terms: it does not try again and again
 def load() -> Flask:
     """Make the application, and start it if this process will serve it."""
     if not _is_gunicorn():
-        log_everything()
+        log_everything(Lines(sys.__stderr__))
     try:
         _refuse_gunicorn_without_our_settings()
         app = create_app()

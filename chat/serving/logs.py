@@ -126,7 +126,7 @@ class Lines:
         """Say how many lines are missing here."""
         with self._lock:
             count = self.dropped - self._told
-            line = event(f"{count} lines were not logged: {self._why}", logging.WARNING)
+            line = _event(f"{count} lines were not logged: {self._why}", logging.WARNING)
         if self._send(line):
             self._told += count
 
@@ -152,11 +152,8 @@ class Lines:
 
 _form = Form()
 
-STDERR = Lines(sys.__stderr__)
-STDOUT = Lines(sys.__stdout__)
 
-
-def event(text: str, level: int) -> str:
+def _event(text: str, level: int) -> str:
     """Give a text in the form of the log."""
     return _form.format(logging.LogRecord("", level, "", 0, text, None, None))
 
@@ -166,13 +163,13 @@ class LineHandler(logging.Handler):
 
     def __init__(self, lines: Lines) -> None:
         super().__init__()
-        self._lines = lines
+        self.lines = lines
         self.setFormatter(_form)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Have a record written."""
         try:
-            self._lines.put(self.format(record))
+            self.lines.put(self.format(record))
         except Exception:  # noqa: BLE001 -- handleError prints the traceback
             self.handleError(record)
 
@@ -213,14 +210,27 @@ class _Printed(io.TextIOBase):
 
     def _log(self, line: str) -> None:
         if line.strip():
-            self._lines.put(event(line, logging.ERROR))
+            self._lines.put(_event(line, logging.ERROR))
 
 
-def log_everything(handlers: Sequence[logging.Handler] | None = None) -> None:
-    """Log all that this process logs, warns of or prints as an error; to standard error.
+def log_everything(stderr: Lines, handlers: Sequence[logging.Handler] = ()) -> None:
+    """Log all that this process logs, warns of or prints as an error; on standard error.
 
-    `handlers`, if given, log the records in its place.
+    `handlers`, if there are any, log the records in its place.
     """
-    logging.getLogger().handlers[:] = handlers or [LineHandler(STDERR)]
+    logging.getLogger().handlers[:] = handlers or [LineHandler(stderr)]
     logging.captureWarnings(True)
-    sys.stderr = _Printed(STDERR)
+    sys.stderr = _Printed(stderr)
+
+
+def dropped_lines() -> int:
+    """Count the lines of this process's log that were not written.
+
+    They are counted where the handlers are: those of a gunicorn that has loaded a newer version of
+    this program (SIGHUP) are of the older one.
+    """
+    handlers = (
+        handler for name in ("", "gunicorn.access") for handler in logging.getLogger(name).handlers
+    )
+    ways = {handler.lines for handler in handlers if hasattr(handler, "lines")}
+    return sum(lines.dropped for lines in ways)

@@ -166,6 +166,8 @@ def test_worker_is_replaced_while_nobody_reads_the_log(
         visit(server, VISITS)
         while before in server.workers():
             pass  # bounded by the test's timeout
+        # It is the new worker's own count.
+        assert re.search(r"tchat_dropped_log_lines_total [1-9]", server.get("/metrics"))
         ann.post("hello")
     assert server.stop() < 2.0
     assert server.process.returncode == 0
@@ -292,11 +294,13 @@ def test_long_event_is_cut() -> None:
 
 
 def run(script: str, **options: object) -> subprocess.Popen[bytes]:
-    """Run a script that has STDERR, and log_everything behind it."""
+    """Run a script that has `lines` and `log`, as a server has them."""
     head = (
         "import logging, os, sys, time, warnings\n"
-        "from chat.serving.logs import STDERR, log_everything\n"
-        "log_everything()\nlog = logging.getLogger('x')\n"
+        "from chat.serving.logs import Lines, log_everything\n"
+        "lines = Lines(sys.__stderr__)\n"
+        "log_everything(lines)\n"
+        "log = logging.getLogger('x')\n"
     )
     return subprocess.Popen([sys.executable, "-c", head + script], **options)  # type: ignore[call-overload, no-any-return]
 
@@ -369,7 +373,7 @@ def test_pipe_that_somebody_made_non_blocking_loses_nothing() -> None:
     with small_pipe() as (reader, writer):
         os.set_blocking(writer, False)
         process = run(
-            "for number in range(500): log.error('%d', number)\nsys.stdin.read()\nSTDERR.drain()",
+            "for number in range(500): log.error('%d', number)\nsys.stdin.read()\nlines.drain()",
             stderr=writer,
             stdin=subprocess.PIPE,
         )
@@ -388,7 +392,7 @@ def test_full_disk_drops_lines_and_says_why_when_there_is_room_again(tmp_path: P
         "limits = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200, limits[1]))\n"
         "for number in range(20): log.error('%d', number)\n"
-        "STDERR.drain()\n"
+        "lines.drain()\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, limits)\n"
         "log.error('the end')\n"
     )
