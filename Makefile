@@ -18,7 +18,8 @@ BUILDER := tools/page/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run upgrade replace test chaos soak overload smooth arrival pictures lint format lock binary translations vendor \
+.PHONY: help run upgrade replace test chaos soak overload smooth machines arrival pictures lint \
+	format lock binary translations vendor \
 	page icons lighthouse bench autobahn fuzz clean
 
 help:  ## list these targets
@@ -67,6 +68,9 @@ overload: $(DEV)  ## measure what a client that never reads costs the other clie
 smooth: $(DEV)  ## measure a page with 10,000 messages beside one with 50
 	@tools/need.sh chromium
 	$(BIN)/python -m tests.long.smooth
+
+machines: $(DEV)  ## try, as root on Linux, a real container's limit of processes and threads
+	$(BIN)/python -m pytest -q tests/long/machines.py
 
 arrival: $(DEV)  ## measure the page on a slow line (BESIDE=folder: beside another checkout)
 	@tools/need.sh chromium
