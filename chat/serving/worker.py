@@ -280,8 +280,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 conn, due_at = next(iter(waiting.items()))
                 if now < min(due_at, stops_at):
                     break
-                self._forget(waiting, conn)
-                self._end(conn)
+                try:
+                    self._forget(waiting, conn)
+                    self._end(conn)
+                except Exception as error:  # noqa: BLE001 -- logged by _fail
+                    self._fail(conn, error)
 
     def _give_thread(self, conn: Any) -> None:
         try:
