@@ -355,7 +355,7 @@ UNFIT = pytest.mark.parametrize(
         (another_programs, "not a database of Tchat"),
         (garbage, "not a database of Tchat"),
         (Path.touch, "not a database of Tchat"),
-        (Path.mkdir, "there is no file"),
+        (Path.mkdir, " file"),
         (damaged, "damaged"),
         (cut, "malformed"),
     ],

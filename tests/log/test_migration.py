@@ -162,7 +162,7 @@ def test_server_says_how_far_it_is_and_pages_resume_after_it(make_server: MakeSe
         welcome = ann.expect("welcome")
         assert welcome["resumed"] is True
         assert [message["seq"] for message in welcome["messages"]] == [200_000]
-    assert "tchat.db.v1" in server.log()
+    assert server.logged("tchat.db.v1")
 
 
 def test_stop_during_a_migration_is_quick_and_harmless(make_server: MakeServer) -> None:

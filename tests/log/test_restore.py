@@ -23,7 +23,6 @@ from tests.log.test_backup import UNFIT, damaged, history, quiet, refusal, state
 from tests.support.client import Client
 from tests.support.interrupted import Interrupter
 from tests.support.logs import Past, epoch, fill, fill_old, stored
-from tests.support.processes import worker_pid
 from tests.support.servers import ROOT, ChatServer
 
 MakeServer = Callable[..., ChatServer]
@@ -202,7 +201,8 @@ def test_log_that_a_server_has_is_left(make_server: MakeServer, copy: Path) -> N
 
         line = refusal(server.run("restore", copy))
 
-        assert str(worker_pid(server)) in line
+        assert server.process is not None
+        assert f"process {server.process.pid} " in line
         assert "stop the server first" in line
         assert state(server.database.parent) == before
         assert ann.post("two")["seq"] == 2

@@ -210,7 +210,7 @@ def test_port_alone_opens_plain_gunicorn_to_the_network_and_not_python_m_chat(
     server = make_server(command, settings={"HOST": ""})
     server.start()
 
-    assert f"http://{host}:{server.port} " in server.log()
+    assert server.logged(f"http://{host}:{server.port} ")
     assert ("Ouvert au réseau" in server.log()) == (host == "0.0.0.0")
 
 
@@ -246,7 +246,7 @@ def test_connections_are_lowered_to_what_the_machine_allows_aloud(make_server: M
     allowed = metric(server, "tchat_connections_max")
 
     assert 0 < allowed < 256
-    assert f"CHAT_MAX_CONNECTIONS=500 is lowered to {allowed:.0f}" in server.log()
+    assert server.logged(f"CHAT_MAX_CONNECTIONS=500 is lowered to {allowed:.0f}")
 
 
 def test_threads_of_the_command_line_lower_the_connections(make_server: MakeServer) -> None:
@@ -256,7 +256,7 @@ def test_threads_of_the_command_line_lower_the_connections(make_server: MakeServ
     allowed = metric(server, "tchat_connections_max")
 
     assert 0 < allowed < 30
-    assert f"lowered to {allowed:.0f}" in server.log()
+    assert server.logged(f"lowered to {allowed:.0f}")
 
 
 @pytest.mark.parametrize("kind", ["sync", "gthread"])  # sync is the name of gunicorn's default

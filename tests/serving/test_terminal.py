@@ -129,7 +129,7 @@ def test_server_says_that_ctrl_c_stops_it_and_so_it_does(
     in_terminal: Callable[..., InTerminal],
 ) -> None:
     server = in_terminal(*MODULE)
-    assert "Pour l’arrêter\u00a0: Ctrl-C" in server.log()
+    assert server.logged("Pour l’arrêter\u00a0: Ctrl-C")
     with Client(server.ws_url) as ann, ends(master_pid(server), worker_pid(server)):
         ann.join("Ann")
         os.write(server.window, b"\x03")
@@ -173,7 +173,8 @@ def test_server_that_is_to_outlive_its_terminal_does_so_and_takes_sighup(
     in_terminal: Callable[..., InTerminal], keeper: tuple[str, ...], tmp_path: Path
 ) -> None:
     output = tmp_path / "output"
-    server = in_terminal(*SHELL, *keeper, "sh", "-c", f'exec "$@" > {output} 2>&1', "sh", *MODULE)
+    redirected = ("sh", "-c", f'exec "$@" > {output} 2>&1', "sh")
+    server = in_terminal(*SHELL, *redirected, *keeper, *MODULE)
     master = master_pid(server)
     server.close_window()
     assert server.process is not None

@@ -148,6 +148,17 @@ class ChatServer:
         """Fetch /status."""
         return dict(json.loads(self.get("/status")))
 
+    def logged(self, words: str) -> str:
+        """Wait until the processes have printed some words, and give all that they have printed.
+
+        A line of the log is written a moment after what it tells of.
+        """
+        deadline = time.monotonic() + _STOPS_WITHIN_S
+        while words not in (text := self.log()):
+            assert time.monotonic() < deadline, f"{words!r} is not in {text}"
+            time.sleep(0.01)  # bounded by the deadline: there is no event to wait for
+        return text
+
     def log(self) -> str:
         """Give what the processes have printed so far."""
         return self.output.read_text() if self.output.exists() else ""

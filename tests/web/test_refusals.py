@@ -23,8 +23,8 @@ MakeServer = Callable[..., ChatServer]
 
 
 def lines(server: ChatServer, words: str) -> list[str]:
-    """Give the lines of the log that have these words."""
-    return [line for line in server.log().splitlines() if words in line]
+    """Give the lines of the log that have these words; there is one at least, soon."""
+    return [line for line in server.logged(words).splitlines() if words in line]
 
 
 def test_page_behind_a_proxy_that_forgets_host_is_told_of_with_what_to_set(

@@ -64,7 +64,7 @@ def test_binary_serves_the_page_in_both_languages_and_its_files(
     main = re.search(r"/static/main-\w+\.js", page)
     assert main is not None
     assert server.get(main[0])
-    assert f"Serveur démarré sur http://localhost:{server.port}" in server.log()
+    assert server.logged(f"Serveur démarré sur http://localhost:{server.port}")
     assert (tmp_path / "instance" / "tchat.db").exists()
 
 
