@@ -150,3 +150,26 @@ def test_database_damaged_after_a_crash_is_left_with_its_wal(
         server.database.with_name(name).write_bytes(content)
     assert str(server.database) in refusal(server)
     assert files(server.database.parent) == damaged
+
+
+def test_database_behind_a_link_is_sound_after_a_kill_during_a_checkpoint(
+    make_server: MakeServer, tmp_path: Path, killed: Files
+) -> None:
+    """What the checkpoint had only half written into the file, the WAL still has."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    wal = killed["tchat.db-wal"]  # https://www.sqlite.org/fileformat2.html#the_write_ahead_log
+    frames = range(32, len(wal), 24 + PAGE)
+    covered = {int.from_bytes(wal[frame : frame + 4], "big") for frame in frames}
+    half_written = overwritten(killed["tchat.db"], page(min(covered - {1})))
+    for name, content in {**killed, "tchat.db": half_written}.items():
+        (folder / name).write_bytes(content)
+    server = make_server()
+    server.database.symlink_to(folder / "tchat.db")
+    server.start()
+    with Client(server.ws_url) as bob:
+        bob.join("Bob")
+        assert bob.seq == 100
+    server.kill()
+    server.start()
+    assert "damaged" not in server.log()
