@@ -47,6 +47,7 @@ WORKERS ?= 4
 
 test: $(DEV) $(BUILDER)  ## run every test (installs Chromium and Node where it may)
 	@tools/need.sh chromium
+	@tools/need.sh headless-shell || true
 	@tools/need.sh node
 	@tools/need.sh nginx
 	@tools/need.sh binutils

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make sure that one thing is installed that pip cannot install.
 #
-#   tools/need.sh python | venv | chromium | emoji | node | npm | binutils | libpython | nginx |
+#   tools/need.sh python | venv | chromium | headless-shell | emoji | node | npm | binutils | libpython | nginx |
 #       go | go-sqlite3
 #
 # It first looks for it. If it is missing, and apt-get can be used without a question (as root, or
@@ -42,6 +42,8 @@ have_chromium() {
     # The same names as in tests/browser/conftest.py, which must find what this finds.
     command -v chromium || command -v chromium-browser
 } >/dev/null
+
+have_headless_shell() { command -v chromium-headless-shell; } >/dev/null
 
 have_emoji() { [ "$(uname)" != Linux ] || fc-list :lang=und-zsye | grep -q .; } 2>/dev/null
 
@@ -96,6 +98,10 @@ chromium)
         echo "Installing Playwright's Chromium."
         .venv/bin/python -m playwright install chromium </dev/null >/dev/null 2>&1
     } || missing "Chromium, for the browser tests (Debian: apt-get install chromium)"
+    ;;
+headless-shell)
+    have_headless_shell || { apt_install chromium-headless-shell && have_headless_shell; } ||
+        missing "Chromium's headless shell: the browser tests use all of Chromium, and take longer"
     ;;
 emoji)
     have_emoji || { apt_install fonts-noto-color-emoji && have_emoji; } ||

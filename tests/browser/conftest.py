@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, BrowserContext, BrowserType, ConsoleMessage, Page, Request
 
 from tests.browser.tab import Tab, Visitor
 from tests.support.servers import ROOT, ChatServer
@@ -22,6 +22,7 @@ _QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+_CHROMIUM = ("chromium", "chromium-browser")
 # The reader, unless a test asks for somebody else.
 _READER = {"locale": "en-GB", "timezone_id": "Europe/Paris"}
 # What Chromium writes when a server is away, for a service worker's script in words of its own,
@@ -40,12 +41,39 @@ def base_url() -> str:
     return ""
 
 
+def _with(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Use the first of these programs that the system has; without one, Playwright's own."""
+    system = next(filter(None, map(shutil.which, names)), None)
+    return {**arguments, "executable_path": system} if system else arguments
+
+
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Use the system's Chromium; without one, Playwright's own."""
-    system = shutil.which("chromium") or shutil.which("chromium-browser")
+    """Use Chromium without what is around a page, which saves a quarter of the processor time."""
     arguments = {**browser_type_launch_args, "args": list(_QUIET)}
-    return {**arguments, "executable_path": system} if system else arguments
+    return _with(arguments, "chromium-headless-shell", *_CHROMIUM)
+
+
+@pytest.fixture(scope="session")
+def whole_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Use all of Chromium: with notifications, installed pages and the icons of tabs."""
+    return _with(browser_type_launch_args, *_CHROMIUM)
+
+
+@pytest.fixture
+def browser(
+    request: pytest.FixtureRequest,
+    browser: Browser,
+    browser_type: BrowserType,
+    whole_launch_args: dict[str, Any],
+) -> Iterator[Browser]:
+    """Give the browser of all tests; all of Chromium to a test that is marked `whole_browser`."""
+    if request.node.get_closest_marker("whole_browser") is None:
+        yield browser
+        return
+    whole = browser_type.launch(**whole_launch_args)
+    yield whole
+    whole.close()
 
 
 class Watch:

@@ -115,7 +115,8 @@ def test_every_state_is_for_everybody(
         page.emulate_media(color_scheme="dark")
         found[f"{name}, dark"] = axe(page, whole=whole, colours=True)
         page.emulate_media(color_scheme="light")
-        for size in _SMALL:
+        # English, which is shorter, is looked at in the size that has the least space.
+        for size in _SMALL if locale == "fr-FR" else _SMALL[:1]:
             page.set_viewport_size(size)
             found[f"{name}, {size['width']} px"] = page.evaluate(_LOST, True)
         page.set_viewport_size(layout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Page
 
 from bench.page import crawl
@@ -21,6 +22,7 @@ def _note(page: Page) -> set[str]:
     return paths
 
 
+@pytest.mark.whole_browser  # which asks for the icon of its tab
 def test_a_visitor_of_the_bench_loads_what_a_browser_loads(
     open_tab: Callable[..., Tab], chat_server: ChatServer
 ) -> None:

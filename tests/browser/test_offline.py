@@ -579,6 +579,7 @@ def test_version_is_offered_without_a_service_worker_too(
 # --- installed --------------------------------------------------------------------
 
 
+@pytest.mark.whole_browser
 def test_page_can_be_installed(chat_server: ChatServer, open_tab: Enter) -> None:
     tab = open_tab(locale="fr-FR")
     tab.open()
@@ -652,6 +653,7 @@ def test_nothing_to_copy_is_not_offered(enter: Enter) -> None:
 # --- Android ----------------------------------------------------------------------
 
 
+@pytest.mark.whole_browser
 def test_notification_goes_through_the_service_worker_where_it_must(
     meet: Meet, open_tab: Enter
 ) -> None:

@@ -2,28 +2,63 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from tests.support.client import Client
+from tests.support.client import Client, Event
 from tests.support.raw import RawPeer
 from tests.support.servers import ChatServer
 
 KEY = "k" * 22
 
 
+_rooms = itertools.count(1)
+
+
+class Visitor(Client):
+    """A client whose room, if it names none, is the test's own."""
+
+    def __init__(self, ws_url: str, own_room: str) -> None:
+        super().__init__(ws_url)
+        self._own_room = own_room
+
+    def join(self, nick: str | None = None, room: str = "", **fields: Any) -> Event:
+        return super().join(nick, room or self._own_room, **fields)
+
+    def send(self, **command: Any) -> None:
+        if command.get("type") == "join":
+            command.setdefault("room", self._own_room)
+        super().send(**command)
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
+    """Give one server to all tests of this file: each has a room of its own."""
+    server = ChatServer(tmp_path_factory.mktemp("commands"))
+    server.start()
+    yield server
+    server.end()
+
+
 @pytest.fixture
-def open_client(chat_server: ChatServer) -> Callable[[], Client]:
-    return lambda: Client(chat_server.ws_url)
+def own_room() -> str:
+    return f"room-{next(_rooms)}"
+
+
+@pytest.fixture
+def open_client(shared_server: ChatServer, own_room: str) -> Callable[[], Client]:
+    return lambda: Visitor(shared_server.ws_url, own_room)
 
 
 def test_join_welcomes_with_everything_the_protocol_promises(
     open_client: Callable[[], Client],
 ) -> None:
     with open_client() as ann:
-        welcome = ann.join("Ann")
+        welcome = ann.join("Ann", "general")
     assert welcome["protocol"] == 1
     assert welcome["room"] == "general"
     assert welcome["seq"] == 0
@@ -266,10 +301,10 @@ def test_flood_is_slowed_with_the_time_to_wait_and_nothing_is_lost(
 
 
 def test_abuse_is_closed_and_others_are_served(
-    open_client: Callable[[], Client], chat_server: ChatServer
+    open_client: Callable[[], Client], shared_server: ChatServer
 ) -> None:
     # The client of a library refuses to send after the close, which may come during this loop.
-    with open_client() as bob, RawPeer(chat_server) as flooder:
+    with open_client() as bob, RawPeer(shared_server) as flooder:
         bob.join("Bob")
         flooder.open()
         for _ in range(600):

@@ -27,7 +27,7 @@ MakeServer = Callable[..., ChatServer]
 # gunicorn writes the access log to standard output, and all else to standard error.
 TALKATIVE = (*GUNICORN, "--access-logfile", "-")
 PROBE = (*GUNICORN[:-1], "tests.support.probe:app")
-VISITS, JOINS = 2000, 500
+VISITS, JOINS = 1300, 150
 LINE = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}\] \[\d+\] \[[A-Z]+\] ")
 WAIT_S = 20.0
 STOPS_WITHIN_S = 5.0  # beside other tests; gunicorn would wait for ten
