@@ -23,7 +23,7 @@ from typing import TextIO
 
 _LINES_LIMIT = 1000  # events that may wait
 _EVENT_LIMIT = 8192  # characters of one
-_DRAIN_S = 1.0  # how long the end of the process waits for a reader
+_DRAIN_S = 0.5  # how long the end of a process waits for a reader; of the worker, then the master
 
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")  # a terminal's colours: Werkzeug's lines have them
 # What an event contains may come from a stranger: it moves no cursor.
