@@ -17,14 +17,21 @@ import (
 const (
 	commitLimit = 1000 // messages in one transaction
 	waitLimit   = 10000
-	pageBytes   = "4096"
+	pageBytes   = "512"
 
 	// The settings and the tables of Tchat.
 	schema = `
 		PRAGMA page_size = ` + pageBytes + `;
+		PRAGMA auto_vacuum = INCREMENTAL;
 		PRAGMA journal_mode = WAL;
 		PRAGMA synchronous = FULL;
-		CREATE TABLE IF NOT EXISTS rooms (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+		PRAGMA wal_autocheckpoint = 8000;
+		CREATE TABLE IF NOT EXISTS rooms (
+			id INTEGER PRIMARY KEY,
+			name TEXT NOT NULL UNIQUE,
+			floor INTEGER NOT NULL DEFAULT 0,
+			floor_at INTEGER
+		);
 		CREATE TABLE IF NOT EXISTS entries (
 			entry INTEGER PRIMARY KEY,
 			room INTEGER NOT NULL,

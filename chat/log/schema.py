@@ -16,9 +16,10 @@ VERSION = 2  # `PRAGMA user_version` of the files that this program writes
 _MAGIC = b"SQLite format 3\0"
 APPLICATION_ID = 0x54636861  # "Tcha": tells our file from any other program's
 
-# Small pages: each commit writes whole pages, and a lone post changes three. Incremental vacuum
-# gives the disk back what pruning frees. Neither can be chosen later.
-_PRAGMAS = ("PRAGMA page_size = 1024", "PRAGMA auto_vacuum = INCREMENTAL")
+# Small pages: each commit writes whole pages, and a lone post changes three or four. With pages of
+# 4 KiB it would write 20 KiB, and take 6 µs less of 80. Incremental vacuum gives the disk back what
+# pruning frees. Neither can be chosen later.
+_PRAGMAS = ("PRAGMA page_size = 512", "PRAGMA auto_vacuum = INCREMENTAL")
 
 _TABLES = (
     "CREATE TABLE log (epoch TEXT NOT NULL)",

@@ -13,7 +13,7 @@ from chat.protocol import Member, Message, rfc3339
 
 _BUSY_S = 2.0  # how long to wait for another program's write
 _NICK_SEARCH = 1000  # newest entries of a room that recent_nicks looks at
-_CHECKPOINT_PAGES = 4000  # 4 MB of WAL, then SQLite folds it into the file
+_CHECKPOINT_PAGES = 8000  # 4 MB of WAL, then SQLite folds it into the file
 _WAL_KEPT_BYTES = 16 << 20  # what a checkpoint leaves of a WAL that was larger
 _MESSAGE = "SELECT seq, id, member, nick, text, at FROM entries "
 

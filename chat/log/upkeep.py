@@ -17,9 +17,9 @@ _logger = logging.getLogger(__name__)
 
 _STEP_ENTRIES = 200  # deleted in one step
 _STEP_ROOMS = 200  # looked at in one step
-_STEP_PAGES = 128  # taken out of the file in one step
+_STEP_PAGES = 256  # taken out of the file in one step
 _SWEEP_EVERY_S = 60.0  # from the end of one look at all rooms to the next
-_FREE_KEPT = 1024  # pages without content that may stay in the file, besides a tenth of it
+_FREE_KEPT = 2048  # pages without content that may stay in the file, besides a tenth of it
 _WAL_BYTES = 16 << 20  # a WAL that is larger is emptied as soon as readers allow
 _WAL_WARN_BYTES = 64 << 20
 _WAL_WAIT_MS = 50  # for readers, each time

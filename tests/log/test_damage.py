@@ -75,7 +75,7 @@ def noise(size: int) -> bytes:
     return random.Random(1).randbytes(size)
 
 
-PAGE = 1024  # bytes; chat/log/schema.py
+PAGE = 512  # bytes; chat/log/schema.py
 
 
 def page(number: int) -> slice:
