@@ -258,10 +258,13 @@ class SQLiteLog:
         """Store a batch; or look after the file, when there is time for it."""
         try:
             opened = self._opened
-            if opened is None and not closing and monotonic() >= self._open_at:
-                opened = self._open_again()
             if opened is None:
+                # Before the file is opened: these were posted behind those that were refused when
+                # it was let go, and must not overtake them.
                 self._refuse(batch, self._closed_because)
+                batch = []
+                if not closing and monotonic() >= self._open_at:
+                    opened = self._open_again()
             elif batch:
                 self._commit(opened, batch, tail)
                 batch = []  # answered

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     """What happened to a client."""
 
     POST = "post"  # it sends a post, for the first time or again
+    REFUSED = "refused"  # it learns that a post of its own was not stored
     ACKNOWLEDGED = "acknowledged"  # it learns that a post of its own is stored
     RECEIPT = "receipt"  # it is given a message, in a welcome or live
     DROP = "drop"  # its connection is lost
@@ -61,7 +62,7 @@ def judge_epochs(
             problems.append(f"{record.client} is told of an unknown epoch, {epoch!r}")
             parts[epoch] = []
         parts[epoch].append(record)
-    posts = [record for record in history if record.kind is Kind.POST]
+    posts = [record for record in history if record.kind in (Kind.POST, Kind.REFUSED)]
     for epoch, part in parts.items():
         found = judge(part, logs.get(epoch, []), posts=posts, least_skipped=least_skipped)
         problems += [f"epoch {epoch}: {problem}" for problem in found]
@@ -78,7 +79,8 @@ def judge(
     """Compare a history with the log; give a sentence for each broken rule.
 
     The rules: the log has each post once, numbered without gaps. It has only posts that somebody
-    wrote, and the posts of one client are in the order of its writing. It has all that was
+    wrote, and the posts of one client are in the order of its writing, but for those that were
+    refused once: a later one may have been on its way. It has all that was
     acknowledged. Each client saw a contiguous part of the log. Only a reset may interrupt that
     part, and only if it skips at least `least_skipped` messages, because a resume would have given
     fewer. A client that is connected at the end has seen the end. `posts` may add posts that were
@@ -115,8 +117,11 @@ def _problems_of_the_log(records: Sequence[Record], log: Sequence[Entry]) -> lis
         if texts.get(entry.id) != entry.text
     ]
     written = {post_id: number for number, post_id in enumerate(texts)}
+    refused = {record.id for record in records if record.kind is Kind.REFUSED}
     last: dict[str, Entry] = {}
     for entry in log:
+        if entry.id in refused:
+            continue
         writer = entry.id.partition("/")[0]
         before = last.get(writer, entry)
         if written.get(entry.id, -1) < written.get(before.id, -1):

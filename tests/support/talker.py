@@ -177,6 +177,7 @@ class Talker(Client):
         if event["type"] == "error":
             assert event["code"] == "storage_unavailable", event
             self._in_flight.discard(event.get("id", ""))  # to be sent again
+            self._note(Kind.REFUSED, f"{self.nick}/{event.get('id')}")
             time.sleep(self._rng.uniform(*_BACKOFF_S))  # bounded by the deadline
         self._heard()
 
