@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chat.log import LogError
+from chat.log.disk import sync_file, sync_folder
 from chat.log.lock import FileLock
-from chat.log.schema import APPLICATION_ID, VERSION
+from chat.log.schema import APPLICATION_ID, VERSION, pragma
 
 _MAGIC = b"SQLite format 3\0"
 _BUSY_S = 2.0  # how long to wait for a server that opens or closes the file at this moment
@@ -70,7 +71,7 @@ def backup(database: Path, target: Path, progress: Progress, *, force: bool = Fa
             if not is_ours():
                 raise LogError(f"another backup to {target} took the place of this one")
             part.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     return contents
 
 
@@ -152,9 +153,9 @@ def _refuse_other_files(path: Path) -> None:
 
 def _refuse_other_versions(reading: sqlite3.Connection, path: Path) -> None:
     """Refuse a database of another program, or of a newer version of this one."""
-    if _pragma(reading, "application_id") != APPLICATION_ID:
+    if pragma(reading, "application_id") != APPLICATION_ID:
         raise LogError(f"{path} is not a database of Tchat")
-    if (version := _pragma(reading, "user_version")) > VERSION:
+    if (version := pragma(reading, "user_version")) > VERSION:
         raise LogError(
             f"{path} has version {version}, newer than this program's {VERSION}: update the program"
         )
@@ -180,7 +181,7 @@ def _copy(source: Path, part: Path, progress: Progress, *, new_epoch: bool = Fal
             raise LogError(f"{source} is damaged ({problem})")
         contents = _contents(writing)
         progress("Checking", 1, 1)
-    _sync_file(part)
+    sync_file(part)
     return contents
 
 
@@ -210,8 +211,8 @@ def _copy_one_moment(
 def _copy_pages(
     reading: sqlite3.Connection, part: Path, writing: sqlite3.Connection, progress: Progress
 ) -> None:
-    page_bytes = _pragma(reading, "page_size")
-    needed = page_bytes * _pragma(reading, "page_count")
+    page_bytes = pragma(reading, "page_size")
+    needed = page_bytes * pragma(reading, "page_count")
     free = shutil.disk_usage(part.parent).free + part.stat().st_size  # of an earlier attempt
     if free < needed:  # do not fill a disk on which a server may have to write
         raise LogError(f"{part.parent} has {free:,} bytes free, a copy needs {needed:,}")
@@ -222,7 +223,7 @@ def _copy_pages(
         done = total - left
         progress("Copying", done, total)
         if (done - synced) * page_bytes >= _SYNC_BYTES:
-            _sync_file(part)
+            sync_file(part)
             synced = done
 
     reading.backup(writing, pages=max(1, _STEP_BYTES // page_bytes), progress=step)
@@ -235,7 +236,7 @@ def _contents(database: sqlite3.Connection) -> Contents:
     rooms, number = database.execute(
         f"SELECT count(DISTINCT room), count(*) FROM {messages}"  # noqa: S608 - one of these two
     ).fetchone()
-    return Contents(rooms, number, _pragma(database, "page_size") * _pragma(database, "page_count"))
+    return Contents(rooms, number, pragma(database, "page_size") * pragma(database, "page_count"))
 
 
 # --- the exchange --------------------------------------------------------------------
@@ -253,7 +254,7 @@ def _fold(database: Path, progress: Progress) -> None:
         with closing(_open(database, alone=_is_alone(database))) as reading:
             if _damage(reading, "quick_check") is not None:
                 return
-            if _pragma(reading, "application_id") != APPLICATION_ID:
+            if pragma(reading, "application_id") != APPLICATION_ID:
                 raise LogError(f"{database} belongs to another program: it stays as it is")
         with closing(_connect(database, "mode=rw")) as present:
             # Both fail while anybody else has it open, a server without a lock file for instance.
@@ -276,14 +277,14 @@ def _exchange(database: Path, part: Path) -> Path | None:
             # whole. So neither is there in between.
             mark = _part(database, "exchanging")
             mark.write_bytes(_EXCHANGING)
-            _sync_file(mark)
+            sync_file(mark)
             mark.replace(database)
-            _sync_folder(database.parent)
+            sync_folder(database.parent)
     for path in beside:
         path.unlink()
-    _sync_folder(database.parent)
+    sync_folder(database.parent)
     part.replace(database)
-    _sync_folder(database.parent)
+    sync_folder(database.parent)
     return aside
 
 
@@ -303,8 +304,8 @@ def _put_aside(database: Path) -> Path | None:
                 new.hardlink_to(old)
             except OSError:  # not every file system has them
                 shutil.copy2(old, new)
-                _sync_file(new)
-    _sync_folder(database.parent)
+                sync_file(new)
+    sync_folder(database.parent)
     return names[database] if names[database].exists() else None
 
 
@@ -397,21 +398,6 @@ def _give_to_owner(path: Path, database: Path) -> None:
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
-def _sync_file(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring names that were given and taken away to the disk, in this order."""
-    if os.name == "posix":  # elsewhere a folder cannot be opened
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
 # --- SQLite --------------------------------------------------------------------------
 
 
@@ -437,10 +423,6 @@ def _is_open(database: Path) -> bool:
 
 def _is_busy(error: sqlite3.Error) -> bool:
     return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-
-
-def _pragma(database: sqlite3.Connection, name: str) -> int:
-    return int(database.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 def _damage(database: sqlite3.Connection, check: str) -> str | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from chat.log import LogError
 from chat.log.damage import damage_in
+from chat.log.disk import sync_file, sync_folder
 from chat.log.schema import INDEXES, choose_format, create_tables
 
 _STEP_ENTRIES = 20_000  # copied between two looks at `stop`
@@ -54,11 +55,10 @@ def migrate(path: Path, *, progress: Callable[[float], None], stop: Callable[[],
         with closing(sqlite3.connect(new, isolation_level=None)) as database:
             database.set_progress_handler(stop, _STOP_EVERY)
             _copy(database, path, progress)
-        with new.open("rb+") as file:
-            os.fsync(file.fileno())
+        sync_file(new)
         old = _keep(path)
         new.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except (LogError, OSError, sqlite3.Error) as error:
         new.unlink(missing_ok=True)
         if stop():
@@ -128,13 +128,3 @@ def _keep(path: Path) -> Path:
             return old
         else:
             return old
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name survive a loss of power."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

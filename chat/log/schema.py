@@ -74,9 +74,9 @@ def prepare(path: Path, *, create: bool) -> int:
         _refuse_other_files(path, create=create)
         refuse_damage(path)
         with closing(sqlite3.connect(path, timeout=10.0, isolation_level=None)) as database:
-            version = _pragma(database, "user_version")
-            if _pragma(database, "application_id") != APPLICATION_ID:
-                if _pragma(database, "schema_version") != 0:
+            version = pragma(database, "user_version")
+            if pragma(database, "application_id") != APPLICATION_ID:
+                if pragma(database, "schema_version") != 0:
                     raise LogError(f"the database {path} belongs to another program")
                 if not create:
                     raise LogError(f"the database {path} is empty")
@@ -119,5 +119,6 @@ def _refuse_other_files(path: Path, *, create: bool) -> None:
             raise LogError(f"the file {path} is no SQLite database")
 
 
-def _pragma(database: sqlite3.Connection, name: str) -> int:
+def pragma(database: sqlite3.Connection, name: str) -> int:
+    """Give the number that a pragma answers."""
     return int(database.execute(f"PRAGMA {name}").fetchone()[0])

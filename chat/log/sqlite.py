@@ -228,7 +228,8 @@ class SQLiteLog:
     def _take(self) -> tuple[_Batch, bool]:
         """Wait for drafts, or until the file is to be looked at; True with the last ones."""
         batch: _Batch = []
-        wait_s = max(0.0, min(_POLL_S, self._upkeep_at - monotonic()))
+        due_at = self._open_at if self._opened is None else self._upkeep_at
+        wait_s = max(0.0, min(_POLL_S, due_at - monotonic()))
         try:
             item = self._queue.get(timeout=wait_s)
             while item is not None:
@@ -296,7 +297,7 @@ class SQLiteLog:
         committed, repeated = self._store(opened, batch)
         # Where it was stored is still where others will look for it.
         opened.check_place()
-        self._trouble = None
+        self._trouble, self._said = None, ""
         for room, messages in committed.items():
             try:
                 tail(room, messages)
@@ -393,6 +394,7 @@ class SQLiteLog:
         except (LogError, OSError, sqlite3.Error) as error:
             self._closed_because = str(error)
             self._say("%s", str(error))
+            self._open_at = max(self._open_at, monotonic() + _POLL_S)
             return None
         _logger.info("log: the database %s is in use", path)
         return self._opened

@@ -18,6 +18,7 @@ import pytest
 
 from tests.support.client import Client, Refused
 from tests.support.peers import WAIT_S
+from tests.support.processes import cpu_s, worker_pid
 from tests.support.servers import ChatServer
 
 MakeServer = Callable[..., ChatServer]
@@ -138,6 +139,16 @@ def test_file_that_comes_back_goes_on(server: ChatServer) -> None:
         assert ann.resume()["resumed"] is True
         assert ann.post("after")["seq"] == 2
     assert stored(server.database) == ["before", "after"]
+
+
+def test_server_waits_for_its_file_without_work(server: ChatServer) -> None:
+    away = server.database.with_name("away.db")
+    server.database.rename(away)
+    while health(server) == "ok":
+        time.sleep(0.02)  # bounded by the test's timeout
+    before = cpu_s(worker_pid(server))
+    time.sleep(2.5)  # what it does meanwhile is what this test measures
+    assert cpu_s(worker_pid(server)) - before < 0.5
 
 
 @pytest.mark.parametrize("posting", [True, False], ids=["somebody posts", "nobody posts"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,12 @@ def figures(pid: int) -> Figures:
         files=sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()),
         memory_bytes=_field(pid, "smaps_rollup", "Pss") * 1024,
     )
+
+
+def cpu_s(pid: int) -> float:
+    """Read how much processor time a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_bytes(pid: int) -> int:
