@@ -39,8 +39,6 @@ def _serve_with_gunicorn() -> None:
 
 
 def _serve_with_werkzeug() -> None:
-    from datetime import datetime
-
     from werkzeug.serving import make_server
 
     from wsgi import app
@@ -53,7 +51,6 @@ def _serve_with_werkzeug() -> None:
         raise SystemExit(f"Tchat: {error}") from None
     tune_interpreter()
     server = make_server(*address, app, threaded=True)
-    now = datetime.now().astimezone().strftime("[%Y-%m-%d %H:%M:%S %z]")
     for line in start_lines([address], chat.database, "Ctrl-C"):
-        print(now, line, flush=True)
+        app.logger.info("%s", line)
     server.serve_forever()
