@@ -1,10 +1,54 @@
 // Stand-ins for parts of a browser that Node does not have.
 
+import { setMaxListeners } from "node:events";
+
+const page = new EventTarget();
+setMaxListeners(0, page);
+globalThis.addEventListener = page.addEventListener.bind(page);
+
+// Let the browser tell all pages something. In these tests they are one: each has its own Area.
+export function happen(type, values) {
+  page.dispatchEvent(Object.assign(new Event(type), values));
+}
+
+// A tab's view of a storage. Views with the same entries are those of several tabs, and a tab
+// hears what another one writes.
 export class Area {
-  #entries = new Map();
+  #entries;
+  #views;
+
+  constructor(beside) {
+    this.#entries = beside ? beside.#entries : new Map();
+    this.#views = beside ? beside.#views : new Set();
+    this.#views.add(this);
+  }
+
+  get length() {
+    return this.#entries.size;
+  }
+
+  key = (index) => [...this.#entries.keys()][index] ?? null;
   getItem = (name) => this.#entries.get(name) ?? null;
-  setItem = (name, value) => void this.#entries.set(name, value);
-  removeItem = (name) => void this.#entries.delete(name);
+
+  setItem(name, value) {
+    const before = this.#entries.get(name);
+    this.#entries.set(name, value);
+    if (before !== value) this.#tell(name);
+  }
+
+  removeItem(name) {
+    if (this.#entries.delete(name)) this.#tell(name);
+  }
+
+  clear() {
+    this.#entries.clear();
+    this.#tell(null);
+  }
+
+  #tell(key) {
+    const others = [...this.#views].filter((view) => view !== this);
+    for (const storageArea of others) happen("storage", { storageArea, key });
+  }
 }
 
 export const FULL = {

@@ -83,15 +83,18 @@ test("the chosen level decides which messages call the reader", () => {
 
 test("settings are silent at first, kept, and shared by tabs", () => {
   const area = new Area();
-  const [one, other] = [new Settings(new Store(() => area)), new Settings(new Store(() => area))];
+  const tab = (view) => new Settings(new Store(() => view));
+  const [one, other] = [tab(area), tab(new Area(area))];
   assert.deepEqual(["sound", "notify", "typing", "comings"].map((name) => one.get(name)), ["never", "never", true, true]);
-  const told = [];
-  one.on("change", (name) => told.push(name));
+  let told = 0;
+  for (const each of [one, other]) each.on("change", () => (told += 1));
   one.set("sound", "mentions");
-  one.set("typing", false);
-  assert.deepEqual(told, ["sound", "typing"]);
-  assert.equal(other.get("sound"), "mentions");
-  assert.equal(other.get("typing"), false);
+  other.set("typing", false);
+  assert.equal(told, 4);
+  for (const each of [one, other, tab(new Area(area))]) {
+    assert.equal(each.get("sound"), "mentions");
+    assert.equal(each.get("typing"), false);
+  }
 });
 
 test("hostile settings are read as the defaults", () => {
@@ -115,6 +118,20 @@ test("muted people are remembered on the device, and can be unmuted", () => {
   assert.ok(new Muted(new Store(() => area)).isEmpty);
   area.setItem("tchat:muted", '[["a"], 3]');
   assert.ok(new Muted(new Store(() => area)).isEmpty);
+});
+
+test("what one tab mutes, all tabs mute, and none undoes another's", () => {
+  const area = new Area();
+  const [one, other] = [area, new Area(area)].map((view) => new Muted(new Store(() => view)));
+  let drawn = 0;
+  other.on("change", () => (drawn += 1));
+  one.mute({ id: "a", nick: "Ada" });
+  assert.ok(other.has("a"));
+  assert.equal(drawn, 1);
+  other.mute({ id: "b", nick: "Bob" });
+  for (const each of [one, other]) assert.deepEqual(each.all, [["a", "Ada"], ["b", "Bob"]]);
+  one.unmute("a");
+  for (const each of [one, other]) assert.deepEqual(each.all, [["b", "Bob"]]);
 });
 
 test("the icon shows the number, with two digits at most", () => {

@@ -56,3 +56,22 @@ test("a rename moves the member's key to the new nick", () => {
   other.choose("Alix");
   assert.equal(other.key, one.key);
 });
+
+test("a nick and key from another device are this browser's from now on", () => {
+  const { tab } = browser();
+  const [one, other] = [tab(), tab()];
+  one.choose("Ada");
+  one.confirm("Ada", one.key);
+  const [before, key] = [one.key, "k".repeat(32)];
+  assert.equal(one.owns("Bob"), false);
+  assert.equal(one.take({ nick: "ada", key }), true);
+  assert.deepEqual([one.nick, one.key], ["ada", key]);
+  other.choose("Ada");
+  assert.equal(other.key, key);
+  assert.ok(other.owns(" ADA "));
+  assert.notEqual(before, key);
+  for (const wrong of [{ nick: "", key }, { nick: "Ada", key: "short" }, { nick: 1, key }, {}]) {
+    assert.equal(one.take(wrong), false);
+  }
+  assert.deepEqual([one.nick, one.key], ["ada", key]);
+});

@@ -1,4 +1,4 @@
-// The people whom this reader has muted on this device. Tells "change".
+// The people whom this reader has muted on this device, in any tab. Tells "change".
 
 import { Source } from "../base/source.js";
 
@@ -6,15 +6,17 @@ const NAME = "muted";
 
 const isEntry = (value) =>
   Array.isArray(value) && value.length === 2 && value.every((part) => typeof part === "string");
+const isList = (value) => Array.isArray(value) && value.every(isEntry);
 
 export class Muted extends Source {
   #store;
-  #nicks; // by member id
+  #nicks; // by member id; only for reading: what is written is made from what the store has
 
   constructor(store) {
     super();
     this.#store = store;
-    this.#nicks = new Map(store.read(NAME, (value) => Array.isArray(value) && value.every(isEntry)));
+    this.#nicks = new Map(store.read(NAME, isList));
+    store.follow(NAME, () => this.#become(store.read(NAME, isList)));
   }
 
   get isEmpty() {
@@ -31,17 +33,24 @@ export class Muted extends Source {
   }
 
   mute({ id, nick }) {
-    this.#nicks.set(id, nick);
-    this.#changed();
+    this.#change((nicks) => nicks.set(id, nick));
   }
 
   unmute(id) {
-    this.#nicks.delete(id);
-    this.#changed();
+    this.#change((nicks) => nicks.delete(id));
   }
 
-  #changed() {
-    this.#store.write(NAME, this.all);
+  #change(change) {
+    const list = this.#store.update(NAME, isList, (before) => {
+      const nicks = new Map(before);
+      change(nicks);
+      return [...nicks];
+    });
+    this.#become(list);
+  }
+
+  #become(list) {
+    this.#nicks = new Map(list);
     this.tell("change");
   }
 }

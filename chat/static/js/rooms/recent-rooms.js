@@ -14,11 +14,16 @@ export class RecentRooms {
 
   // They are read each time, because other tabs visit rooms too.
   get all() {
-    const rooms = this.#store.read(NAME, Array.isArray) ?? [];
-    return rooms.filter((room) => typeof room === "string" && isRoom(room)).slice(0, MOST);
+    return sound(this.#store.read(NAME, Array.isArray));
   }
 
   visit(room) {
-    this.#store.write(NAME, [room, ...this.all.filter((each) => each !== room)].slice(0, MOST));
+    this.#store.update(NAME, Array.isArray, (rooms) => {
+      return [room, ...sound(rooms).filter((each) => each !== room)].slice(0, MOST);
+    });
   }
+}
+
+function sound(rooms = []) {
+  return rooms.filter((room) => typeof room === "string" && isRoom(room)).slice(0, MOST);
 }

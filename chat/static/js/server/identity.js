@@ -11,6 +11,7 @@ const KEY = /^[A-Za-z0-9_-]{22,128}$/;
 const isKey = (value) => typeof value === "string" && KEY.test(value);
 const isNick = (value) => typeof value === "string" && value !== "";
 const isPair = (value) => isNick(value?.nick) && isKey(value.key);
+const MOST = 200; // nicks whose keys are kept: those used last
 
 // The server ignores case when it compares nicks, so the names of the keys ignore it too.
 const keyName = (nick) => `key:${fold(nick)}`;
@@ -50,10 +51,24 @@ export class Identity {
     this.#hold({ nick, key });
   }
 
+  // Be the person who has this nick and this key, which come from another device. The nick's key of
+  // before is kept nowhere. Says whether they are a nick and a key.
+  take({ nick, key }) {
+    if (!isPair({ nick, key })) return false;
+    this.confirm(nick, key);
+    return true;
+  }
+
+  // Whether this browser has the key of a nick: in some room it was accepted with it.
+  owns(nick) {
+    return this.#everywhere.read(keyName(nick), isKey) !== undefined;
+  }
+
   // The server accepted this member. Its nick and its key are the ones that count.
   confirm(nick, key) {
     this.#hold({ nick, key });
     this.#everywhere.write(keyName(nick), key);
+    this.#everywhere.keepLatest("key", fold(nick), MOST);
     this.#everywhere.write("nick", nick);
   }
 

@@ -21,6 +21,7 @@ export class SettingsBox {
     for (const field of this.#fields) {
       field.addEventListener("change", () => this.#changed(field));
     }
+    settings.on("change", () => dialog.open && this.#draw()); // perhaps in another tab
   }
 
   get #fields() {
