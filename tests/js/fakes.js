@@ -4,6 +4,7 @@ import { setMaxListeners } from "node:events";
 
 const page = new EventTarget();
 setMaxListeners(0, page);
+globalThis.navigator ??= {}; // without locks, as on http
 globalThis.addEventListener = page.addEventListener.bind(page);
 
 // Let the browser tell all pages something. In these tests they are one: each has its own Area.
@@ -50,6 +51,27 @@ export class Area {
     for (const storageArea of others) happen("storage", { storageArea, key });
   }
 }
+
+// Node's own channels would keep the tests' process alive.
+globalThis.BroadcastChannel = class {
+  static #all = new Set();
+  #name;
+
+  constructor(name) {
+    this.#name = name;
+    BroadcastChannel.#all.add(this);
+  }
+
+  postMessage(data) {
+    for (const each of BroadcastChannel.#all) {
+      if (each !== this && each.#name === this.#name) queueMicrotask(() => each.onmessage?.({ data }));
+    }
+  }
+
+  close() {
+    BroadcastChannel.#all.delete(this);
+  }
+};
 
 export const FULL = {
   getItem: () => null,

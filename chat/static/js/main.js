@@ -1,5 +1,6 @@
 // Creates the page's features and connects them with each other.
 
+import { Beside } from "./alerts/beside.js";
 import { Composer } from "./writing/composer.js";
 import { Connection } from "./server/connection.js";
 import { Dates } from "./base/dates.js";
@@ -19,9 +20,11 @@ import { started } from "./state/started.js";
 import { StateLine } from "./state/state-line.js";
 import { Store } from "./base/store.js";
 import { Strings } from "./base/strings.js";
+import { thisTab } from "./base/this-tab.js";
 import { Typing } from "./writing/typing.js";
 import { followKeyboard } from "./state/viewport.js";
 import { whyRefused } from "./server/refusal.js";
+import { WhoAmI } from "./state/who-am-i.js";
 import { withAlerts } from "./alerts/with-alerts.js";
 import { withConversation } from "./conversation/with-conversation.js";
 import { withOffline } from "./offline/with-offline.js";
@@ -42,6 +45,8 @@ const strings = new Strings(JSON.parse(byId("strings").textContent), language);
 const dates = new Dates(language);
 const everywhere = new Store(() => window.localStorage);
 const tab = new Store(() => window.sessionStorage);
+const tabId = await thisTab(tab);
+const beside = new Beside(`${root}/${name}`, tabId);
 const settings = new Settings(everywhere);
 const muted = new Muted(everywhere);
 
@@ -56,7 +61,7 @@ const notice = new Notice(byId("notice"));
 const parts = new Parts(() => hasVersion(document.body.dataset, language));
 // Says that a part could not be fetched. If it is gone, the page offers a reload instead.
 const missing = (words) => parts.isGone || notice.show(strings.say(words));
-const shared = { everywhere, settings, muted, language, strings, dates, parts, missing };
+const shared = { everywhere, beside, settings, muted, language, strings, dates, parts, missing };
 const page = { byId, name, root, ...shared };
 const { nicks, text, messages, history, unread, conversation } = withConversation({
   ...page,
@@ -84,7 +89,20 @@ const stateLine = new StateLine({
   strings,
   retryNow: () => connection.retryNow(),
 });
-const entry = new NickField({ form: byId("entry"), strings, chosen: (nick) => room.enter(nick) });
+const entry = new NickField({
+  form: byId("entry"),
+  strings,
+  chosen: (nick) => room.enter(nick),
+  owns: (nick) => identity.owns(nick),
+});
+const whoAmI = new WhoAmI({
+  box: byId("who-am-i"),
+  strings,
+  another() {
+    identity.leave();
+    location.reload();
+  },
+});
 const composer = new Composer({
   form: byId("composer"),
   store: tab,
@@ -92,7 +110,10 @@ const composer = new Composer({
   strings,
   limit: TEXT_LIMIT,
   post,
-  typed: () => typing.typed(),
+  typed() {
+    typing.typed();
+    whoAmI.hide();
+  },
 });
 const stage = new Stage({
   entry: byId("entry"),
@@ -102,7 +123,7 @@ const stage = new Stage({
 });
 const inside = { room, nicks, messages, conversation, unread, typing, history, composer };
 for (const wire of [withPeople, withRooms, withAlerts, withShortcuts]) wire({ ...page, ...inside });
-const offline = withOffline({ ...page, ...inside, connection, identity, posts, tab, isKept });
+const offline = withOffline({ ...page, ...inside, connection, identity, posts, tabId, isKept });
 followKeyboard();
 
 function post(text) {
@@ -136,17 +157,25 @@ room.on("welcome", ({ limits }, { first, gap }) => {
   // Focus after a reload too, but not on devices where this opens an on-screen keyboard.
   if (entering || (first && matchMedia("(hover: hover)").matches)) composer.focus();
 });
-room.on("renamed", ({ member }) => member.id === room.member.id && pending.dress());
+room.on("renamed", ({ member }) => {
+  if (member.id !== room.member.id) return;
+  pending.dress();
+  whoAmI.hide();
+});
 room.on("entry refused", (error) => {
   stateLine.refused();
   stage.set("entry");
+  whoAmI.hide();
   entry.offer(identity.lastNick);
   entry.refuse(error);
 });
 
 addEventListener("online", () => connection.wake());
 addEventListener("offline", () => connection.check());
-addEventListener("pageshow", ({ persisted }) => persisted && connection.wake());
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted && identity.isStale) location.reload();
+  else if (persisted) connection.wake();
+});
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
   messages.refreshDays();
@@ -158,6 +187,7 @@ started();
 entry.offer(identity.lastNick);
 if (identity.nick) {
   stage.set("joining");
+  whoAmI.show(identity.nick);
   room.reenter();
 } else {
   stage.set("entry");

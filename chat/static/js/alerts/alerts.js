@@ -1,27 +1,33 @@
 // Tells a reader who looks elsewhere that a message came, by a sound or a notification, as chosen
-// in the settings.
+// in the settings. If the room is open in several tabs, one of them does it (beside.js).
 
 import { callsMe } from "../conversation/mentions.js";
+import { isLookedAt } from "../base/looked-at.js";
 import { calls } from "../state/settings.js";
 
 export class Alerts {
   #settings;
-  #chime;
-  #desktop;
   #nicks;
+  #beside;
 
-  constructor({ settings, chime, desktop, nicks }) {
+  constructor({ settings, chime, desktop, nicks, beside }) {
     this.#settings = settings;
-    this.#chime = chime;
-    this.#desktop = desktop;
     this.#nicks = nicks;
+    this.#beside = beside;
     addEventListener("focus", () => desktop.clear());
+    beside.on("ring", ({ message, sound, notify }) => {
+      if (sound) chime.ring();
+      if (notify) desktop.show(message);
+    });
   }
 
-  arrived(message) {
-    if (!document.hidden && document.hasFocus()) return;
+  async arrived(message) {
+    if (isLookedAt()) return;
     const isMention = callsMe(message.text, this.#nicks);
-    if (calls(this.#settings.get("sound"), isMention)) this.#chime.ring();
-    if (calls(this.#settings.get("notify"), isMention)) this.#desktop.show(message);
+    const sound = calls(this.#settings.get("sound"), isMention);
+    const notify = calls(this.#settings.get("notify"), isMention);
+    if ((sound || notify) && !(await this.#beside.isRead())) {
+      this.#beside.ring({ message, sound, notify });
+    }
   }
 }

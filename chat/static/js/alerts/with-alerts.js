@@ -9,11 +9,11 @@ import { isAnother } from "../server/gap.js";
 import { openOnDemand } from "../base/opener.js";
 
 export function withAlerts(page) {
-  const { byId, name, everywhere, parts, missing, settings, muted, strings } = page;
+  const { byId, name, everywhere, parts, missing, settings, muted, strings, beside } = page;
   const { room, nicks, messages, conversation, unread } = page;
   const chime = new Chime();
   const desktop = new Desktop(name, strings);
-  const alerts = new Alerts({ settings, chime, desktop, nicks });
+  const alerts = new Alerts({ settings, chime, desktop, nicks, beside });
   const favicon = new Favicon(document.querySelector("link[rel=icon]"));
   const lastRead = new LastRead({ store: everywhere, room: name, messages });
   const title = document.title;
@@ -31,13 +31,18 @@ export function withAlerts(page) {
     document.title = number > 0 ? `(${number}) ${title}` : title;
     favicon.show(number);
   });
-  room.on("out", () => lastRead.keep());
-  room.on("welcome", ({ epoch, member }, { first, resumed, gap }) => {
+  lastRead.on("elsewhere", (seq) => {
+    unread.readElsewhere(seq);
+    desktop.clear();
+  });
+  room.on("out", () => lastRead.leave());
+  room.on("welcome", ({ epoch, seq, member }, { first, resumed, gap }) => {
     if (isAnother(gap)) {
       lastRead.forget();
       unread.forget();
+      beside.forget();
     }
-    const place = lastRead.enter(epoch);
+    const place = lastRead.enter({ epoch, seq });
     if ((first || !resumed) && place) unread.returned(place, member);
   });
 }

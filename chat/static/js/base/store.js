@@ -61,8 +61,9 @@ export class Store extends Source {
 
   // Writes what `change(value)` makes of the value as it is now. Gives the new value.
   update(name, accepts, change) {
-    const value = change(this.read(name, accepts));
-    this.write(name, value);
+    const before = this.read(name, accepts);
+    const value = change(before);
+    if (value !== before) this.write(name, value);
     return value;
   }
 
@@ -73,6 +74,12 @@ export class Store extends Source {
     } catch {
       // Nothing was kept there.
     }
+  }
+
+  // Remove all that Tchat keeps here, and nothing else.
+  empty() {
+    this.#memory.clear();
+    for (const name of this.#names("")) this.remove(name);
   }
 
   // `kind:name` was used now. Forget all names of this kind but the `most` that were used last, so

@@ -1,19 +1,23 @@
 // Marks the messages that came while nobody looked, by a rule where the reader left, and counts
-// them. Tells "change" (number).
+// them. Messages that are read in another tab are neither marked nor counted. Tells "change" (number).
 
 import { Source } from "../base/source.js";
 
 export class Unread extends Source {
   #messages;
+  #beside;
+  #newest = 0; // the seq of the newest message that came
   #isAway = false; // something came that the reader has not seen
   #number = 0;
   #place = null; // { seq, at, member }: what others wrote after seq is new to this member
   #marked = null; // the view with the rule
 
-  // `scroll` knows whether the reader is at the end, where new messages come.
-  constructor(messages, scroll) {
+  // `scroll` knows whether the reader is at the end, where new messages come; `beside` knows the
+  // other tabs of the room.
+  constructor(messages, scroll, beside) {
     super();
     this.#messages = messages;
+    this.#beside = beside;
     const look = () => document.hidden || !scroll.atEnd || (this.#isAway = false);
     document.addEventListener("visibilitychange", () => {
       look();
@@ -24,8 +28,10 @@ export class Unread extends Source {
   }
 
   // A message of somebody else came, in the list or not. `isSeen`: the reader is at the end.
-  arrived({ seq }, member, isSeen) {
+  async arrived({ seq }, member, isSeen) {
     if (isSeen && !document.hidden) return;
+    this.#newest = seq;
+    if (document.hidden && (await this.#beside.isRead())) return;
     if (!this.#isAway) this.returned({ seq: seq - 1 }, member);
     this.#isAway = true;
     if (document.hidden) this.#count(this.#number + 1);
@@ -45,14 +51,21 @@ export class Unread extends Source {
     this.#mark(null);
   }
 
-  // The log is another: what was counted is in it no more.
+  // The reader has read up to `seq` in another tab.
+  readElsewhere(seq) {
+    if (seq >= this.#newest) this.forget();
+  }
+
+  // What was counted is read, or the log is another and it is in it no more.
   forget() {
     this.answered();
     this.#isAway = false;
+    this.#newest = 0;
     this.#count(0);
   }
 
   #count(number) {
+    if (number === this.#number) return; // a title that is set anew draws the eye to its tab
     this.#number = number;
     this.tell("change", number);
   }

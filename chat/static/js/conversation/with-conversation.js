@@ -10,7 +10,7 @@ import { Text } from "./text.js";
 import { Unread } from "./unread.js";
 
 export function withConversation(page) {
-  const { byId, room, posts, sender, strings, dates, muted } = page;
+  const { byId, room, posts, sender, strings, dates, muted, beside } = page;
   const [scroller, content, list] = [byId("scroller"), byId("content"), byId("messages")];
   const nicks = new Nicks(room);
   const scroll = new Scroll({ scroller, content, list, button: byId("to-end"), strings });
@@ -19,7 +19,7 @@ export function withConversation(page) {
   const messages = new MessageList(list, dates, text);
   new Far(messages, list);
   const history = new History({ room, messages, scroll, scroller, start: byId("start"), strings });
-  const unread = new Unread(messages, scroll);
+  const unread = new Unread(messages, scroll, beside);
   const parts = { room, messages, posts, sender, scroll, history, unread, muted };
   return { nicks, text, messages, history, unread, conversation: new Conversation(parts) };
 }

@@ -16,18 +16,24 @@ export class NickField {
   #submit;
   #error;
   #suggestion;
+  #own;
   #strings;
   #chosen;
+  #owns;
 
-  // `chosen(nick)` is called with the nick that somebody wants.
-  constructor({ form, strings, chosen }) {
+  // `chosen(nick)` is called with the nick that somebody wants; `owns(nick)` says whether it is
+  // theirs already, as far as this device knows.
+  constructor({ form, strings, chosen, owns = () => false }) {
     this.#form = form;
     this.#input = form.querySelector("input");
     this.#submit = form.querySelector("[type=submit]");
     this.#error = form.querySelector(".nick-error");
     this.#suggestion = form.querySelector(".nick-suggestion");
+    this.#own = form.querySelector(".nick-own");
     this.#strings = strings;
     this.#chosen = chosen;
+    this.#owns = owns;
+    this.#input.addEventListener("input", () => this.#tell());
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submitted();
@@ -40,6 +46,13 @@ export class NickField {
 
   offer(nick) {
     this.#input.value = nick;
+    this.#tell();
+  }
+
+  // Say whose the nick in the field is.
+  #tell() {
+    const nick = this.#input.value;
+    if (this.#own) this.#own.hidden = !nick.trim() || !this.#owns(nick);
   }
 
   clear() {

@@ -59,6 +59,18 @@ export class Identity {
     return true;
   }
 
+  // Somebody else is at this tab now. The nick is offered no more. Its key stays for its owner.
+  leave() {
+    this.#pair = null;
+    this.#tab.remove("me");
+    this.#everywhere.remove("nick");
+  }
+
+  // Whether the tab became somebody else's while this page slept in the browser's cache.
+  get isStale() {
+    return this.#tab.read("me", isPair)?.key !== this.#pair?.key;
+  }
+
   // Whether this browser has the key of a nick: in some room it was accepted with it.
   owns(nick) {
     return this.#everywhere.read(keyName(nick), isKey) !== undefined;

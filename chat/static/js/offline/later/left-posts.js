@@ -2,11 +2,10 @@
 // if the app was closed in between. The next tab of the room takes them over. They keep their ids
 // and their writer's key, so that the log takes each once, whichever tab sends it.
 
-import { makeId } from "../../base/ids.js";
 import { inStore } from "../../base/later/database.js";
+import { lockOf } from "../../base/this-tab.js";
 
 const STORE = "posts";
-const isId = (value) => typeof value === "string";
 
 export class LeftPosts {
   #name;
@@ -14,24 +13,19 @@ export class LeftPosts {
   #identity;
   #tab;
 
-  // `store`: the tab's own store.
-  constructor({ name, posts, identity, store }) {
+  // `tab`: this tab's id.
+  constructor({ name, posts, identity, tab }) {
     this.#name = name;
     this.#posts = posts;
     this.#identity = identity;
-    this.#tab = store.read("tab", isId) ?? makeId();
-    store.write("tab", this.#tab);
+    this.#tab = tab;
   }
 
   // Locks tell which tabs are open. Without locks, posts are lost with their tab.
   async start() {
     if (!navigator.locks) return;
-    const asked = navigator.locks.request(lockOf(this.#tab), () => new Promise(() => {}));
     this.#posts.on("change", () => this.#write());
     try {
-      // The lock is held while this tab is open, so `asked` never settles. If locks are forbidden,
-      // both promises fail.
-      await Promise.race([asked, navigator.locks.query()]);
       await this.#takeOver();
       await this.#write();
     } catch {
@@ -63,5 +57,3 @@ export class LeftPosts {
     }
   }
 }
-
-const lockOf = (tab) => `tchat:tab:${tab}`;

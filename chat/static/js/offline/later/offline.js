@@ -18,10 +18,10 @@ export class Offline {
   #asked = null; // the server's version that was last asked for
 
   constructor(page) {
-    const { name, room, messages, history, posts, identity, tab, offer } = page;
+    const { name, room, messages, history, posts, identity, tabId, offer } = page;
     this.#page = page;
     this.#last = new LastMessages({ name, room, messages, history });
-    this.#left = new LeftPosts({ name, posts, identity, store: tab });
+    this.#left = new LeftPosts({ name, posts, identity, tab: tabId });
     this.#worker = new Worker(document.body.dataset);
     this.#offer = offer;
   }
