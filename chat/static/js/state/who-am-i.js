@@ -1,5 +1,5 @@
 // Says as whom this tab entered by itself, without asking: on a shared computer the next person must
-// see that they would speak as somebody else. It stays until the reader writes or closes it.
+// see that they would speak as somebody else. It stays until the reader writes, or touches the page elsewhere.
 
 import { isolate } from "../base/strings.js";
 
@@ -11,9 +11,8 @@ export class WhoAmI {
   constructor({ box, strings, another }) {
     this.#box = box;
     this.#strings = strings;
-    const [notMe, close] = box.querySelectorAll("button");
-    notMe.addEventListener("click", another);
-    close.addEventListener("click", () => this.hide());
+    box.querySelector("button").addEventListener("click", another);
+    document.addEventListener("pointerdown", ({ target }) => box.contains(target) || this.hide());
   }
 
   show(nick) {
