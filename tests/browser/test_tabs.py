@@ -135,7 +135,7 @@ def test_duplicated_tab_is_a_tab_of_its_own(open_tab: Enter) -> None:
     one.say("waits")
     expect(one.waiting).to_have_count(1)
     with one.page.context.expect_page() as opened:
-        # It has a copy of the storage, as a duplicated tab has, but is a new one: it asks for a nick.
+        # It gets a copy of the storage, as a duplicated tab does, but is new: it asks for a nick.
         one.page.evaluate("void open(location)")
     copy = Tab(opened.value, one.path)
     expect(copy.nick).to_have_value("Alice")
