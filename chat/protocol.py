@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
@@ -13,7 +14,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from chat.visible import has_ink
 
 VERSION = 1
-TEXT_LIMIT = 2000  # characters of a message, after trimming
+TEXT_LIMIT = 2000  # characters of a message, once it is clean
 FRAME_LIMIT = 16 * 1024  # bytes of one incoming WebSocket message
 REPLAY_LIMIT = 500  # messages a resume may have missed
 WELCOME_MESSAGES = 50  # messages shown to whoever does not resume
@@ -163,12 +164,24 @@ def decode_command(text: str) -> AnyCommand:
         raise Refused(ErrorCode.BAD_JSON, "That is not JSON.") from None
 
 
+_BREAKS = re.compile("\r\n?|[\u2028\u2029]")  # line breaks of other systems
+_CONTROLS = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f]")  # all but tabs and line feeds
+_BLANK_LINES = re.compile(r"\s*\n")  # before a text
+
+
 def clean_text(text: str) -> str:
-    """Trim a message's text.
+    """Give a message's text as it is kept. The page does the same (clean-text.js).
+
+    Every line break is a line feed. The other control characters go, but tabs stay. Blank lines
+    before the text go, and white space after it; the spaces before its first word stay.
 
     Raises Refused: `text_empty` when nothing can be seen, `text_too_long` over TEXT_LIMIT.
     """
-    text = text.strip()
+    if not text.replace("\n", "").replace("\t", "").isprintable():  # most texts are: a fast path
+        text = _CONTROLS.sub("", _BREAKS.sub("\n", text))
+    if blank := _BLANK_LINES.match(text):
+        text = text[blank.end() :]
+    text = text.rstrip()
     if not has_ink(text):
         raise Refused(ErrorCode.TEXT_EMPTY, "Write something first.")
     if len(text) > TEXT_LIMIT:

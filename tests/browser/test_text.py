@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from tests.browser.conftest import Watch
 from tests.browser.tab import Tab, Visitor
@@ -194,6 +194,7 @@ def test_mention_is_completed_and_stands_out_for_whom_it_is(enter: Enter) -> Non
     expect(alice.people.filter(has_text="Bob 2")).to_be_visible()
     alice.composer.press_sequentially("Hello @bo")
     expect(options(alice)).to_have_text([re.compile("Bob 2")])
+    alice.composer.press("ArrowDown")
     expect(options(alice).first).to_have_attribute("aria-selected", "true")
     active = alice.composer.get_attribute("aria-activedescendant")
     assert options(alice).first.get_attribute("id") == active
@@ -206,22 +207,55 @@ def test_mention_is_completed_and_stands_out_for_whom_it_is(enter: Enter) -> Non
     assert last(alice).get_by_role("mark").count() == 0
 
 
-def test_completion_never_keeps_a_message_from_being_sent(enter: Enter, meet: Meet) -> None:
+def test_enter_sends_what_was_typed_whatever_is_suggested(enter: Enter, meet: Meet) -> None:
     alice, _bob = enter("Alice"), meet("Bob")
     expect(alice.people.filter(has_text="Bob")).to_be_visible()
-    for text in ("@Bob", "see you @", "@Bob hello", "at 10:30", "well :)"):
+    alice.composer.press_sequentially("done :tad")  # from now on the emoji are there
+    expect(options(alice).first).to_contain_text("🎉")
+    alice.composer.press("Enter")
+    alice.composer.press_sequentially("Hello @bo")
+    expect(options(alice).first).to_contain_text("Bob")
+    alice.composer.press("Enter")
+    alice.composer.press_sequentially("Score :10")
+    expect(options(alice)).not_to_have_count(0)
+    alice.composer.press("ArrowDown")
+    expect(options(alice).first).to_have_attribute("aria-selected", "true")
+    alice.composer.press_sequentially("0")  # whoever types on has not chosen
+    expect(options(alice).first).to_have_attribute("aria-selected", "false")
+    alice.composer.press("Enter")
+    for text in ("Score :10", "@Bob", "see you @", "@Bob hello", "at 10:30", "well :)"):
         alice.composer.press_sequentially(text)
         alice.composer.press("Enter")
         expect(alice.composer).to_have_value("")
         expect(options(alice)).to_have_count(0)
-    alice.shows("@Bob", "see you @", "@Bob hello", "at 10:30", "well :)")
+    alice.shows(
+        *("done :tad", "Hello @bo", "Score :100", "Score :10"),
+        *("@Bob", "see you @", "@Bob hello", "at 10:30", "well :)"),
+    )
 
 
-def test_completion_by_arrow_escape_and_click(enter: Enter, meet: Meet) -> None:
+def test_completion_that_comes_late_takes_no_enter(enter: Enter) -> None:
+    tab = enter("Alice", service_workers="block")
+    held: list[Route] = []
+    tab.page.route("**/en-*.json", lambda route: held.append(route))  # noqa: PLW0108
+    expect(tab.page.get_by_role("button", name="Insert an emoji")).to_be_visible()
+    with tab.page.expect_request("**/en-*.json"):
+        tab.composer.press_sequentially("done :tada")
+    tab.composer.press("Enter")
+    tab.shows("done :tada")
+    with tab.page.expect_response("**/en-*.json"):
+        held[0].continue_()
+    tab.composer.press_sequentially("and :tad")
+    expect(options(tab).first).to_contain_text("🎉")
+    expect(tab.composer).to_have_value("and :tad")
+
+
+def test_completion_by_arrow_tab_escape_and_click(enter: Enter, meet: Meet) -> None:
     alice, _bob, _bea = enter("Alice"), meet("Bob"), meet("Béa")
     expect(alice.people).to_have_count(3)
     alice.composer.press_sequentially("@b")
     expect(options(alice)).to_have_count(2)
+    alice.composer.press("ArrowDown")
     alice.composer.press("ArrowDown")
     expect(options(alice).nth(1)).to_have_attribute("aria-selected", "true")
     alice.composer.press("Tab")
@@ -234,6 +268,10 @@ def test_completion_by_arrow_escape_and_click(enter: Enter, meet: Meet) -> None:
     options(alice).filter(has_text="Béa").click()
     expect(alice.composer).to_have_value("@Bob @Béa ")
     expect(alice.composer).to_be_focused()
+    alice.composer.press_sequentially("@bo")
+    expect(options(alice).first).to_contain_text("Tab")  # it takes what is surely meant
+    alice.composer.press("Tab")
+    expect(alice.composer).to_have_value("@Bob @Béa @Bob ")
 
 
 def test_tab_goes_on_where_nothing_is_chosen(enter: Enter, meet: Meet) -> None:
@@ -251,7 +289,7 @@ def test_suggestions_are_told_to_screen_readers(enter: Enter, meet: Meet) -> Non
     alice, _bob = enter("Alice", locale="fr-FR"), meet("Bob")
     expect(alice.page.get_by_role("heading", name="2 personnes")).to_be_visible()
     alice.composer.press_sequentially("@b")
-    told = alice.page.get_by_role("status").filter(has_text="1 suggestion")
+    told = alice.page.get_by_role("status").filter(has_text="1 suggestion\u00a0: Tab insère")
     expect(told).to_be_attached()
     alice.composer.press("Escape")
     expect(told).not_to_be_attached()
@@ -261,6 +299,7 @@ def test_emoji_complete_by_name(enter: Enter) -> None:
     tab = enter("Alice", locale="fr-FR")
     tab.composer.press_sequentially("bravo :tad")
     expect(options(tab).first).to_contain_text("🎉")
+    tab.composer.press("ArrowDown")
     tab.composer.press("Enter")
     expect(tab.composer).to_have_value("bravo 🎉 ")
 

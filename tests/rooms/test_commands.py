@@ -77,10 +77,10 @@ def test_message_reaches_everybody_in_the_room_and_nobody_else(
         ann.join("Ann")
         bob.join("Bob")
         eve.join("Eve", room="elsewhere")
-        sent = ann.post("  bonjour\nà tous  ", "a-1")
+        sent = ann.post("\r\n  bonjour\r\n\x07à tous  ", "a-1")
         got = bob.expect("message")
         assert got == sent
-        assert got["text"] == "bonjour\nà tous"
+        assert got["text"] == "  bonjour\nà tous"
         assert got["seq"] == 1
         assert got["member"] == ann.member
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", got["at"])

@@ -4,6 +4,7 @@ import { Beside } from "./alerts/beside.js";
 import { Composer } from "./writing/composer.js";
 import { Connection } from "./server/connection.js";
 import { Dates } from "./base/dates.js";
+import { Drafts } from "./writing/drafts.js";
 import { hasVersion, Parts } from "./base/parts.js";
 import { Identity } from "./server/identity.js";
 import { Muted } from "./people/muted.js";
@@ -22,6 +23,7 @@ import { Store } from "./base/store.js";
 import { Strings } from "./base/strings.js";
 import { thisTab } from "./base/this-tab.js";
 import { Typing } from "./writing/typing.js";
+import { answerFiles } from "./writing/files.js";
 import { followKeyboard } from "./state/viewport.js";
 import { whyRefused } from "./server/refusal.js";
 import { WhoAmI } from "./state/who-am-i.js";
@@ -105,8 +107,7 @@ const whoAmI = new WhoAmI({
 });
 const composer = new Composer({
   form: byId("composer"),
-  store: tab,
-  room: name,
+  drafts: new Drafts({ store: everywhere, own: tab, tab: tabId, room: name }),
   strings,
   limit: TEXT_LIMIT,
   post,
@@ -125,6 +126,7 @@ const inside = { room, nicks, messages, conversation, unread, typing, history, c
 for (const wire of [withPeople, withRooms, withAlerts, withShortcuts]) wire({ ...page, ...inside });
 const offline = withOffline({ ...page, ...inside, connection, identity, posts, tabId, isKept });
 followKeyboard();
+answerFiles(() => notice.show(strings.say("noFiles")));
 
 function post(text) {
   if (posts.isFull) {

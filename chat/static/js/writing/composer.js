@@ -1,30 +1,31 @@
 // The form in which messages are written. It is never disabled: a message that cannot be sent yet
 // waits in the list.
 
+import { breaksLine, followKeys } from "./enter-key.js";
+import { cleanText, hasInk } from "./clean-text.js";
+
 const COUNTED = 200; // the last characters before the limit are counted down
 
 export class Composer {
   #form;
   #area;
   #counter;
-  #store;
-  #name;
+  #drafts;
   #strings;
   #post;
   #typed;
 
   // `post(text)` says whether it took the text; `typed()` is called at every change.
-  constructor({ form, store, room, strings, limit, post, typed }) {
+  constructor({ form, drafts, strings, limit, post, typed }) {
     this.#form = form;
     this.#area = form.querySelector("textarea");
     this.#counter = form.querySelector("output");
-    this.#store = store;
-    this.#name = `draft:${room}`;
+    this.#drafts = drafts;
     this.#strings = strings;
     this.#post = post;
     this.#typed = typed;
     this.limit = limit;
-    this.#area.value = store.read(this.#name, (value) => typeof value === "string") ?? "";
+    this.#area.value = drafts.read();
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
@@ -34,7 +35,9 @@ export class Composer {
       this.#changed();
       this.#typed();
     });
-    this.#changed();
+    followKeys(this.#area);
+    this.#show();
+    this.#takeOver();
   }
 
   focus() {
@@ -49,24 +52,27 @@ export class Composer {
     this.#area.setSelectionRange(text.length, text.length);
   }
 
-  refit() {
-    if (CSS.supports("field-sizing", "content")) return;
-    this.#area.style.blockSize = "auto";
-    this.#area.style.blockSize = `${this.#area.scrollHeight + 2}px`;
+  // A draft of a closed tab comes a moment later, and not if something was written meanwhile.
+  async #takeOver() {
+    if (this.#area.value !== "") return;
+    const text = await this.#drafts.takeOver(() => this.#area.value === "");
+    if (!text) return;
+    this.#area.value = text;
+    this.#show();
   }
 
   // Enter also ends a composition (Japanese, Chinese, dead keys). Then it sends nothing. In
   // Safari, only the key code tells this.
   #pressed(event) {
     const composing = event.isComposing || event.keyCode === 229;
-    if (event.key !== "Enter" || event.shiftKey || composing) return;
+    if (event.key !== "Enter" || event.shiftKey || composing || breaksLine(event)) return;
     event.preventDefault();
     if (!event.repeat) this.#send();
   }
 
   #send() {
-    const text = clean(this.#area.value);
-    if (!/[^\p{C}\p{Z}]/u.test(text) || this.#left(text) < 0) return;
+    const text = cleanText(this.#area.value);
+    if (!hasInk(text) || this.#left(text) < 0) return;
     if (!this.#post(text)) return;
     this.#area.value = "";
     this.#changed();
@@ -78,8 +84,12 @@ export class Composer {
   }
 
   #changed() {
-    this.#store.write(this.#name, this.#area.value);
-    const left = this.#left(clean(this.#area.value));
+    this.#drafts.write(this.#area.value);
+    this.#show();
+  }
+
+  #show() {
+    const left = this.#left(cleanText(this.#area.value));
     const shown = left <= COUNTED;
     this.#counter.textContent = !shown
       ? ""
@@ -88,11 +98,6 @@ export class Composer {
         : this.#strings.count("charactersLeft", left);
     this.#form.classList.toggle("over", left < 0);
     this.#area.setAttribute("aria-invalid", left < 0);
-    this.refit();
+    this.#area.parentElement.dataset.text = this.#area.value; // for browsers without field-sizing
   }
-}
-
-// Half a surrogate pair cannot be sent as UTF-8; it becomes U+FFFD, as everywhere on the web.
-function clean(text) {
-  return new TextDecoder().decode(new TextEncoder().encode(text)).trim();
 }

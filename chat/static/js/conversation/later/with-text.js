@@ -3,6 +3,7 @@
 import { Completion } from "../../writing/later/completion.js";
 import { Emoji } from "../../writing/later/emoji.js";
 import { EmojiButton } from "../../writing/later/emoji-button.js";
+import { keepLines } from "../../writing/later/paste.js";
 import { NickCompletion } from "../../writing/later/nick-completion.js";
 import { RichText } from "./rich-text.js";
 
@@ -12,6 +13,7 @@ export function withText({ byId, everywhere, parts, missing, nicks, strings, red
   const area = byId("text");
   const sources = [new NickCompletion(nicks), emoji];
   new Completion({ area, list: byId("completions"), sources, spoken, strings });
+  keepLines(area);
   new EmojiButton({
     button: byId("emoji-button"),
     panel: byId("emoji"),

@@ -2,10 +2,15 @@
 // focus.
 //
 // A source has `complete(before)`, which is given the text before the caret. It gives
-// { from, isSure, options: [{ text, words, sign }] }, or null, or a promise of one of them. If
-// `isSure`, the first option is chosen already and Enter takes it.
+// { from, isSure, options: [{ text, words, sign }] }, or null, or a promise of one of them.
+//
+// Enter sends what was typed. It takes an option only after the arrow keys chose it. Tab does so too,
+// and if `isSure`, it takes the first option.
+
+import { isolate } from "../../base/strings.js";
 
 const TAKES = new Set(["Enter", "Tab"]);
+const LEAVES = new Set(["ArrowLeft", "ArrowRight", "Home", "End"]); // they move the caret
 
 export class Completion {
   #area;
@@ -15,6 +20,7 @@ export class Completion {
   #strings;
   #options = [];
   #from = 0;
+  #isSure = false;
   #chosen = -1;
   #asked = 0;
 
@@ -51,6 +57,8 @@ export class Completion {
     const { selectionStart, selectionEnd, value } = this.#area;
     this.#asked += 1;
     const asked = this.#asked;
+    this.#choose(-1); // whoever types on has not chosen
+    this.#isSure = false;
     const before = value.slice(0, selectionStart);
     let found = null;
     if (selectionStart === selectionEnd && !isInCode(before)) {
@@ -64,20 +72,24 @@ export class Completion {
   }
 
   #open({ from, isSure, options }) {
-    const isNews = this.#list.hidden || options.length !== this.#options.length;
     this.#from = from;
+    this.#isSure = isSure;
     this.#options = options;
     this.#list.replaceChildren(...options.map((option, i) => this.#make(option, i)));
     this.#list.hidden = false;
     this.#area.setAttribute("aria-controls", this.#list.id);
-    this.#choose(isSure ? 0 : -1);
-    if (isNews) this.#spoken.textContent = this.#strings.count("suggestions", options.length);
+    if (isSure) this.#list.firstElementChild.append(makeKey());
+    const values = { first: isolate(options[0].words) };
+    const name = isSure ? "suggestionsSure" : "suggestions";
+    const sentence = this.#strings.count(name, options.length, values);
+    if (this.#spoken.textContent !== sentence) this.#spoken.textContent = sentence;
   }
 
   #make({ sign, words }, index) {
     const option = document.createElement("li");
     option.id = `${this.#list.id}-${index}`;
     option.setAttribute("role", "option");
+    option.setAttribute("aria-selected", "false");
     const [mark, name] = [document.createElement("span"), document.createElement("bdi")];
     mark.className = "sign";
     mark.setAttribute("aria-hidden", "true");
@@ -103,8 +115,9 @@ export class Completion {
     else if (event.key === "ArrowUp") this.#choose(this.#chosen <= 0 ? count - 1 : this.#chosen - 1);
     else if (event.key === "Escape") this.close();
     else if (this.#chosen >= 0 && !event.shiftKey && TAKES.has(event.key)) this.#take(this.#chosen);
+    else if (this.#isSure && !event.shiftKey && event.key === "Tab") this.#take(0);
     else {
-      if (event.key === "Enter") this.close(); // the composer sends
+      if (event.key === "Enter" || LEAVES.has(event.key)) this.close(); // Enter: the composer sends
       return;
     }
     event.preventDefault();
@@ -128,6 +141,14 @@ export function insert(area, text, from = area.selectionStart, to = area.selecti
   if (document.execCommand("insertText", false, text)) return;
   area.setRangeText(text, from, to, "end");
   area.dispatchEvent(new InputEvent("input", { bubbles: true }));
+}
+
+// Says beside the first option which key takes it.
+function makeKey() {
+  const key = document.createElement("kbd");
+  key.setAttribute("aria-hidden", "true"); // the spoken sentence says it
+  key.textContent = "Tab";
+  return key;
 }
 
 // An odd number of backticks opened code that nothing has closed yet.

@@ -67,7 +67,7 @@ export class Emoji {
     const found = this.#find(asked).slice(0, MOST);
     return {
       from: before.length - all.length,
-      isSure: found.length > 0 && found[0].rank < BY_WORDS,
+      isSure: /\p{L}/u.test(asked) && found.length > 0 && found[0].rank < BY_WORDS, // not « :10 »
       options: found.map(({ row: [emoji, name] }) => ({ text: `${emoji} `, words: name, sign: emoji })),
     };
   }
