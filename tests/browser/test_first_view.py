@@ -92,8 +92,8 @@ def test_room_does_not_wait_for_its_markup(open_tab: Enter, enter: Enter) -> Non
     assert held
     for route in held:
         route.continue_()
-    expect(tab.log.get_by_role("emphasis")).to_have_text("mine")
-    expect(tab.log.get_by_role("code")).to_have_text("code")
+    expect(tab.log.get_by_role("emphasis")).to_have_text("mine", use_inner_text=True)
+    expect(tab.log.get_by_role("code")).to_have_text("code", use_inner_text=True)
     tab.shows("bold and code", "mine")
     assert tab.log.get_by_role("listitem").last.bounding_box() == before  # nothing jumps
     # A screen reader reads no message again: each one is marked when its text is drawn again.
@@ -246,7 +246,7 @@ def test_page_runs_unbuilt_for_whoever_changes_it(
     tab.open()
     tab.enter("Alice")
     tab.say("**bold**")
-    expect(tab.log.get_by_role("strong")).to_have_text("bold")
+    expect(tab.log.get_by_role("strong")).to_have_text("bold", use_inner_text=True)
     assert f"{server.url}/static/js/main.js" in asked
     assert not [url for url in asked if "/dist/" in url or re.search(r"-[0-9A-Z]{8}\.", url)]
     workers = "navigator.serviceWorker.getRegistrations().then(all => all.length)"
@@ -266,7 +266,7 @@ def test_part_that_is_gone_from_the_server_is_said_and_nothing_is_lost(
     tab.open()
     tab.enter("Alice")
     tab.say("*one*")
-    expect(tab.log.get_by_role("emphasis")).to_have_text("one")
+    expect(tab.log.get_by_role("emphasis")).to_have_text("one", use_inner_text=True)
     old = version(tab.page)
     updated.stop()
     change(tree)

@@ -123,11 +123,13 @@ def test_sound_is_asked_for_and_only_for_mentions(open_tab: Enter, meet: Meet) -
     bob.say("@Alice seen")
     alice.page.wait_for_timeout(1_600)  # the chime is silent for that long
     look(alice.page, False)
-    bob.say("hello all")
-    expect(alice.page).to_have_title("(1) general · Tchat")
+    bob.say("hello all", "`@Alice`, https://x.example/@alice, bob@alice.example, @Alicia")
+    expect(alice.page).to_have_title("(2) general · Tchat")
     assert alice.page.evaluate("tones") == 2
-    bob.say("and @alice")
+    assert alice.log.get_by_role("mark").count() == 2
+    bob.say("**and (@alice)**")
     rang(alice, 4)
+    expect(alice.log.get_by_role("mark")).to_have_text(["@Alice", "@Alice", "@alice"])
     alice.page.reload()
     expect(settings(alice).get_by_role("combobox", name="Sound")).to_have_value("mentions")
 

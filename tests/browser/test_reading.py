@@ -138,7 +138,7 @@ def test_nothing_moves_for_whoever_wants_it_so(
 
 def test_every_text_runs_its_own_way(enter: Enter, meet: Meet) -> None:
     alice, bob = meet("שלמה", "שלום"), enter("Bob", path="/r/שלום")
-    alice.say("שלום לכולם", "> ציטוט\n\n- אחת", "plain")
+    alice.say("שלום לכולם", "> ציטוט\n- אחת\n- שתיים", "plain")
 
     def runs(locator: Any, way: str) -> None:
         expect(locator).to_be_visible()

@@ -117,3 +117,42 @@ export class FakeWebSocket {
     this.readyState = 3;
   }
 }
+
+// As much of a document as makes and reads elements.
+export class FakeDocument {
+  createElement = (name) => new FakeNode(1, name);
+  createTextNode = (data) => Object.assign(new FakeNode(3), { data });
+  createDocumentFragment = () => new FakeNode(11);
+}
+
+class FakeNode {
+  childNodes = [];
+  parentElement = null;
+
+  constructor(nodeType, localName) {
+    this.nodeType = nodeType;
+    if (nodeType === 1) Object.assign(this, { localName, className: "", hidden: false, dataset: {} });
+  }
+
+  append(...nodes) {
+    for (const each of nodes) {
+      const node = typeof each === "string" ? Object.assign(new FakeNode(3), { data: each }) : each;
+      const added = node.nodeType === 11 ? node.childNodes.splice(0) : [node];
+      for (const one of added) one.parentElement = this.nodeType === 1 ? this : null;
+      this.childNodes.push(...added);
+    }
+  }
+
+  setAttribute(name, value) {
+    this[name] = value;
+  }
+
+  get textContent() {
+    return this.nodeType === 3 ? this.data : this.childNodes.map((each) => each.textContent).join("");
+  }
+
+  set textContent(text) {
+    this.childNodes = [];
+    this.append(text);
+  }
+}

@@ -122,7 +122,7 @@ const stage = new Stage({
   greetings: { entry: byId("greeting"), joining: byId("joining"), inside: byId("empty") },
   isEmpty: () => messages.isEmpty && !history.isEmptied && posts.all.length === 0,
 });
-const inside = { room, nicks, messages, conversation, unread, typing, history, composer };
+const inside = { room, nicks, text, messages, conversation, unread, typing, history, composer };
 for (const wire of [withPeople, withRooms, withAlerts, withShortcuts]) wire({ ...page, ...inside });
 const offline = withOffline({ ...page, ...inside, connection, identity, posts, tabId, isKept });
 followKeyboard();

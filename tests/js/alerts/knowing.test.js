@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { Comings } from "../../../chat/static/js/people/comings.js";
 import { drawn } from "../../../chat/static/js/alerts/favicon.js";
-import { callsMe } from "../../../chat/static/js/conversation/mentions.js";
+import { mentionsIn } from "../../../chat/static/js/conversation/mentions.js";
 import { Muted } from "../../../chat/static/js/people/muted.js";
 import { calls, Settings } from "../../../chat/static/js/state/settings.js";
 import { Store } from "../../../chat/static/js/base/store.js";
@@ -62,7 +62,7 @@ test("people who come and go at once are not named", () => {
 
 test("a mention is the whole nick behind an at sign, in any case", () => {
   const mentions = (text, nick, ...others) =>
-    callsMe(text, { all: [nick, ...others], isMine: (one) => one === nick });
+    mentionsIn(text, [nick, ...others]).some((mention) => mention.nick === nick);
   for (const text of ["@Zoé", "oui @zoé, merci", "(@ZOÉ)", "@Zoe\u0301 !", "@Zoée @Zoé"]) {
     assert.ok(mentions(text, "Zoé"), text);
   }

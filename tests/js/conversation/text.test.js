@@ -3,15 +3,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { Nicks } from "../../../chat/static/js/people/nicks.js";
-import { Emoji, hasCodes } from "../../../chat/static/js/writing/later/emoji.js";
+import { Emoji, codeAt } from "../../../chat/static/js/writing/later/emoji.js";
 import { highlight, isReady, nameOf, prepare } from "../../../chat/static/js/conversation/later/highlight.js";
-import { toHtml } from "../../../chat/static/js/conversation/later/markdown.js";
 import { mentionsIn } from "../../../chat/static/js/conversation/mentions.js";
 import { NickCompletion } from "../../../chat/static/js/writing/later/nick-completion.js";
 import { Source } from "../../../chat/static/js/base/source.js";
 
 const VENDOR = new URL("../../../chat/static/vendor/", import.meta.url);
-const FAST_MS = 200; // on a busy machine
 
 function emojiIn(language) {
   const emoji = new Emoji("");
@@ -19,60 +17,14 @@ function emojiIn(language) {
   return emoji;
 }
 
-const html = (text) => toHtml(text).trim();
-
-test("only the Markdown that a chat needs is rendered", () => {
-  assert.equal(html("**b** *i* ~~s~~ `c`"), "<p><strong>b</strong> <em>i</em> <del>s</del> <code>c</code></p>");
-  assert.equal(html("one\ntwo"), "<p>one<br>two</p>");
-  assert.match(html("> said\n\n- one\n- two"), /^<blockquote>[^]*said[^]*<ul>[^]*two/);
-  assert.match(html("```js\nx\n```"), /^<pre><code class="language-js">x\n<\/code><\/pre>$/);
-  for (const text of ["# title", "a\n===", "| a |\n|---|\n| b |", "---", "    code", "<b>x</b>"]) {
-    assert.doesNotMatch(html(text), /<(?!p>|\/p>|br>)/, text);
-  }
-});
-
-test("links lead to http and https only", () => {
-  assert.match(html("see https://example.org/a_b."), /href="https:\/\/example\.org\/a_b">/);
-  for (const url of ["javascript:alert(1)", "data:text/html,x", "//x.org", "/r/a", "ftp://x.org", "vbscript:x", "JaVaScRiPt:x"]) {
-    for (const text of [`[x](${url})`, `<${url}>`, url, `![x](${url})`]) {
-      assert.doesNotMatch(html(text), /<a |<img/, text);
-    }
-  }
-  assert.doesNotMatch(html("![x](https://example.org/x.png)"), /<img/);
-});
-
-test("addresses are shown as people read them, but hosts are not decoded", () => {
-  const shown = (url) => />([^<]+)<\/a>/.exec(html(url))[1];
-  assert.equal(shown("https://fr.wikipedia.org/wiki/%C3%89t%C3%A9%20x"), "https://fr.wikipedia.org/wiki/Été%20x");
-  assert.equal(shown("https://xn--pple-43d.com/%E2%80%AE%FF"), "https://xn--pple-43d.com/%E2%80%AE%FF");
-});
-
-test("faces are not quotes", () => {
-  assert.equal(html(">_< >:("), "<p>&gt;_&lt; &gt;:(</p>");
-});
-
-test("a text that is nested too deeply stays as it was written", () => {
-  assert.equal(toHtml("> ".repeat(1000)), null);
-  assert.equal(toHtml(`${"- ".repeat(40)}x`), null);
-});
-
-test("any two thousand characters are rendered fast", () => {
-  const parts = ["*", "_", "[", "]", "(", ">", "`", "~", "<", "\\", "![", "[](", "- ", "1. ", "\n>", "**a", "a**b", "[a](", "<https://", "http://", "*a _b ", "&", ":", "@", "https://a.b/("];
-  for (const part of parts) {
-    const text = part.repeat(2000 / part.length);
-    const start = performance.now();
-    toHtml(text);
-    assert.ok(performance.now() - start < FAST_MS, part);
-  }
-});
-
-test("short codes become emoji, times stay", () => {
-  const emoji = emojiIn("en");
-  assert.equal(emoji.replaceCodes(":tada: :+1::100:"), "🎉 👍️💯");
-  assert.equal(emoji.replaceCodes("10:100:45 :nothing: a:tada:"), "10:100:45 :nothing: a:tada:");
-  assert.ok(hasCodes("(:tada:"));
-  assert.ok(!hasCodes("10:30:45"));
-  assert.equal(emojiIn("fr").replaceCodes(":tada:"), "🎉");
+test("short codes are whole words between spaces", () => {
+  const codes = (text) =>
+    [...text.matchAll(/:/g)].map(({ index }) => codeAt(text, index)?.[1]).filter(Boolean);
+  assert.deepEqual(codes(":tada: :+1:\n:100:"), ["tada", "+1", "100"]);
+  assert.deepEqual(codes("10:30:45 a:tada: (:tada:) :tada:! :+1::100: ::"), []);
+  assert.equal(emojiIn("en").byCode("tada"), "🎉");
+  assert.equal(emojiIn("fr").byCode("tada"), "🎉");
+  assert.equal(emojiIn("en").byCode("nothing"), undefined);
 });
 
 test("emoji are found by code, name and word, without accents", async () => {
@@ -88,10 +40,31 @@ test("emoji are found by code, name and word, without accents", async () => {
 });
 
 test("only known nicks are mentioned, and the longest one that fits is taken", () => {
-  const nicks = ["Bob", "Bob 2", "Zoé"];
-  const said = (text) => mentionsIn(text, nicks).map(({ nick }) => nick);
-  assert.deepEqual(said("@Bob 2, @bob: and @ZOÉ."), ["Bob 2", "Bob", "Zoé"]);
+  const nicks = ["Bob", "Bob 2", "Zoé", "한글", "ΟΔΟΣ", "𝒳"];
+  const said = (text) =>
+    mentionsIn(text, nicks).map(({ from, to, nick }) => [text.slice(from, to), nick].join(" "));
+  assert.deepEqual(said("@Bob 2, @bob: and @ZOÉ."), ["@Bob 2 Bob 2", "@bob Bob", "@ZOÉ Zoé"]);
   assert.deepEqual(said("x@Bob @Bobby @nobody @"), []);
+  for (const [text, place, nick] of [
+    ["(@Zoe\u0301)", "@Zoe\u0301", "Zoé"],
+    ["@Bob \u00a02!", "@Bob \u00a02", "Bob 2"],
+    ["@Bob\n2", "@Bob", "Bob"],
+    ["@한글 !", "@한글", "한글"],
+    ["🎉@𝒳🎉", "@𝒳", "𝒳"],
+    ["@οδος", "@οδος", "ΟΔΟΣ"],
+    ["a@b? @Bob.", "@Bob", "Bob"],
+  ]) {
+    assert.deepEqual(said(text), [`${place} ${nick}`], text);
+  }
+  assert.deepEqual(said("@Zoe\u0301e @Bob\u0301"), []);
+});
+
+test("an address mentions nobody, but a slash alone makes no address", () => {
+  const said = (text) => mentionsIn(text, ["Ada", "Bob"]).map(({ nick }) => nick);
+  for (const text of ["bob@ada.fr", "social.example/@ada", "x:y/z/@ada", "ftp://x/@Ada,@Bob"]) {
+    assert.deepEqual(said(text), [], text);
+  }
+  assert.deepEqual(said("@Ada/@Bob et/@Ada"), ["Ada", "Bob", "Ada"]);
 });
 
 test("a nick is completed by any of its words, but the reader's own nick is not", () => {

@@ -1,18 +1,18 @@
 // Tells a reader who looks elsewhere that a message came, by a sound or a notification, as chosen
 // in the settings. If the room is open in several tabs, one of them does it (beside.js).
 
-import { callsMe } from "../conversation/mentions.js";
 import { isLookedAt } from "../base/looked-at.js";
 import { calls } from "../state/settings.js";
 
 export class Alerts {
   #settings;
-  #nicks;
+  #text;
   #beside;
 
-  constructor({ settings, chime, desktop, nicks, beside }) {
+  // `text` knows which messages mention the reader.
+  constructor({ settings, chime, desktop, text, beside }) {
     this.#settings = settings;
-    this.#nicks = nicks;
+    this.#text = text;
     this.#beside = beside;
     addEventListener("focus", () => desktop.clear());
     beside.on("ring", ({ message, sound, notify }) => {
@@ -23,7 +23,7 @@ export class Alerts {
 
   async arrived(message) {
     if (isLookedAt()) return;
-    const isMention = callsMe(message.text, this.#nicks);
+    const isMention = await this.#text.callsMe(message.text);
     const sound = calls(this.#settings.get("sound"), isMention);
     const notify = calls(this.#settings.get("notify"), isMention);
     if ((sound || notify) && !(await this.#beside.isRead())) {

@@ -10,10 +10,10 @@ import { openOnDemand } from "../base/opener.js";
 
 export function withAlerts(page) {
   const { byId, name, everywhere, parts, missing, settings, muted, strings, beside } = page;
-  const { room, nicks, messages, conversation, unread } = page;
+  const { room, text, messages, conversation, unread } = page;
   const chime = new Chime();
   const desktop = new Desktop(name, strings);
-  const alerts = new Alerts({ settings, chime, desktop, nicks, beside });
+  const alerts = new Alerts({ settings, chime, desktop, text, beside });
   const favicon = new Favicon(document.querySelector("link[rel=icon]"));
   const lastRead = new LastRead({ store: everywhere, room: name, messages });
   const title = document.title;

@@ -2,6 +2,7 @@
 // (later/with-text.js and its imports) is no part of the page's first load.
 
 import { READ_MS } from "./message-list.js";
+import { mentionsIn } from "./mentions.js";
 import { paragraph } from "./paragraph.js";
 
 const AT_ONCE = 10; // messages whose markup is drawn without a pause
@@ -29,6 +30,16 @@ export class Text {
   // If this fails, the text stays as it is, and the next text tries again.
   prepare() {
     this.#loading ??= this.#page.parts.ahead(() => this.#load()).catch(() => (this.#loading = null));
+  }
+
+  // Whether a text mentions the reader. That is so exactly if the mention is highlighted, which the
+  // code for markup knows. Without that code, nothing in a text is an address or code.
+  async callsMe(text) {
+    this.prepare();
+    await this.#loading;
+    if (this.#rich) return this.#rich.callsMe(text);
+    const { nicks } = this.#page;
+    return mentionsIn(text, nicks.all).some(({ nick }) => nicks.isMine(nick));
   }
 
   async #load() {

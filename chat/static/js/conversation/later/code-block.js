@@ -21,9 +21,11 @@ export class CodeBlock {
     this.#strings = strings;
     this.language = /^language-(\S+)$/.exec(code.className)?.[1] ?? null;
     code.removeAttribute("class");
-    code.textContent = code.textContent.replace(/\n$/, "");
+    const inner = box.querySelector("pre");
+    inner.append(code);
+    this.#button.dataset.unwritten = "";
+    box.replaceChildren(inner, this.#button); // without the template's white space
     pre.replaceWith(box);
-    box.querySelector("pre").append(code);
     this.#button.addEventListener("click", () => this.#copy());
   }
 
@@ -31,8 +33,9 @@ export class CodeBlock {
     return this.#code.textContent;
   }
 
+  // Show the colours, unless they would change the code.
   colour(fragment) {
-    this.#code.replaceChildren(fragment);
+    if (fragment.textContent === this.text) this.#code.replaceChildren(fragment);
   }
 
   async #copy() {

@@ -5,11 +5,10 @@ import { mentionsIn } from "../mentions.js";
 import { READ_MS } from "../message-list.js";
 import { paragraph } from "../paragraph.js";
 import { CodeBlock } from "./code-block.js";
-import { hasCodes } from "../../writing/later/emoji.js";
 import { render } from "./markup.js";
 import { sanitise } from "./sanitise.js";
 
-const MARKUP = /[*_~`>[\\]|https?:\/\/|^\s*(?:[-+]|\d{1,9}[.)])(?:\s|$)/im;
+const MARKUP = /[*_~`>[]|https?:\/\/|www\.|:[a-z0-9_+-]+:|^\s*(?:[-+•]|\d{1,9}[.)])\s/im;
 
 export class RichText {
   #nicks;
@@ -30,10 +29,17 @@ export class RichText {
   }
 
   fill(element, text) {
-    element.replaceChildren((MARKUP.test(text) && marked(text)) || paragraph(text));
+    element.replaceChildren(drawn(text));
     for (const pre of element.querySelectorAll("pre")) this.#dressCode(pre);
-    if (hasCodes(text)) this.#replaceCodes(element, text);
-    element.classList.toggle("for-me", text.includes("@") && this.#markMentions(element));
+    if (element.querySelector("[data-code]")) this.#replaceCodes(element, text);
+    element.classList.toggle("for-me", this.#markMentions(element));
+  }
+
+  // Whether a text mentions the reader: exactly if that is highlighted.
+  callsMe(text) {
+    const element = document.createElement("div");
+    element.append(drawn(text));
+    return this.#markMentions(element);
   }
 
   #dressCode(pre) {
@@ -59,7 +65,12 @@ export class RichText {
 
   #replaceCodes(element, text) {
     if (!this.#emoji.isLoaded) return void this.#waitForEmoji(element, text);
-    for (const node of proseOf(element)) node.data = this.#emoji.replaceCodes(node.data);
+    for (const word of element.querySelectorAll("[data-code]")) {
+      const emoji = this.#emoji.byCode(word.dataset.code);
+      if (!emoji) continue;
+      word.dataset.written = word.textContent;
+      word.textContent = emoji;
+    }
   }
 
   async #waitForEmoji(element, text) {
@@ -95,6 +106,8 @@ export class RichText {
 
 const read = () => new Promise((done) => setTimeout(done, READ_MS));
 
+const drawn = (text) => (MARKUP.test(text) && marked(text)) || paragraph(text);
+
 // If the markup fails, the text is shown without it.
 function marked(text) {
   try {
@@ -105,10 +118,10 @@ function marked(text) {
   }
 }
 
-// The text nodes that are neither code nor links.
+// The text nodes in which somebody can be mentioned.
 function proseOf(element) {
   const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
   const nodes = [];
   while (walker.nextNode()) nodes.push(walker.currentNode);
-  return nodes.filter((node) => !node.parentElement.closest("code, a, button"));
+  return nodes.filter((node) => !node.parentElement.closest("code, a, button, .sign, [data-code]"));
 }

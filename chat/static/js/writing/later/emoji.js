@@ -2,8 +2,7 @@
 // they are first needed.
 
 const ASKED = /(?:^|[\s(])(:([\p{L}\p{N}_+-]{2,}))$/u; // before the caret
-const CODE = /:([a-z0-9_+-]+):/g;
-const LETTER = /[\p{L}\p{N}]/u;
+const CODE = /:([a-z0-9_+-]+):(?!\S)/y;
 const MOST = 6;
 const BY_WORDS = 3; // the weakest rank: found by words that go with the emoji
 
@@ -45,11 +44,9 @@ export class Emoji {
     }
   }
 
-  // `:tada:` becomes the emoji, `10:30:45` stays.
-  replaceCodes(text) {
-    return text.replace(CODE, (all, code, at) =>
-      isFree(text, at) && this.#byCode.has(code) ? this.#byCode.get(code) : all,
-    );
+  // Gives the emoji of a short code, if there is one: `tada`.
+  byCode(code) {
+    return this.#byCode.get(code);
   }
 
   // Gives the best first: those found by short code, then by the words of their name, then by words
@@ -102,11 +99,10 @@ function match({ codes, name, words }, asked) {
   return words.some((word) => word.startsWith(asked)) ? { rank: BY_WORDS, length } : null;
 }
 
-function isFree(text, at) {
-  return at === 0 || !LETTER.test(text[at - 1]);
-}
-
-// Whether there may be short codes in `text`.
-export function hasCodes(text) {
-  return [...text.matchAll(CODE)].some(({ index }) => isFree(text, index));
+// Gives the short code that begins at `at`, as [":tada:", "tada"], or null. It is a whole word
+// between spaces: 10:30:45 has none.
+export function codeAt(text, at) {
+  if (at > 0 && /\S/.test(text[at - 1])) return null;
+  CODE.lastIndex = at;
+  return CODE.exec(text);
 }
