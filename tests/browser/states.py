@@ -131,6 +131,10 @@ class Tour:
         expect(tab.log.get_by_text("def", exact=True)).to_be_attached()  # coloured
         expect(tab.log.get_by_text("🎉").last).to_be_attached()
         yield "busy", _BOTH
+        items.last.hover()
+        expect(self.button("Copy", "Copier").last).to_be_visible()
+        yield "what a message offers", _BOTH
+        page.mouse.move(0, 0)
         self.wire.tell(type="typing", member={"id": "carl", "nick": LONGEST_NICK[:-1] + "V"})
         for nick in ("Carl", "Dora", "שלמה"):
             self.wire.tell(type="joined", member={"id": nick, "nick": nick})

@@ -162,14 +162,60 @@ def test_shortcuts_are_listed_from_anywhere(open_tab: Enter, keys: str) -> None:
     expect(tab.nick).to_be_focused()
 
 
-def test_keys_that_are_for_writing_stay_there(enter: Enter) -> None:
-    tab = enter("Alice")
-    keyboard = tab.page.keyboard
-    keyboard.type("?/ ?")
-    tab.page.get_by_role("region", name="Conversation").focus()
-    keyboard.type("?/nmcr")  # a letter alone is no shortcut
-    expect(tab.composer).to_have_value("?/ ?")
-    expect(tab.page.get_by_role("dialog").filter(visible=True)).to_have_count(0)
+def test_keys_that_are_for_writing_are_for_the_composer(enter: Enter, meet: Meet) -> None:
+    tab = enter("Alice", permissions=["clipboard-read", "clipboard-write"])
+    meet("Bob").say("something to click on")
+    page, keyboard = tab.page, tab.page.keyboard
+    words = tab.log.get_by_text("something to click on")
+    keyboard.type("?/ ?")  # a letter alone is no shortcut
+    words.click()
+    expect(tab.composer).not_to_be_focused()
+    keyboard.type("/né €")
+    expect(tab.composer).to_have_value("?/ ?/né €")
+    expect(page.get_by_role("dialog").filter(visible=True)).to_have_count(0)
+
+    # What is selected can be copied, and pasted into the composer.
+    words.click(click_count=3)
+    keyboard.press("Control+c")
+    expect(tab.composer).not_to_be_focused()
+    tab.composer.fill("1: ")
+    words.click()
+    keyboard.press("Control+v")
+    expect(tab.composer).to_have_value(re.compile("^1: something to click on"))
+    words.click()
+    keyboard.press("Space")  # in the middle of a text, it writes
+    expect(tab.composer).to_have_value(re.compile(r"click on\s* $"))
+    tab.composer.fill("")
+    words.click()
+    keyboard.press("Space")  # else it scrolls
+    expect(tab.composer).not_to_be_focused()
+
+    # Keys that wait for the next one, and those of AltGr, which look like Ctrl and Alt on Windows.
+    for key in (
+        "{ key: 'Dead' }",
+        "{ key: '@', ctrlKey: true, altKey: true, modifierAltGraph: true }",
+    ):
+        words.click()
+        expect(tab.composer).not_to_be_focused()
+        page.evaluate(
+            f"document.activeElement.dispatchEvent(new KeyboardEvent('keydown', "
+            f"{{ bubbles: true, ...{key} }}))"
+        )
+        expect(tab.composer).to_be_focused()
+
+    # Other fields, and buttons that the space bar presses, keep their keys.
+    page.get_by_role("button", name="Settings").focus()
+    keyboard.press("Space")
+    expect(page.get_by_role("dialog", name="Settings")).to_be_visible()
+    keyboard.type("x")
+    keyboard.press("Escape")
+    page.get_by_role("button", name="Insert an emoji").click()
+    expect(page.get_by_role("combobox")).to_be_focused()
+    keyboard.type("fox")
+    expect(page.get_by_role("combobox")).to_have_value("fox")
+    keyboard.press("Escape")
+    expect(tab.composer).to_have_value("")
+
     tab.composer.fill("line\n" * 20)
     tab.composer.press("PageUp")  # a long text scrolls by itself
     tab.composer.press("PageUp")

@@ -187,13 +187,25 @@ def test_two_tabs_of_somebody_are_one_person(enter: Enter, open_tab: Enter) -> N
     expect(alice.page.get_by_role("heading", name="2 people")).to_be_visible()
 
 
-def test_comings_and_goings_can_be_switched_off(enter: Enter, meet: Meet) -> None:
+def test_comings_and_goings_can_be_switched_off_but_not_who_speaks(
+    enter: Enter, meet: Meet
+) -> None:
     alice = enter("Alice")
     settings(alice).get_by_role("checkbox", name="Say who comes and goes").uncheck()
     alice.page.keyboard.press("Escape")
-    meet("Bob").say("Hello")
+    bob = meet("Bob")
+    bob.say("Hello")
     alice.shows("Hello")
     expect(alice.log).not_to_contain_text("joined")
+    for nick in ("Bobby", "Rob", "Robert"):
+        bob.send(type="rename", nick=nick)
+    line = alice.page.get_by_role("status").filter(has_text="is now called")
+    expect(line).to_have_text("\u2068Bob\u2069 is now called \u2068Robert\u2069.")
+    bob.say("Still me")
+    expect(line).to_be_hidden()
+    item = alice.log.get_by_role("listitem").last
+    expect(item).to_contain_text("\u2068Bob\u2069 is now called \u2068Robert\u2069.")
+    expect(item).to_contain_text("Still me")
 
 
 def test_who_hides_typing_neither_shows_nor_sees_it(

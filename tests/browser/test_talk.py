@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
+from tests.browser.conftest import Watch
 from tests.browser.tab import Tab, Visitor
 
 Enter = Callable[..., Tab]
@@ -133,6 +134,33 @@ def test_who_is_writing_is_told_until_the_message_comes(enter: Enter) -> None:
     expect(bob.page.get_by_text("Alice\u2069 is writing…")).to_be_visible()
     alice.say("Hello")
     expect(bob.page.get_by_text("Alice\u2069 is writing…")).to_be_hidden()
+
+
+# Parts of the browser that the page's features use. Broken, they throw when a message comes.
+_BROKEN = """() => {
+  const broken = (name) => () => { throw new Error(`${name} is broken`); };
+  document.hasFocus = broken("focus"); // for alerts
+  document.createTreeWalker = broken("walker"); // for mentions
+  Intl.Segmenter.prototype.segment = broken("segmenter"); // for initials
+}"""
+
+
+def test_feature_that_breaks_takes_no_message_away(enter: Enter, meet: Meet, watch: Watch) -> None:
+    alice, bob = enter("Alice"), meet("Bob")
+    bob.say("*before*")
+    expect(alice.log.get_by_role("emphasis")).to_be_visible()
+    alice.page.evaluate(_BROKEN)
+    bob.send(type="typing")
+    expect(alice.page.get_by_text("is writing…")).to_be_visible()
+    bob.say("**one** @Alice", "two")
+    alice.say("mine")
+    alice.shows("before", "**one** @Alice", "two", "mine")
+    expect(alice.log.get_by_role("listitem").nth(2)).to_contain_text("Bob")
+    expect(alice.waiting).to_have_count(0)
+    expect(alice.page.get_by_text("is writing…")).to_be_hidden()  # a feature that hears it later
+    broken = {complaint.split()[0] for complaint in watch.complaints}
+    assert broken == {"focus", "walker", "segmenter"}
+    watch.complaints.clear()
 
 
 def test_each_room_has_its_own_conversation(enter: Enter) -> None:

@@ -179,9 +179,7 @@ addEventListener("pageshow", ({ persisted }) => {
   else if (persisted) connection.wake();
 });
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) return;
-  messages.refreshDays();
-  connection.wake();
+  if (!document.hidden) connection.wake();
 });
 
 if (isKept) await offline.ready;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Dates } from "../../../chat/static/js/base/dates.js";
+import { Dates, untilMidnight } from "../../../chat/static/js/base/dates.js";
 import { hueOf, initials } from "../../../chat/static/js/people/mark.js";
 import { Strings } from "../../../chat/static/js/base/strings.js";
 
@@ -30,6 +30,14 @@ test("times are written in the reader's own variety of the page's language", () 
   const at = new Date(2026, 2, 3, 14, 5);
   assert.equal(new Dates("en", ["fr-FR", "en-GB"]).time(at), "14:05");
   assert.match(new Dates("en", ["en-US"]).time(at), /^2:05\sPM$/);
+});
+
+test("an exact time says the day, unless it is today", () => {
+  const dates = new Dates("en", ["en-GB"]);
+  const now = new Date(2026, 2, 3, 14, 5, 6);
+  assert.equal(dates.exact(now, now), "14:05:06");
+  assert.equal(dates.exact(now, new Date(2026, 2, 4)), "3 Mar 2026, 14:05:06");
+  assert.equal(untilMidnight(new Date(2026, 2, 3, 23, 59, 58)), 2_000);
 });
 
 test("initials are letters as readers see them", () => {

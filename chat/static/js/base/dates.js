@@ -10,29 +10,44 @@ export function localeOf(language, preferred = navigator.languages) {
 
 export class Dates {
   #time;
-  #full;
+  #clock;
+  #moment;
   #day;
   #dayAndYear;
   #relative;
   #locale;
+  #edition = 0;
 
   constructor(language, preferred = navigator.languages) {
-    const locale = localeOf(language, preferred);
+    this.#locale = localeOf(language, preferred);
+    this.#relative = new Intl.RelativeTimeFormat(this.#locale, { numeric: "auto" });
+    this.renew();
+  }
+
+  // From now on, use the time zone that the reader is in now. What was written in another `edition`
+  // may be wrong.
+  renew() {
+    const locale = this.#locale;
     const day = { weekday: "long", day: "numeric", month: "long" };
-    this.#locale = locale;
     this.#time = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
-    this.#full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
+    this.#clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
+    this.#moment = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
     this.#day = new Intl.DateTimeFormat(locale, day);
     this.#dayAndYear = new Intl.DateTimeFormat(locale, { ...day, year: "numeric" });
-    this.#relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+    this.#edition += 1;
+  }
+
+  get edition() {
+    return this.#edition;
   }
 
   time(date) {
     return this.#time.format(date);
   }
 
-  full(date) {
-    return this.#full.format(date);
+  // The time to the second, and the day if it is not today.
+  exact(date, now = new Date()) {
+    return (sameDay(date, now) ? this.#clock : this.#moment).format(date);
   }
 
   day(date, now = new Date()) {
@@ -55,6 +70,11 @@ export class Dates {
 
 function midnight(date) {
   return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+}
+
+// Gives the milliseconds until the reader's next day begins. Some days have 23 or 25 hours.
+export function untilMidnight(now = new Date()) {
+  return new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1) - now;
 }
 
 export function sameDay(one, other) {

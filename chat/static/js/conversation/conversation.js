@@ -1,7 +1,7 @@
 // Shows what the room tells: adds messages in the log's order, settles posts and keeps the reader's
 // place. Tells "news" (message) when somebody else's message comes while this page is in the room.
 
-import { Source } from "../base/source.js";
+import { apart, Source } from "../base/source.js";
 
 export class Conversation extends Source {
   #room;
@@ -40,7 +40,7 @@ export class Conversation extends Source {
     if (!resumed) this.#messages.clear();
     for (const message of messages) this.#posts.settle(message);
     if (resumed && !first) {
-      for (const message of messages) this.#show(message);
+      for (const message of messages) apart(() => this.#show(message));
     } else {
       this.#quietly(messages);
       this.#history.begin(seq, more);
@@ -54,7 +54,7 @@ export class Conversation extends Source {
   // A post that was sent again may be answered long after its message was shown. Then the answer
   // only settles the post.
   #told(message, fresh) {
-    if (fresh) this.#show(message);
+    if (fresh) apart(() => this.#show(message));
     if (this.#posts.settle(message)) this.#sender.settled(message.id);
   }
 
@@ -74,7 +74,7 @@ export class Conversation extends Source {
   }
 
   #quietly(messages) {
-    this.#messages.quietly(() => messages.forEach((message) => this.#append(message)));
+    this.#messages.quietly(() => messages.forEach((message) => apart(() => this.#append(message))));
   }
 
   #append(message, arrived = false) {

@@ -48,6 +48,11 @@ export class MessageList extends Source {
     return this.#views.length > MOST;
   }
 
+  // The message that this element shows, if it is still in the list.
+  viewOf(element) {
+    return this.#views.find((view) => view.element === element);
+  }
+
   clear() {
     this.#views = [];
     this.#list.replaceChildren();
@@ -108,6 +113,7 @@ export class MessageList extends Source {
   // After midnight, « Today » is no longer the right name for a day.
   refreshDays() {
     this.#follow(0, this.#views.length);
+    this.tell("change");
   }
 
   refresh(view) {
@@ -142,9 +148,11 @@ export class MessageList extends Source {
     while (this.#news[0]?.at <= before) hush(this.#news.shift().element);
   }
 
+  // Messages from `to` on follow too, as far as their group begins at another time now.
   #follow(from, to) {
-    for (let i = from; i < Math.min(to, this.#views.length); i += 1) {
-      this.#views[i].follow(this.#views[i - 1]);
+    let isMoved = false;
+    for (let i = from; i < this.#views.length && (i < to || isMoved); i += 1) {
+      isMoved = this.#views[i].follow(this.#views[i - 1]);
     }
     this.tell("rearranged");
   }

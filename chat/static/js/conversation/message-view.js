@@ -1,6 +1,7 @@
 // One message as an element. It is a clone of the page's own template, filled by textContent;
 // text.js fills in the message's text.
 
+import { apart } from "../base/source.js";
 import { sameDay, within5Minutes } from "../base/dates.js";
 import { dressAs } from "../people/mark.js";
 
@@ -11,6 +12,8 @@ export class MessageView {
   #message;
   #at;
   #dates;
+  #edition; // of the dates, in which its time is written
+  #since; // when the first message of its group was written
   #shape = ""; // what stands above its text
   #find = (name) => this.element.querySelector(`.${name}`);
 
@@ -19,13 +22,12 @@ export class MessageView {
     this.#message = message;
     this.#at = new Date(message.at);
     this.#dates = dates;
-    this.dress(message.member);
+    apart(() => this.dress(message.member)); // even if this fails, the message is shown
     this.element.classList.toggle("mine", mine);
+    if (message.seq) this.element.dataset.seq = message.seq;
     text.fill(this.#find("text"), message.text);
-    const time = this.#find("time");
-    time.dateTime = message.at;
-    time.textContent = dates.time(this.#at);
-    time.title = dates.full(this.#at);
+    this.#find("time").dateTime = message.at;
+    this.#tellTime();
   }
 
   get seq() {
@@ -57,13 +59,26 @@ export class MessageView {
   }
 
   // Show what depends on the message before: the day, if a new one begins, and the author, unless
-  // both messages are of one group.
+  // both messages are of one group. Says whether its group now begins at another time: then the
+  // next message has to follow again.
   follow(previous) {
+    const since = this.#since;
+    if (this.#edition !== this.#dates.edition) this.#tellTime();
     const newDay = !previous || !sameDay(previous.#at, this.#at);
     this.#find("day").hidden = !newDay;
     if (newDay) this.#find("day-name").textContent = this.#dates.day(this.#at);
-    this.element.classList.toggle("grouped", !this.isHeaded && this.#continues(previous));
+    const isGrouped = !this.isHeaded && this.#continues(previous);
+    this.element.classList.toggle("grouped", isGrouped);
+    if (isGrouped) this.#since = previous.#since;
+    // If the messages before it are only no longer shown, its group begins when it did.
+    else if (previous || this.#since === undefined) this.#since = this.#at.getTime();
     this.#settleAgain();
+    return this.#since !== since;
+  }
+
+  #tellTime() {
+    this.#find("time").textContent = this.#dates.time(this.#at);
+    this.#edition = this.#dates.edition;
   }
 
   // If this message's height may have changed, far.js must let the browser measure it again.
@@ -76,7 +91,9 @@ export class MessageView {
 
   #continues(previous) {
     const [mine, theirs] = [this.#message.member, previous.#message.member];
-    return mine.id === theirs.id && mine.nick === theirs.nick && within5Minutes(previous.#at, this.#at);
+    return (
+      mine.id === theirs.id && mine.nick === theirs.nick && within5Minutes(previous.#since, this.#at)
+    );
   }
 
   get isMarked() {

@@ -2,6 +2,7 @@
 // (later/with-text.js and its imports) is no part of the page's first load.
 
 import { READ_MS } from "./message-list.js";
+import { apart } from "../base/source.js";
 import { mentionsIn } from "./mentions.js";
 import { paragraph } from "./paragraph.js";
 
@@ -20,10 +21,12 @@ export class Text {
     this.#redraw = page.redraw;
   }
 
+  // A text whose markup cannot be shown stays as it was written.
   fill(element, text) {
-    if (this.#rich) return this.#rich.fill(element, text);
-    this.#waiting.set(element, text);
+    if (this.#rich && apart(() => this.#rich.fill(element, text))) return;
     element.replaceChildren(paragraph(text));
+    if (this.#rich) return;
+    this.#waiting.set(element, text);
     this.prepare();
   }
 

@@ -1,5 +1,5 @@
-// The line below the last message that says who came and went. When the next message comes, its
-// words move above that message and are not read aloud again.
+// The line below the last message that says who came and went, and who has another nick now. When
+// the next message comes, its words move above that message and are not read aloud again.
 
 const SETTLE_MS = 300; // people who come within this time are in one sentence
 
@@ -10,15 +10,16 @@ export class ComingsLine {
   #wanted;
   #timer;
 
-  // `wanted()`: whether the reader wants to know.
+  // `wanted()`: whether the reader wants to know who comes and goes. Who has another nick is always
+  // said: without that, one would not know who speaks.
   constructor({ line, comings, room, messages, wanted }) {
     this.#line = line;
     this.#comings = comings;
     this.#messages = messages;
     this.#wanted = wanted;
     for (const name of ["joined", "left", "renamed"]) {
-      room.on(name, ({ member }) => {
-        comings[name](member);
+      room.on(name, ({ member, was }) => {
+        comings[name](member, was);
         this.#later();
       });
     }
@@ -36,13 +37,18 @@ export class ComingsLine {
   #later() {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.#line.textContent = this.#wanted() ? this.#comings.words : "";
+      this.#line.textContent = this.#words;
     }, SETTLE_MS);
   }
 
+  get #words() {
+    const { words, renames } = this.#comings;
+    return this.#wanted() ? `${renames} ${words}`.trim() : renames;
+  }
+
   #moveTo(view) {
-    const { words } = this.#comings;
-    if (words && this.#wanted()) {
+    const words = this.#words;
+    if (words) {
       view.precede(words);
       this.#messages.refresh(view);
     }

@@ -28,10 +28,10 @@ function firstLetter(word) {
 
 // Colours `element` and puts the initials into the mark inside it.
 export function dressAs(element, member) {
+  element.querySelector(".nick").textContent = member.nick;
   for (const name of [...element.classList]) {
     if (name.startsWith("hue-")) element.classList.remove(name);
   }
   element.classList.add(`hue-${hueOf(member.id)}`);
   element.querySelector(".mark").textContent = initials(member.nick);
-  element.querySelector(".nick").textContent = member.nick;
 }

@@ -17,6 +17,7 @@ export class NickField {
   #error;
   #suggestion;
   #own;
+  #ownWords;
   #strings;
   #chosen;
   #owns;
@@ -30,6 +31,7 @@ export class NickField {
     this.#error = form.querySelector(".nick-error");
     this.#suggestion = form.querySelector(".nick-suggestion");
     this.#own = form.querySelector(".nick-own");
+    this.#ownWords = this.#own?.textContent;
     this.#strings = strings;
     this.#chosen = chosen;
     this.#owns = owns;
@@ -49,10 +51,13 @@ export class NickField {
     this.#tell();
   }
 
-  // Say whose the nick in the field is.
+  // Say whose the nick in the field is. A description that is only hidden would still be read aloud.
   #tell() {
+    if (!this.#own) return;
     const nick = this.#input.value;
-    if (this.#own) this.#own.hidden = !nick.trim() || !this.#owns(nick);
+    const isOwn = nick.trim() !== "" && this.#owns(nick);
+    this.#own.hidden = !isOwn;
+    this.#own.textContent = isOwn ? this.#ownWords : "";
   }
 
   clear() {

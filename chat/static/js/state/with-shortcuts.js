@@ -3,6 +3,10 @@
 
 const PAGE = 0.85; // of the conversation's height: a few lines stay in view
 
+// No browser says whether there is a keyboard. Where neither mouse nor touchpad is, there is hardly
+// one. So the page does not speak of keys there, but all of them work.
+const KEYBOARD = "(any-hover: hover) and (any-pointer: fine)";
+
 export function withShortcuts({ byId, composer, history }) {
   const [dialog, area, scroller] = [byId("shortcuts"), byId("text"), byId("scroller")];
   const isOpen = () => document.querySelector("dialog[open]") !== null;
@@ -13,8 +17,15 @@ export function withShortcuts({ byId, composer, history }) {
     if (target === dialog || target.closest("[data-close]")) dialog.close();
   });
 
+  const keyboard = matchMedia(KEYBOARD);
+  const offer = () => (byId("shortcuts-button").hidden = !keyboard.matches);
+  keyboard.addEventListener("change", offer);
+  offer();
+
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing) return;
+    // The browser then gives the key to the composer.
+    if (canWrite() && !isTaken(event, area) && writes(event)) return composer.focus();
     if (event.key === "/" && (event.ctrlKey || event.metaKey)) {
       if (!dialog.open) dialog.showModal();
     } else if (event.key === "Escape" && canWrite() && !event.target.closest("[role=dialog]")) {
@@ -35,6 +46,22 @@ export function withShortcuts({ byId, composer, history }) {
       if ((at === body || !at.checkVisibility()) && canWrite()) composer.focus();
     });
   });
+}
+
+// Whether the key would write or paste something in a field. AltGr, which writes « @ » on many
+// keyboards, counts as Ctrl and Alt on Windows. « Dead » is an accent that waits for its letter.
+function writes(event) {
+  const { key, altKey, ctrlKey, metaKey } = event;
+  if (event.getModifierState("AltGraph")) return [...key].length === 1;
+  if (ctrlKey || metaKey) return !altKey && key.toLowerCase() === "v";
+  return !altKey && ([...key].length === 1 || key === "Dead");
+}
+
+// Whether the key is for what has the focus. The space bar presses buttons, and it scrolls the
+// conversation as long as nothing is being written.
+function isTaken({ key, target }, area) {
+  if (target.closest("input, textarea, select, [contenteditable], [role=dialog]")) return true;
+  return key === " " && (target.closest("button, a, summary") !== null || area.value === "");
 }
 
 const isPage = ({ key, altKey, ctrlKey, metaKey, shiftKey }) =>

@@ -1,0 +1,31 @@
+// What can be done with a message. message-actions.js makes a button for each of these, in this
+// order:
+//
+// { isFor(message): whether the message offers it;
+//   words(message): what the button says;
+//   act(message): does it; may give what the button says for a moment afterwards }
+
+import { copyMessage } from "./copy-message.js";
+import { isolate } from "../../base/strings.js";
+
+export function actionsOf({ muted, room, strings }) {
+  const copy = {
+    isFor: () => true,
+    words: () => strings.say("copy"),
+    async act(message) {
+      return strings.say((await copyMessage(message)) ? "copied" : "notCopied");
+    },
+  };
+  const mute = {
+    isFor: ({ member }) => member.id !== room.member?.id,
+    words({ member }) {
+      const sentence = muted.has(member.id) ? "unmuteNick" : "muteNick";
+      return strings.say(sentence, { nick: isolate(member.nick) });
+    },
+    act({ member }) {
+      if (muted.has(member.id)) muted.unmute(member.id);
+      else muted.mute(member);
+    },
+  };
+  return [copy, mute];
+}

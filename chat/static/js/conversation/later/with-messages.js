@@ -1,0 +1,11 @@
+// Wires what a message offers: its exact time, its actions, and its place among the stops of Tab.
+
+import { actionsOf } from "./actions.js";
+import { MessageActions } from "./message-actions.js";
+import { MessageStops } from "./message-stops.js";
+
+export function withMessages({ byId, messages, list, scroller, dates, muted, room, strings }) {
+  const actions = actionsOf({ muted, room, strings });
+  new MessageStops({ list, scroller, messages });
+  new MessageActions({ list, messages, dates, muted, actions, spoken: byId("spoken") });
+}
