@@ -31,7 +31,8 @@ _CODE = "```python\ndef greet(name: str) -> int:\n    # says hello\n    return l
     "and a line that is far too long for any phone, whatever way it is held\n```"
 )
 _RTL = "שלום לכולם, מה שלומכם? **חזק** 123"
-_SAID = [_CODE, "x" * 2000, "word " * 399, _RTL, "> " + _RTL + "\n\n- " + _RTL, "🎉", _RICH]
+_LINES = "\n".join(f"line {number}" for number in range(200))
+_SAID = [_CODE, _LINES, "x" * 2000, "word " * 399, _RTL, "> " + _RTL + "\n\n- " + _RTL, "🎉", _RICH]
 
 State = tuple[str, tuple[dict[str, int], ...]]
 _BOTH = (WIDE, PHONE)

@@ -57,7 +57,7 @@ _LOST = """(targets) => {
       const to = box.getBoundingClientRect();
       if (to.width <= 1 || to.height <= 1) return null; // for screen readers only
       freeX ||= scrolls(box, "X");
-      freeY ||= scrolls(box, "Y");
+      freeY ||= scrolls(box, "Y") || box.matches(".long:not(.whole)"); // a button shows the rest
       if (/hidden|clip/.test(style.overflowX) && !freeX && style.textOverflow !== "ellipsis"
         && (at.left < to.left - 1 || at.right > to.right + 1)) return told(element, "cut off");
       if (/hidden|clip/.test(style.overflowY) && !freeY

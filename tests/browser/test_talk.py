@@ -47,7 +47,7 @@ def test_taken_nick_offers_a_free_one_and_a_click_enters(meet: Meet, open_tab: E
     expect(
         other.page.get_by_role("alert").filter(has_text="Somebody has this nick")
     ).to_be_visible()
-    other.page.get_by_role("button", name="Take “alice 2”").click()
+    other.page.get_by_role("button", name="Take “\u2068alice 2\u2069”").click()
     expect(other.composer).to_be_focused()
     other.say("Here")
     other.shows("Here")
@@ -67,7 +67,7 @@ def test_another_nick_keeps_the_key_and_survives_a_reload(enter: Enter) -> None:
     box = alice.page.get_by_role("dialog", name="Change my nick")
     box.get_by_role("textbox").fill("Bob")
     box.get_by_role("button", name="Change", exact=True).click()
-    expect(box.get_by_role("button", name="Take “Bob 2”")).to_be_visible()
+    expect(box.get_by_role("button", name="Take “\u2068Bob 2\u2069”")).to_be_visible()
     box.get_by_role("textbox").fill("Alix")
     box.get_by_role("textbox").press("Enter")
     expect(box).to_be_hidden()

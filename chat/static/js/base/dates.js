@@ -12,6 +12,7 @@ export class Dates {
   #time;
   #clock;
   #moment;
+  #full;
   #day;
   #dayAndYear;
   #relative;
@@ -32,6 +33,7 @@ export class Dates {
     this.#time = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
     this.#clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
     this.#moment = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
+    this.#full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
     this.#day = new Intl.DateTimeFormat(locale, day);
     this.#dayAndYear = new Intl.DateTimeFormat(locale, { ...day, year: "numeric" });
     this.#edition += 1;
@@ -48,6 +50,11 @@ export class Dates {
   // The time to the second, and the day if it is not today.
   exact(date, now = new Date()) {
     return (sameDay(date, now) ? this.#clock : this.#moment).format(date);
+  }
+
+  // The time to the second, and the whole date.
+  full(date) {
+    return this.#full.format(date);
   }
 
   day(date, now = new Date()) {

@@ -25,6 +25,19 @@ function fill(sentence, values) {
   return sentence.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
 }
 
+// Fill an element with a sentence. The browser does not translate what is isolated in it.
+export function write(element, sentence) {
+  const parts = sentence.split(/(\u2068[^\u2069]*\u2069)/);
+  element.replaceChildren(...parts.map((part) => (part.startsWith("\u2068") ? keep(part) : part)));
+}
+
+function keep(words) {
+  const element = document.createElement("span");
+  element.translate = false;
+  element.textContent = words;
+  return element;
+}
+
 // Gives a nick for use inside a sentence. It keeps its own writing direction and cannot change the
 // direction of the sentence.
 export function isolate(text) {

@@ -10,6 +10,7 @@ export class History {
   #messages;
   #scroll;
   #scroller;
+  #selection;
   #start;
   #strings;
   #head = 0; // seq of the newest message in the log
@@ -17,11 +18,12 @@ export class History {
   #toEnd = false; // the reader wants to see the newest
   #loading = false;
 
-  constructor({ room, messages, scroll, scroller, start, strings }) {
+  constructor({ room, messages, scroll, scroller, selection, start, strings }) {
     this.#room = room;
     this.#messages = messages;
     this.#scroll = scroll;
     this.#scroller = scroller;
+    this.#selection = selection;
     this.#start = start;
     this.#strings = strings;
     scroller.addEventListener("scroll", () => this.check(), { passive: true });
@@ -65,7 +67,7 @@ export class History {
   // If there are too many messages, remove those far from the reader, but not those just `loaded`
   // ("older" or "newer"). When the reader scrolls there, they are loaded again.
   trim(loaded) {
-    if (!this.#messages.isLong) return;
+    if (!this.#messages.isLong || (this.#selection.isHeld && !this.#messages.isTooLong)) return;
     this.#scroll.hold((place) => {
       const far = this.#scroll.atEnd ? null : place;
       if (this.#messages.trim(far, loaded) === "older") this.#more = true;

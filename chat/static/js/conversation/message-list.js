@@ -9,6 +9,7 @@ import { Source } from "../base/source.js";
 // them again.
 const MOST = 800;
 const KEPT = 500;
+const LONGEST = 2 * KEPT; // while the reader selects something, which may be anywhere
 
 // How long a screen reader has to notice a new message before the message is drawn again.
 export const READ_MS = 300;
@@ -51,6 +52,10 @@ export class MessageList extends Source {
   // The message that this element shows, if it is still in the list.
   viewOf(element) {
     return this.#views.find((view) => view.element === element);
+  }
+
+  get isTooLong() {
+    return this.#views.length > LONGEST;
   }
 
   clear() {

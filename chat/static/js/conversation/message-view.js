@@ -3,6 +3,7 @@
 
 import { apart } from "../base/source.js";
 import { sameDay, within5Minutes } from "../base/dates.js";
+import { write } from "../base/strings.js";
 import { dressAs } from "../people/mark.js";
 
 const template = document.getElementById("message");
@@ -50,7 +51,7 @@ export class MessageView {
   // Show who came and went before this message.
   precede(words) {
     this.#find("came").hidden = false;
-    this.#find("came").textContent = words;
+    write(this.#find("came"), words);
   }
 
   dress(member) {

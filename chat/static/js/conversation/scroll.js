@@ -1,4 +1,5 @@
-// Keeps the reader's place. A reader at the end stays at the end; a reader elsewhere is not moved.
+// Keeps the reader's place. A reader at the end stays at the end; a reader elsewhere is not moved, and
+// neither is one who has selected something that is in view.
 // Tells "end" (the reader reached the end) and "wanted" (the reader asked for it by the button).
 
 import { Source } from "../base/source.js";
@@ -10,6 +11,7 @@ export class Scroll extends Source {
   #scroller;
   #list;
   #button;
+  #selection;
   #words;
   #strings;
   #atEnd = true;
@@ -18,15 +20,17 @@ export class Scroll extends Source {
   #height = 0; // the visible height at that time
   #missed = 0;
 
-  constructor({ scroller, content, list, button, strings }) {
+  constructor({ scroller, content, list, button, selection, strings }) {
     super();
     this.#scroller = scroller;
     this.#list = list;
     this.#button = button;
+    this.#selection = selection;
     this.#words = button.querySelector("span");
     this.#strings = strings;
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     button.addEventListener("click", () => this.tell("wanted"));
+    selection.on("free", () => this.follow());
     // It follows when a keyboard opens, the composer grows, the window turns or a font arrives.
     const observer = new ResizeObserver(() => this.follow());
     observer.observe(scroller);
@@ -45,9 +49,12 @@ export class Scroll extends Source {
   }
 
   // Stay at the end, if the reader is there. The scroll event may not have come yet, so look first.
+  // A press of the mouse may begin a selection, so what is pressed does not move either.
   follow() {
     this.#scrolled();
-    if (this.#atEnd) this.toEnd();
+    if (!this.#atEnd) return;
+    if (this.#isSelected()) this.#settle();
+    else if (!this.#selection.isPressed) this.toEnd();
   }
 
   toEnd() {
@@ -69,14 +76,47 @@ export class Scroll extends Source {
     const place = this.#place();
     const before = place?.getBoundingClientRect().bottom;
     change(place);
-    if (this.#atEnd) return this.toEnd();
+    if (this.#atEnd && !this.#selection.isHeld) return this.toEnd();
     if (!place?.isConnected) return;
     this.#set(this.#scroller.scrollTop + place.getBoundingClientRect().bottom - before);
+    this.follow();
   }
 
+  // Let `change` make what the reader reads longer or shorter. The top of `element` stays where it
+  // is.
+  keep(element, change) {
+    const before = element.getBoundingClientRect().top;
+    change();
+    this.#set(this.#scroller.scrollTop + element.getBoundingClientRect().top - before);
+    this.#settle();
+  }
+
+  // The reader is at the end exactly if nothing is below.
+  #settle() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    if (this.#isOpen || scrollHeight - scrollTop - clientHeight > AT_PX) this.#leave();
+    else this.#arrive();
+  }
+
+  // What is selected comes first: it must not move, and not be removed.
   #place() {
-    const edge = this.#scroller.getBoundingClientRect().top;
-    return [...this.#list.children].find((each) => each.getBoundingClientRect().bottom > edge);
+    const seen = this.#seen();
+    const { range } = this.#selection;
+    return seen.find((each) => range?.intersectsNode(each)) ?? seen[0];
+  }
+
+  #isSelected() {
+    const { range } = this.#selection;
+    return range !== null && this.#seen().some((each) => range.intersectsNode(each));
+  }
+
+  // Gives the elements of the list that are in view.
+  #seen() {
+    const { top, bottom } = this.#scroller.getBoundingClientRect();
+    return [...this.#list.children].filter((each) => {
+      const at = each.getBoundingClientRect();
+      return at.bottom > top && at.top < bottom;
+    });
   }
 
   #set(top) {

@@ -1,6 +1,7 @@
 // Shows the text of messages: at first as it was written, then with its markup. The code for markup
 // (later/with-text.js and its imports) is no part of the page's first load.
 
+import { LongTexts } from "./long-texts.js";
 import { READ_MS } from "./message-list.js";
 import { apart } from "../base/source.js";
 import { mentionsIn } from "./mentions.js";
@@ -11,18 +12,22 @@ const AT_ONCE = 10; // messages whose markup is drawn without a pause
 export class Text {
   #page;
   #redraw;
+  #long;
   #rich = null;
   #loading = null;
   #waiting = new Map(); // element → its text
 
-  // `page`: what with-text.js needs; `page.redraw(change)` lets `change` alter what is shown.
+  // `page`: what with-text.js needs; `page.redraw(change)` lets `change` alter what is shown, and
+  // gives a promise, because it waits while the reader selects something.
   constructor(page) {
     this.#page = page;
     this.#redraw = page.redraw;
+    this.#long = new LongTexts(page);
   }
 
   // A text whose markup cannot be shown stays as it was written.
   fill(element, text) {
+    this.#long.watch(element, text);
     if (this.#rich && apart(() => this.#rich.fill(element, text))) return;
     element.replaceChildren(paragraph(text));
     if (this.#rich) return;
@@ -59,7 +64,7 @@ export class Text {
     for (const [element] of ready) this.#waiting.delete(element);
     while (ready.length > 0) {
       const some = ready.splice(-AT_ONCE);
-      this.#redraw(() => some.forEach(([element, text]) => this.fill(element, text)));
+      await this.#redraw(() => some.forEach(([element, text]) => this.fill(element, text)));
       await new Promise((done) => setTimeout(done));
     }
   }

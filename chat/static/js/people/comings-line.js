@@ -1,6 +1,8 @@
 // The line below the last message that says who came and went, and who has another nick now. When
 // the next message comes, its words move above that message and are not read aloud again.
 
+import { write } from "../base/strings.js";
+
 const SETTLE_MS = 300; // people who come within this time are in one sentence
 
 export class ComingsLine {
@@ -37,7 +39,7 @@ export class ComingsLine {
   #later() {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.#line.textContent = this.#words;
+      write(this.#line, this.#words);
     }, SETTLE_MS);
   }
 

@@ -1,7 +1,7 @@
 // Folds the messages of muted people behind a line that says so. Messages of one person that follow
 // one another have one line.
 
-import { isolate } from "../base/strings.js";
+import { isolate, write } from "../base/strings.js";
 
 export class Folds {
   #messages;
@@ -55,7 +55,7 @@ export class Folds {
     line.hidden = !isFirst;
     if (!isFirst) return;
     const nick = isolate(member.nick);
-    line.querySelector("span").textContent = this.#strings.say("folded", { nick });
+    write(line.querySelector("span"), this.#strings.say("folded", { nick }));
     const button = line.querySelector("button");
     button.textContent = this.#strings.say(run.isOpen ? "fold" : "unfold");
     button.setAttribute("aria-expanded", run.isOpen);

@@ -1,5 +1,7 @@
 // A form that asks for a nick: on entering, and on changing it later.
 
+import { isolate, write } from "../base/strings.js";
+
 export const NICK_LIMIT = 32; // code points, as the server counts
 
 const REASONS = {
@@ -97,6 +99,7 @@ export class NickField {
     if (reason) this.#input.setAttribute("aria-invalid", "true");
     this.#suggestion.hidden = !suggest;
     this.#suggestion.value = suggest ?? "";
-    this.#suggestion.textContent = suggest ? this.#strings.say("takeNick", { nick: suggest }) : "";
+    const nick = isolate(suggest ?? "");
+    write(this.#suggestion, suggest ? this.#strings.say("takeNick", { nick }) : "");
   }
 }

@@ -3,17 +3,17 @@
 //
 // { isFor(message): whether the message offers it;
 //   words(message): what the button says;
-//   act(message): does it; may give what the button says for a moment afterwards }
+//   act(message, button): does it; may give what the button says for a moment afterwards }
 
-import { copyMessage } from "./copy-message.js";
+import { copyMessage } from "./copying.js";
 import { isolate } from "../../base/strings.js";
 
 export function actionsOf({ muted, room, strings }) {
   const copy = {
     isFor: () => true,
     words: () => strings.say("copy"),
-    async act(message) {
-      return strings.say((await copyMessage(message)) ? "copied" : "notCopied");
+    async act(message, button) {
+      return strings.say((await copyMessage(message, { button, strings })) ? "copied" : "notCopied");
     },
   };
   const mute = {

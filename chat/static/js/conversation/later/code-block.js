@@ -1,7 +1,7 @@
 // A block of code in a message. It scrolls sideways by itself, has a button that copies it, and can
 // be coloured.
 
-import { copyFrom } from "../../base/copy.js";
+import { copyText } from "../../base/copy.js";
 
 const SAID_MS = 2_000;
 const template = document.getElementById("code-block");
@@ -39,7 +39,7 @@ export class CodeBlock {
   }
 
   async #copy() {
-    if (!(await copyFrom(this.#code))) return;
+    if (!(await copyText(this.text, this.#button))) return;
     if (this.#button.classList.contains("copied")) return;
     const copied = this.#strings.say("codeCopied");
     const label = this.#button.querySelector("span");

@@ -118,7 +118,7 @@ export class MessageActions {
     button.className = "quiet";
     button.addEventListener("click", async () => {
       const view = this.#view;
-      const said = await action.act(view.message);
+      const said = await action.act(view.message, button);
       if (!said || view !== this.#view) return;
       button.textContent = this.#spoken.textContent = said;
       clearTimeout(made.timer);

@@ -19,7 +19,7 @@ export class RichText {
   #colours = null;
   #waiting = new Map(); // for the emoji: element → its text
 
-  // `redraw(change)` lets `change` alter what is shown already.
+  // `redraw(change)` lets `change` alter what is shown already, as soon as nothing is selected.
   constructor({ nicks, emoji, strings, spoken, redraw }) {
     this.#nicks = nicks;
     this.#emoji = emoji;
@@ -33,6 +33,7 @@ export class RichText {
     for (const pre of element.querySelectorAll("pre")) this.#dressCode(pre);
     if (element.querySelector("[data-code]")) this.#replaceCodes(element, text);
     element.classList.toggle("for-me", this.#markMentions(element));
+    for (const each of element.querySelectorAll("code, .mention")) each.translate = false;
   }
 
   // Whether a text mentions the reader: exactly if that is highlighted.
@@ -57,7 +58,7 @@ export class RichText {
       const paint = () => block.colour(sanitise(highlight(block.text, name)));
       if (isReady(name)) return void paint();
       await Promise.all([prepare(name), read()]);
-      this.#redraw(paint);
+      await this.#redraw(paint);
     } catch {
       // The code stays without colours.
     }
@@ -78,7 +79,7 @@ export class RichText {
     if (this.#waiting.size > 1) return;
     try {
       await Promise.all([this.#emoji.load(), read()]);
-      this.#redraw(() => this.#waiting.forEach((each, one) => this.fill(one, each)));
+      await this.#redraw(() => this.#waiting.forEach((each, one) => this.fill(one, each)));
     } catch {
       // The codes stay as they are. The next text with codes tries again.
     } finally {

@@ -4,7 +4,8 @@ import { actionsOf } from "./actions.js";
 import { MessageActions } from "./message-actions.js";
 import { MessageStops } from "./message-stops.js";
 
-export function withMessages({ byId, messages, list, scroller, dates, muted, room, strings }) {
+export function withMessages({ byId, messages, dates, muted, room, strings }) {
+  const [list, scroller] = [byId("messages"), byId("scroller")];
   const actions = actionsOf({ muted, room, strings });
   new MessageStops({ list, scroller, messages });
   new MessageActions({ list, messages, dates, muted, actions, spoken: byId("spoken") });

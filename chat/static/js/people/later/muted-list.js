@@ -27,6 +27,7 @@ export class MutedList {
   #item(id, nick) {
     const item = document.createElement("li");
     const name = document.createElement("bdi");
+    name.translate = false;
     name.textContent = nick;
     const button = document.createElement("button");
     button.type = "button";

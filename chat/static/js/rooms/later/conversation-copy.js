@@ -1,6 +1,6 @@
 // The button that copies the conversation.
 
-import { copyFrom } from "../../base/copy.js";
+import { copyText } from "../../base/copy.js";
 import { conversationText } from "./conversation-text.js";
 
 const SAID_MS = 2_000;
@@ -34,24 +34,8 @@ export class ConversationCopy {
       isHidden: ({ id }) => muted.has(id),
       strings,
     });
-    const isCopied = await this.#through(text);
+    const isCopied = await copyText(text, this.#button);
     this.#say(strings.say(isCopied ? "conversationCopied" : "conversationNotCopied"));
-  }
-
-  // Without the Clipboard API, the page copies a selection. So the text must be on the page, and
-  // within the dialog: while the dialog is open, nothing outside it can be selected.
-  async #through(text) {
-    const paper = document.createElement("pre");
-    paper.className = "spoken";
-    paper.setAttribute("aria-hidden", "true");
-    paper.textContent = text;
-    this.#button.after(paper);
-    try {
-      return await copyFrom(paper);
-    } finally {
-      paper.remove();
-      this.#button.focus();
-    }
   }
 
   #say(words) {

@@ -71,6 +71,7 @@ function entry(name, root) {
   const link = document.createElement("a");
   link.href = roomPath(name, root);
   link.dir = "auto";
+  link.translate = false;
   link.textContent = name;
   item.append(link);
   return item;

@@ -7,7 +7,7 @@
 // Enter sends what was typed. It takes an option only after the arrow keys chose it. Tab does so too,
 // and if `isSure`, it takes the first option.
 
-import { isolate } from "../../base/strings.js";
+import { isolate, write } from "../../base/strings.js";
 
 const TAKES = new Set(["Enter", "Tab"]);
 const LEAVES = new Set(["ArrowLeft", "ArrowRight", "Home", "End"]); // they move the caret
@@ -82,7 +82,7 @@ export class Completion {
     const values = { first: isolate(options[0].words) };
     const name = isSure ? "suggestionsSure" : "suggestions";
     const sentence = this.#strings.count(name, options.length, values);
-    if (this.#spoken.textContent !== sentence) this.#spoken.textContent = sentence;
+    if (this.#spoken.textContent !== sentence) write(this.#spoken, sentence);
   }
 
   #make({ sign, words }, index) {
