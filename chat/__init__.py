@@ -24,9 +24,10 @@ from chat.sockets.flusher import Flusher
 from chat.web.admission import Admission
 from chat.web.application import Application
 from chat.web.compression import compress
+from chat.web.errors import ErrorPages
 from chat.web.files import Files
 from chat.web.machines import create_machines
-from chat.web.pages import create_pages, keep_pages
+from chat.web.pages import chosen_language, create_pages, keep_pages
 from chat.web.prefix import Prefixed
 from chat.web.refusals import Refusals
 from chat.web.shell import DIST, LANGUAGES, Shell, read_shell
@@ -42,6 +43,7 @@ class Chat:
     admission: Admission
     flusher: Flusher
     log: MessageLog
+    errors: ErrorPages
 
     def claim(self, server: int | None = None) -> bool:
         """Take the log for this process alone; False while another process has it.
@@ -104,7 +106,8 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     flusher = Flusher()
 
     Babel(app, locale_selector=_language)
-    app.register_blueprint(create_pages(shell))
+    errors = ErrorPages(app, shell, settings.script_name)
+    app.register_blueprint(create_pages(shell, errors))
     app.register_blueprint(create_machines(hub, log, registry, admission, dropped_lines))
     app.register_blueprint(create_ws(settings, hub, admission, flusher))
     app.after_request(lambda response: compress(response, request.accept_encodings))
@@ -120,10 +123,15 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         # Each proxy adds an address. The prefix is the nearest one's, or one that it passed on.
         fixed = ProxyFix(app.wsgi_app, settings.trusted_proxies, x_proto=0, x_prefix=1)
         app.wsgi_app = fixed.__call__  # type: ignore[method-assign]
-    app.extensions["chat"] = Chat(settings, hub, admission, flusher, log)
+    app.extensions["chat"] = Chat(settings, hub, admission, flusher, log, errors)
     return app
 
 
 def _language() -> str | None:
-    """Choose the page's language: `en-GB` before `fr` is English, which best_match misses."""
-    return negotiate_locale(request.accept_languages.values(), LANGUAGES, sep="-")
+    """Choose the page's language: the reader's choice, or else the browser's.
+
+    `en-GB` before `fr` is English, which best_match misses.
+    """
+    return chosen_language() or negotiate_locale(
+        request.accept_languages.values(), LANGUAGES, sep="-"
+    )

@@ -1,14 +1,27 @@
-"""Rooms' names."""
+"""Rooms' names, and the names that people mean by what they type or paste."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from urllib.parse import unquote
 
 from chat.names import NAME_LIMIT
 from chat.protocol import ErrorCode, Refused
 from chat.visible import without_invisible
 
+HOME = "general"  # the room that is the root
+
 _CATEGORIES = frozenset(("Ll", "Lo", "Lm", "Mn", "Mc", "Nd"))
+
+# What stands around a name in a sentence: « /r/salon, » or <…/r/salon>. chat/static/js/rooms/
+# room-name.js has the same rules, and tests/corpus/rooms.json has cases for both.
+_AROUND = frozenset(("Sm", "Sk"))
+_BLANKS = "\t\n\v\f\r"  # beside the spaces of Unicode
+_LONGEST = 1_000  # characters that are worth the search for a name in them
+_ESCAPED_AGAIN = 2  # times, by programs on a link's way; the server has unescaped it once
+
+_ADDRESS = re.compile(r"/+r(?:/(.*))?", re.IGNORECASE | re.DOTALL)
 
 
 def clean_room(name: str) -> str:
@@ -16,11 +29,9 @@ def clean_room(name: str) -> str:
 
     Raises Refused (`room_invalid`).
     """
-    allowed = 1 <= len(name) <= NAME_LIMIT and all(
-        character in "-_" or unicodedata.category(character) in _CATEGORIES for character in name
-    )
+    allowed = 1 <= len(name) <= NAME_LIMIT and all(map(_is_allowed, name))
     # A name that starts with a mark would combine with the slash before it.
-    if not allowed or name != room_form(name) or unicodedata.category(name[0])[0] == "M":
+    if not allowed or name != _folded(name) or unicodedata.category(name[0])[0] == "M":
         raise Refused(
             ErrorCode.ROOM_INVALID,
             f"A room has 1 to {NAME_LIMIT} lower-case letters, digits, hyphens or underscores.",
@@ -28,6 +39,77 @@ def clean_room(name: str) -> str:
     return name
 
 
-def room_form(name: str) -> str:
-    """Give the form that a room's name would have: NFC, lower case, nothing invisible."""
-    return without_invisible(unicodedata.normalize("NFC", name.lower()))
+def is_room_path(path: str) -> bool:
+    """Tell whether an address is a room's by its form."""
+    return _ADDRESS.fullmatch(path) is not None
+
+
+def room_at(path: str) -> str | None:
+    """Find the room that an address leads to; None if it is no room's, or no name can be meant.
+
+    `path` is unescaped once, as a server gets it.
+    """
+    found = _ADDRESS.fullmatch(path)
+    if found is None:
+        return None
+    written = found[1] or ""
+    return room_meant(written) if written.strip("/ ") else HOME
+
+
+def room_meant(written: str) -> str | None:
+    """Find the room that somebody means who wrote this into an address; None if there is none."""
+    return _checked(_spelt(written))
+
+
+def nearest_room(written: str) -> str | None:
+    """Find a room's name that is near to what no room can have as its name."""
+    text = unicodedata.normalize("NFKC", _spelt(written))
+    if "\ufffd" in text:  # bytes that were no text: nobody can tell what was meant
+        return None
+    kept = "".join(each if _is_allowed(each) else "-" for each in _folded(text))
+    return _checked(re.sub("-+", "-", kept).strip("-")[:NAME_LIMIT].rstrip("-"))
+
+
+def _spelt(written: str) -> str:
+    """Undo what happens to a name on its way through programs and sentences."""
+    if len(written) > _LONGEST:
+        return ""
+    for _ in range(_ESCAPED_AGAIN):
+        try:
+            written = unquote(written, errors="strict")
+        except UnicodeDecodeError:
+            return ""
+    words = _folded(written.replace("+", " "))
+    begin, end = 0, len(words)
+    while begin < end and _is_around(words[begin]):
+        begin += 1
+    while begin < end and _is_around(words[end - 1]):
+        end -= 1
+    spaced = "".join(" " if _is_space(each) else each for each in words[begin:end])
+    return re.sub(" +", "-", spaced)
+
+
+def _checked(name: str) -> str | None:
+    try:
+        return clean_room(name)
+    except Refused:
+        return None
+
+
+def _folded(name: str) -> str:
+    """Fold what a name does not tell apart: nothing invisible, lower case, NFC."""
+    return unicodedata.normalize("NFC", without_invisible(name).lower())
+
+
+def _is_allowed(character: str) -> bool:
+    return character in "-_" or unicodedata.category(character) in _CATEGORIES
+
+
+def _is_space(character: str) -> bool:
+    return unicodedata.category(character)[0] == "Z" or character in _BLANKS
+
+
+def _is_around(character: str) -> bool:
+    category = unicodedata.category(character)
+    is_sign = category[0] == "P" or category in _AROUND
+    return (is_sign and character not in "-_") or _is_space(character)

@@ -26,6 +26,7 @@ from types import FrameType
 from typing import Any
 
 from gunicorn.http import get_parser
+from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
 from chat import Chat
@@ -49,10 +50,6 @@ _BOOT_ERROR = 3  # in gunicorn's terms: it must not try again and again
 _HEAD_END = b"\r\n\r\n"
 _LIMIT_BYTES = 16_384  # of a head, which waits in memory; a browser's are a twentieth of it
 _CHUNK_BYTES = 8192
-_431 = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"Connection: close\r\nContent-Length: 0\r\n\r\n"
-)
 _HEAD_TOO_LARGE = f"A request is refused with 431: its head is over {_LIMIT_BYTES} bytes"
 _NO_THREAD = "The machine has no thread for a connection: it is closed"
 # Headers of a request that is its connection's last: with a body, or asking for a WebSocket.
@@ -219,7 +216,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             if len(received) > _LIMIT_BYTES and not _has_head(received):
                 self.log.warning(_HEAD_TOO_LARGE)
                 try:
-                    conn.sock.send(_431)
+                    conn.sock.send(self._unread(431))
                 except OSError:
                     pass  # the peer is gone, or does not read
                 self._see_off(conn)
@@ -242,6 +239,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if any(name in _LAST for name, _ in req.headers):
             req.force_close()
         return bool(super().handle_request(req, conn))
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer, with a page of ours, where gunicorn could not read a request; it logs why."""
+        answer = _Answer()
+        super().handle_error(req, answer, addr, exc)
+        try:
+            write_nonblock(client, self._unread(answer.status))
+        except OSError as error:
+            self.log.debug("A peer did not get its error: %s", error)
+
+    def _unread(self, status: int) -> bytes:
+        """Give the answer to a request that could not be read."""
+        chat: Chat = self.wsgi.extensions["chat"]
+        return chat.errors.unread(status)
 
     def finish_request(self, conn: Any, fs: Future[Any]) -> None:
         """Keep a connection alive, or see its peer off, after a thread is done with it."""
@@ -343,6 +354,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _end(self, conn: Any) -> None:
         self.nr_conns -= 1
         conn.close()
+
+
+class _Answer:
+    """What gunicorn would send for an error, in place of a socket: its status is of interest."""
+
+    status = 500
+
+    def gettimeout(self) -> float:
+        """Tell gunicorn that nothing here blocks."""
+        return 0.0
+
+    def sendall(self, answer: bytes) -> None:
+        """Read the status from `HTTP/1.1 431 …`."""
+        self.status = int(answer.split(b" ", 2)[1])
 
 
 class _Socket(socket.socket):

@@ -10,6 +10,7 @@ const KEPT = {{ kept|tojson }}; // { version, root, files, later, pages: languag
 const CACHE = `tchat:${KEPT.version}${KEPT.root}`;
 const isOurs = (name) => name.replace(/^tchat:\w*/, "") === KEPT.root;
 const FILES = `${KEPT.root}/static/`;
+const CHOSEN = `tchat-language:${KEPT.root}`; // the cache that has the language of the reader's choice
 const PATIENCE_MS = 3_000; // for the server's page; then the kept one is shown
 
 // Keeps all files or none: if one is missing, the browser tries again another time. Files that the
@@ -40,11 +41,15 @@ async function page(request) {
   } finally {
     clearTimeout(timer);
   }
-  return (await caches.match(KEPT.pages[language()])) ?? answer ?? Response.error();
+  return (await caches.match(KEPT.pages[await language()])) ?? answer ?? Response.error();
 }
 
-// Chooses the language as the server does.
-function language() {
+// Chooses the language as the server does: the reader's choice, or else the browser's. The page
+// writes the choice down here, because not every browser shows a worker the cookies.
+async function language() {
+  const kept = await caches.match(`${KEPT.root}/language`, { cacheName: CHOSEN });
+  const chosen = await kept?.text();
+  if (chosen in KEPT.pages) return chosen;
   const spoken = navigator.languages.map((tag) => tag.split("-")[0]);
   return spoken.find((each) => each in KEPT.pages) ?? KEPT.otherwise;
 }
@@ -79,7 +84,8 @@ addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return;
-  const isPage = pathname === `${KEPT.root}/` || pathname.startsWith(`${KEPT.root}/r/`);
+  const isHere = pathname.startsWith(`${KEPT.root}/`);
+  const isPage = isHere && /^\/+(r(\/|$)|$)/i.test(pathname.slice(KEPT.root.length));
   if (request.mode === "navigate" && isPage) event.respondWith(page(request));
   else if (pathname.startsWith(FILES)) event.respondWith(file(event, pathname));
 });

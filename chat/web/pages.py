@@ -1,6 +1,6 @@
 """The pages, and what browsers keep of them.
 
-`/`, `/r/<room>`; `/sw.js`, `/shell/…`, `/manifest.webmanifest`.
+`/`, `/r/<room>`, and the addresses that lead there; `/sw.js`, `/shell/…`, `/manifest.webmanifest`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_babel import force_locale, get_domain, get_locale
+from werkzeug.exceptions import NotFound
 
-from chat.names.rooms import clean_room, room_form
-from chat.protocol import Refused
+from chat.names.rooms import HOME, is_room_path, nearest_room, room_at, room_meant
+from chat.web.errors import ErrorPages
 from chat.web.headers import DOCUMENT, WORKER_POLICY
 from chat.web.shell import LANGUAGES, PAPER, Shell
 
-_HOME = "general"
+LANGUAGE_COOKIE = "language"
+_A_YEAR_S = 365 * 24 * 3600
 _PAGES = 64  # kept as they were rendered, 20 KB each
 
 
@@ -40,7 +42,7 @@ def keep_pages(app: Flask) -> None:
                 get_domain().get_translations()
 
 
-def create_pages(shell: Shell) -> Blueprint:
+def create_pages(shell: Shell, errors: ErrorPages) -> Blueprint:
     """Make the blueprint of the pages; the headers of all answers are set here too."""
     blueprint = Blueprint("chat", __name__)
 
@@ -55,7 +57,7 @@ def create_pages(shell: Shell) -> Blueprint:
     def page(room: str) -> Response:
         """Give a room's page in the reader's language; fresh each time, so that an update shows."""
         response = make_response(html(room, str(get_locale()), request.root_path))
-        response.vary.add("Accept-Language")
+        _tell_language(response)
         response.cache_control.no_cache = True
         return response
 
@@ -63,20 +65,29 @@ def create_pages(shell: Shell) -> Blueprint:
     def home() -> ResponseReturnValue:
         if not request.environ["PATH_INFO"]:  # /chat, which is outside /chat/
             return redirect(url_for("chat.home"), 308)
-        return page(_HOME)
+        return page(HOME)
 
     @blueprint.get("/r/<room>")
-    def room(room: str) -> ResponseReturnValue:
-        form = room_form(room)
-        try:
-            clean_room(form)
-        except Refused:
+    def room(room: str) -> Response:
+        if room == HOME or room_meant(room) != room:
             abort(404)
-        if form == _HOME:
-            return redirect(url_for("chat.home"), 308)
-        if form != room:
-            return redirect(url_for("chat.room", room=form), 308)
         return page(room)
+
+    @blueprint.app_errorhandler(404)
+    def lead(error: NotFound) -> ResponseReturnValue:
+        """Lead to the room that an address means, by its one address; or say what is wrong."""
+        path = request.path
+        # The form of the page that says so sends `/r/?room=…`.
+        typed = request.args.get("room") if path == "/r/" else None
+        found = room_at(path) if typed is None else room_meant(typed)
+        if found and request.method in ("GET", "HEAD"):
+            home = found == HOME
+            place = url_for("chat.home") if home else url_for("chat.room", room=found)
+            return redirect(place, 308)
+        if typed is None and is_room_path(path):
+            typed = path[len("/r/") :]
+        near = room_meant(path.strip("/")) if typed is None else nearest_room(typed)
+        return errors.answer(error, typed, near)
 
     # The page of no room, which stands in for any when there is no server. Its version is in
     # its address: a worker that keeps the page keeps the one that goes with its files.
@@ -114,7 +125,7 @@ def create_pages(shell: Shell) -> Blueprint:
             )
         )
         response.mimetype = "application/manifest+json"
-        response.vary.add("Accept-Language")
+        response.vary.update(("Accept-Language", "Cookie"))
         response.cache_control.no_cache = True
         return response
 
@@ -125,3 +136,21 @@ def create_pages(shell: Shell) -> Blueprint:
         return response
 
     return blueprint
+
+
+def chosen_language() -> str | None:
+    """Give the language that the reader chose in this browser, if it is one of ours."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    return chosen if chosen in LANGUAGES else None
+
+
+def _tell_language(response: Response) -> None:
+    """Say what a page's language depends on, and let the browser keep a choice for a further year.
+
+    The page sets the cookie when somebody chooses. Some browsers keep what a script has set for a
+    week only.
+    """
+    response.vary.update(("Accept-Language", "Cookie"))
+    if chosen := chosen_language():
+        path = f"{request.root_path}/"
+        response.set_cookie(LANGUAGE_COOKIE, chosen, _A_YEAR_S, path=path, samesite="Lax")

@@ -6,9 +6,9 @@ import logging
 import re
 from collections.abc import Mapping
 from time import monotonic
-from typing import Any
+from typing import Any, NoReturn
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, g, request
 from flask_sock import Sock
 
 from chat.config import Settings
@@ -19,6 +19,7 @@ from chat.sockets.connection import Connection
 from chat.sockets.flusher import Flusher
 from chat.web.admission import Admission
 from chat.web.application import WS_PATH
+from chat.web.errors import Refusal
 from chat.web.handshake import Handshake
 from chat.web.origins import Origins
 from chat.web.refusals import Refusals, quoted
@@ -52,48 +53,47 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission, flusher: Flush
     origins = Origins(settings.allowed_origins, behind_proxy=settings.trusted_proxies > 0)
     refusals = Refusals(_logger)
 
-    def refuse(status: int, sentence: str, line: str, **headers: str) -> Response:
+    def refuse(status: int, sentence: str, line: str, **headers: str) -> NoReturn:
         """Answer with a sentence, and let the log say what would help."""
         refusals.note(sentence, f"/ws refused {_peer()} with {status}: {line}")
-        return _answer(status, sentence, headers)
+        raise _ended(status, sentence, headers)
 
     @blueprint.before_request
-    def admit() -> Response | None:
+    def admit() -> None:
         """Refuse before the upgrade what must not be, and take a place for the rest."""
         environ = request.environ  # RFC 6455, section 4.2.1
         if request.method != "GET":
             line = f"a WebSocket begins with GET, not {quoted(request.method)}"
-            return refuse(405, "A WebSocket begins with GET.", line, Allow="GET")
+            refuse(405, "A WebSocket begins with GET.", line, Allow="GET")
         if not _asks_for_upgrade(environ):
-            return refuse(400, "Upgrade or Connection is missing.", _UPGRADE_HINT)
+            refuse(400, "Upgrade or Connection is missing.", _UPGRADE_HINT)
         if environ["SERVER_PROTOCOL"] < "HTTP/1.1":
-            return refuse(400, "A WebSocket begins with HTTP/1.1.", _HTTP_HINT)
+            refuse(400, "A WebSocket begins with HTTP/1.1.", _HTTP_HINT)
         if not environ.get("HTTP_HOST"):
-            return refuse(400, "Host is missing.", f"it has no Host: {_HOST_HINT}")
+            refuse(400, "Host is missing.", f"it has no Host: {_HOST_HINT}")
         if not origins.allow(environ):
-            return refuse(403, "This page may not connect here.", _foreign(environ))
+            refuse(403, "This page may not connect here.", _foreign(environ))
         version = environ.get("HTTP_SEC_WEBSOCKET_VERSION", "")
         if version != "13":
             line = f"it speaks version {quoted(version)} of WebSocket. Only 13 is spoken here"
             headers = {"Sec-WebSocket-Version": "13"}
-            return refuse(426, "WebSocket version 13 only.", line, **headers)
+            refuse(426, "WebSocket version 13 only.", line, **headers)
         key = environ.get("HTTP_SEC_WEBSOCKET_KEY", "")
         if not _KEY.fullmatch(key):
             line = f"Sec-WebSocket-Key is {quoted(key)}. It is no browser's"
-            return refuse(400, "Sec-WebSocket-Key is missing or malformed.", line)
+            refuse(400, "Sec-WebSocket-Key is missing or malformed.", line)
         again = {"Retry-After": "5"}
         if hub.stopping:
-            return refuse(503, "Stopping: try again later.", "the server stops", **again)
+            refuse(503, "Stopping: try again later.", "the server stops", **again)
         if not admission.enter():
             line = f"all {admission.limit} places are taken. CHAT_MAX_CONNECTIONS sets their number"
-            return refuse(503, "Full: try again later.", line, **again)
+            refuse(503, "Full: try again later.", line, **again)
         g.admitted = True
-        return None
 
     @blueprint.errorhandler(OSError)
     def give_up(_error: OSError) -> Response:
         """Let go of a peer that was gone before the handshake ended."""
-        return _answer(400, "Gone.", {})
+        return Response("Gone.\n", 400, {"Connection": "close"}, mimetype="text/plain")
 
     @blueprint.teardown_request
     def give_back(_error: BaseException | None) -> None:
@@ -161,9 +161,7 @@ def _peer() -> str:
     return address if _ADDRESS.fullmatch(address) else quoted(address)
 
 
-def _answer(status: int, sentence: str, headers: Mapping[str, str]) -> Response:
+def _ended(status: int, sentence: str, headers: Mapping[str, str]) -> Refusal:
     # Whoever asked for an upgrade sends no further request: the connection ends here. gunicorn
     # ignores this header; chat/serving/worker.py ends the connection.
-    return current_app.response_class(
-        f"{sentence}\n", status, {"Connection": "close", **headers}, mimetype="text/plain"
-    )
+    return Refusal(status, sentence, {"Connection": "close", **headers})

@@ -201,10 +201,23 @@ class Tour:
         self.open("Settings", "Réglages")
         expect(self.dialog().get_by_role("combobox", name="Notifications")).to_be_disabled()
         yield "settings without notifications", _NARROW
+        self.button("Forget this device", "Oublier cet appareil").click()
+        said = re.compile("no longer knows who you are|ne saura plus qui vous êtes")
+        expect(self.dialog().get_by_text(said)).to_be_visible()
+        yield "forgetting asked", _NARROW
+        self.open("Continue on another device", "Continuer sur un autre appareil")
+        self.button("Show the code", "Afficher le code").click()
+        expect(self.dialog().get_by_role("img")).to_be_visible()
+        yield "another device, code", _BOTH
+        page.keyboard.press("Escape")
         self.open("Keyboard shortcuts", "Raccourcis clavier")
         yield "shortcuts", _BOTH
         page.keyboard.press("Escape")
         self.dialog().get_by_role("button", name=either("Unmute Bob", "Réafficher Bob")).click()
+        page.keyboard.press("Escape")
+        page.evaluate(f"location.hash = '#key={'k' * 32}&nick={LONGEST_NICK}'")
+        expect(self.button("Enter as .*", "Entrer comme .*")).to_be_visible()
+        yield "handed over", _NARROW
         page.keyboard.press("Escape")
         page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
         self.open("Copy link", "Copier le lien")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from urllib.parse import unquote
+
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chat.names.rooms import clean_room, room_form
+from chat.names.rooms import clean_room, nearest_room, room_at, room_meant
 from chat.protocol import ErrorCode, Refused
 
-letters = st.text(st.characters(categories=["L", "M", "Nd"]), min_size=1, max_size=32)
+# The page's own test of room-name.js has the same cases.
+CASES = json.loads((Path(__file__).parent.parent / "corpus/rooms.json").read_text("utf-8"))
 
 
 def is_room(name: str) -> bool:
@@ -59,21 +64,48 @@ def test_other_room_name_is_refused(name: str) -> None:
     assert not is_room(name)
 
 
-@given(letters)
+@given(st.text(max_size=40))
 @example("İstanbul")
 @example("ΑΣ")
 @example("e\u200d\u0301")
-def test_form_of_any_name_is_a_room_or_refused_and_stays_as_it_is(name: str) -> None:
-    form = room_form(name)
-    assume(is_room(form))
+@example("%2525")
+@example("\ud800")
+def test_room_that_is_meant_is_a_room_and_means_itself(written: str) -> None:
+    for name in (room_meant(written), nearest_room(written)):
+        if name is not None:
+            assert is_room(name)
+            assert room_meant(name) == name
 
-    assert room_form(form) == form
+
+@pytest.mark.parametrize(("path", "room"), CASES["rooms"])
+def test_address_that_can_be_repaired_leads_to_its_room(path: str, room: str) -> None:
+    assert room_at(unquote(path, errors="replace")) == room
+
+
+@pytest.mark.parametrize("path", CASES["none"])
+def test_address_that_no_room_can_be_meant_by_leads_nowhere(path: str) -> None:
+    assert room_at(unquote(path, errors="replace")) is None
+
+
+@pytest.mark.parametrize("written", ["%20" * 400 + "a", "«" * 100_000 + "a", "%25" * 100_000])
+def test_no_name_is_looked_for_in_what_is_too_long(written: str) -> None:
+    assert room_meant(written) is None
+    assert nearest_room(written) is None
 
 
 @pytest.mark.parametrize(
-    ("typed", "form"),
-    [("Général", "général"), ("GE\u0301", "gé"), ("sal\u200bon", "salon"), ("6-B", "6-b")],
+    ("written", "near"),
+    [
+        ("a.b", "a-b"),
+        ("l'été", "l-été"),
+        ("Salon 👍 d’Ada", "salon-d-ada"),
+        ("x" * 33, "x" * 32),
+        ("Ⅳ", "iv"),
+        ("👍", None),
+        ("…", None),
+        ("", None),
+        ("\ufffdt\ufffd", None),
+    ],
 )
-def test_room_that_was_typed_otherwise_has_one_form(typed: str, form: str) -> None:
-    assert room_form(typed) == form
-    assert is_room(form)
+def test_nearest_room_keeps_the_letters(written: str, near: str | None) -> None:
+    assert nearest_room(written) == near

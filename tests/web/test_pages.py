@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 from flask import Flask
@@ -22,6 +23,11 @@ UPGRADE = {
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
 
+
+# The page's own test of room-name.js has the same cases.
+CASES = json.loads((Path(__file__).parent.parent / "corpus/rooms.json").read_text("utf-8"))
+# What browsers send when somebody opens an address.
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "en-GB"}
 
 GZIP = {"Accept-Encoding": "gzip, deflate, br"}
 
@@ -154,45 +160,122 @@ def test_manifest_speaks_the_readers_language_and_has_the_pages_colour(
     assert {icon.get("purpose", "any") for icon in manifest["icons"]} == {"any", "maskable"}
 
 
-@pytest.mark.parametrize(
-    ("path", "place"),
-    [
-        ("/r/general", "/"),
-        ("/r/GENERAL", "/"),
-        ("/r/Salon", "/r/salon"),
-        ("/r/sal%E2%80%8Bon", "/r/salon"),  # a zero-width space, from a copied link
-        ("/r/E%CC%81te%CC%81", "/r/%C3%A9t%C3%A9"),
-    ],
-)
-def test_room_that_was_typed_otherwise_redirects_to_its_one_address(
-    client: FlaskClient, path: str, place: str
+def test_address_that_can_be_repaired_leads_to_the_one_address_of_its_room(
+    client: FlaskClient,
 ) -> None:
-    response = client.get(path)
+    # Flask's client takes what follows `//` for a host; test_hosts.py asks for that over a socket.
+    for path, room in [case for case in CASES["rooms"] if not case[0].startswith("//")]:
+        response = client.get(path)
+        place = "/" if room == "general" else f"/r/{quote(room)}"
+        if quote(unquote(path)) != place:
+            assert (response.status_code, response.location) == (308, place), path
+            response = client.get(place)
+        assert response.status_code == 200, path
+        assert f'data-room="{room}"' in response.text, path
 
-    assert response.status_code == 308
-    assert response.location == place
-    assert client.get(place).status_code == 200
+
+def test_address_of_no_room_is_not_found(client: FlaskClient) -> None:
+    for path in [*CASES["none"], "/nowhere", "/r/?room=%F0%9F%91%8D", "/r/?room="]:
+        response = client.get(path, headers=BROWSER)
+        assert response.status_code == 404, path
+        names_a_room = path.lower().startswith("/r/")
+        assert ("No room can have this name." in response.text) == names_a_room, path
+
+
+def test_room_that_is_typed_on_the_page_of_an_error_is_opened(client: FlaskClient) -> None:
+    response = client.get("/r/?room=Salle+3+B%21&more=1")
+    assert (response.status_code, response.location) == (308, "/r/salle-3-b")
+
+
+def test_only_reading_leads_anywhere(client: FlaskClient) -> None:
+    assert client.head("/r/Salon").status_code == 308
+    assert client.head("/r/salon").status_code == 200
+    assert client.post("/r/Salon").status_code == 405
+    assert client.post("/r/a/b").status_code == 404
+    assert client.options("/r/salon").status_code == 200
+
+
+# --- errors -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "path",
-    [
-        "/r/a%20b",
-        "/r/" + "x" * 33,
-        "/r/a.b",
-        "/r/salon%0A",
-        "/r/%F0%9F%91%8D",
-        "/r/%CC%81a",
-        "/r/%FF",
-        "/r/%3Cscript%3E",
-        "/r/a/b",
-        "/r/",
-        "/r",
-        "/nowhere",
-    ],
+    ("path", "near"),
+    [("/r/l'%C3%A9t%C3%A9", "l-été"), ("/r/a/b", "a-b"), ("/Salon", "salon"), ("/a/b", None)],
 )
-def test_address_of_no_room_is_not_found(client: FlaskClient, path: str) -> None:
-    assert client.get(path).status_code == 404
+def test_page_of_an_error_offers_the_room_that_may_be_meant(
+    client: FlaskClient, path: str, near: str | None
+) -> None:
+    links = re.findall(r'<a href="([^"]+)"', client.get(path, headers=BROWSER).text)
+    assert links == [*([f"/r/{quote(near)}"] if near else []), "/"]
+    for link in links:
+        assert client.get(link).status_code == 200
+
+
+def test_page_of_an_error_shows_what_was_asked_as_text_alone(client: FlaskClient) -> None:
+    path = "/r/" + quote('"><script>alert(1)</script>.x')
+    page = client.get(path, headers=BROWSER).text
+    assert "<script" not in page
+    assert "&#34;&gt;&lt;script&gt;" in page
+    assert len(client.get(f"/r/{'👍' * 50_000}", headers=BROWSER).data) < 5_000
+
+
+@pytest.mark.parametrize("accepted", [None, "*/*", "application/json", "image/*,*/*;q=0.8"])
+def test_programs_get_a_sentence(client: FlaskClient, accepted: str | None) -> None:
+    response = client.get("/nowhere", headers={"Accept": accepted} if accepted else {})
+    assert (response.status_code, response.text) == (404, "Not Found.\n")
+    assert response.mimetype == "text/plain"
+    assert "Accept" in response.vary
+
+
+def test_exception_is_a_page_and_logged_once_with_its_traceback(
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app()
+
+    def fail() -> str:
+        raise RuntimeError("a secret of the server")
+
+    app.add_url_rule("/fail", view_func=fail)
+    response = app.test_client().get("/fail", headers={**BROWSER, "Accept-Language": "fr"})
+    assert response.status_code == 500
+    assert "Une erreur s’est produite sur le serveur." in response.text
+    assert "secret" not in response.text
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert app.test_client().get("/fail").text == "Internal Server Error.\n"
+
+
+# --- the reader's language --------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/", "/r/salon", "/nowhere", "/manifest.webmanifest"])
+def test_language_that_the_reader_chose_comes_before_the_browsers(
+    make_app: Callable[..., Flask], path: str
+) -> None:
+    client = make_app().test_client(use_cookies=False)
+    for chosen, browsers in (("fr", "en"), ("en", "fr")):
+        headers = {**BROWSER, "Accept-Language": browsers, "Cookie": f"a=b; language={chosen}"}
+        response = client.get(path, headers=headers)
+        assert re.search(f'lang("?[:=] ?)"{chosen}"', response.text)
+        assert {"Cookie", "Accept-Language"} <= set(response.vary)
+    for wrong in ("de", "", "FR", "fr%0d%0aX: y", '"><script>', "en2; language=fr"):
+        headers = {**BROWSER, "Accept-Language": "en", "Cookie": f"language={wrong}"}
+        assert re.search('lang("?[:=] ?)"en"', client.get(path, headers=headers).text)
+
+
+def test_choice_of_a_language_is_kept_for_a_further_year_and_none_is_made(
+    make_app: Callable[..., Flask],
+) -> None:
+    for root in ("", "/chat"):
+        client = make_app(SCRIPT_NAME=root).test_client(use_cookies=False)
+        response = client.get("/", headers={"Cookie": "language=en"})
+        cookie = response.headers["Set-Cookie"]
+        assert cookie.startswith("language=en; ")
+        assert f"; Path={root}/;" in cookie
+        assert "Max-Age=31536000" in cookie
+        assert "SameSite=Lax" in cookie
+        for none in ("", "language=de"):
+            assert "Set-Cookie" not in client.get("/", headers={"Cookie": none}).headers
 
 
 # --- headers ----------------------------------------------------------------------

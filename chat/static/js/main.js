@@ -17,6 +17,7 @@ import { roomHere } from "./rooms/room-here.js";
 import { Sender } from "./writing/sender.js";
 import { Settings } from "./state/settings.js";
 import { Stage } from "./state/stage.js";
+import { takeHanded } from "./device/handed.js";
 import { started } from "./state/started.js";
 import { StateLine } from "./state/state-line.js";
 import { Store } from "./base/store.js";
@@ -29,6 +30,7 @@ import { whyRefused } from "./server/refusal.js";
 import { WhoAmI } from "./state/who-am-i.js";
 import { withAlerts } from "./alerts/with-alerts.js";
 import { withConversation } from "./conversation/with-conversation.js";
+import { withDevice } from "./device/with-device.js";
 import { withOffline } from "./offline/with-offline.js";
 import { withPeople } from "./people/with-people.js";
 import { withRooms } from "./rooms/with-rooms.js";
@@ -42,7 +44,8 @@ const GAPS = { skipped: "gapSkipped", gone: "gapGone", lost: "gapLost", changed:
 const byId = (id) => document.getElementById(id);
 const language = document.documentElement.lang;
 const { root } = document.body.dataset; // the path of the chat: "" or like "/chat"
-const { name, isKept } = roomHere();
+const handed = takeHanded(); // first: the address is not for others to see
+const { name, isKept, isMissed } = roomHere();
 const strings = new Strings(JSON.parse(byId("strings").textContent), language);
 const dates = new Dates(language);
 const everywhere = new Store(() => window.localStorage);
@@ -125,8 +128,10 @@ const stage = new Stage({
 const inside = { room, nicks, text, messages, conversation, unread, typing, history, composer };
 for (const wire of [withPeople, withRooms, withAlerts, withShortcuts]) wire({ ...page, ...inside });
 const offline = withOffline({ ...page, ...inside, connection, identity, posts, tabId, isKept });
+withDevice({ ...page, connection, identity, posts, tab, handed });
 followKeyboard();
 answerFiles(() => notice.show(strings.say("noFiles")));
+if (isMissed) notice.show(strings.say("roomMissed"));
 
 function post(text) {
   if (posts.isFull) {

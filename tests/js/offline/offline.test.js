@@ -4,7 +4,6 @@ import { test } from "node:test";
 import { conversationText } from "../../../chat/static/js/rooms/later/conversation-text.js";
 import { joined } from "../../../chat/static/js/offline/later/last-messages.js";
 import { Posts } from "../../../chat/static/js/writing/posts.js";
-import { roomAt } from "../../../chat/static/js/rooms/room-name.js";
 import { Store } from "../../../chat/static/js/base/store.js";
 import { Strings } from "../../../chat/static/js/base/strings.js";
 import { Area } from "../fakes.js";
@@ -48,16 +47,6 @@ test("at most two hundred messages are kept", () => {
   assert.equal(messages.length, 200);
   assert.equal(messages[0].seq, 101);
   assert.equal(seq, 300);
-});
-
-test("the room at an address is found, also in the form in which people type it", () => {
-  assert.equal(roomAt("/"), "general");
-  assert.equal(roomAt("/r/garden"), "garden");
-  assert.equal(roomAt("/r/%C3%A9t%C3%A9"), "été");
-  assert.equal(roomAt("/r/Salle%203%20B"), "salle-3-b");
-  for (const none of ["/r/", "/r/a/b", "/r/%FF", "/r/a.b", "/nowhere", "/r/%F0%9F%91%8D"]) {
-    assert.equal(roomAt(none), null, none);
-  }
 });
 
 test("posts of a closed tab keep their place, their ids and their writer's key", () => {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { outline } from "../../../chat/static/js/rooms/later/qr.js";
 import { RecentRooms } from "../../../chat/static/js/rooms/recent-rooms.js";
-import { isRoom, roomForm, roomPath } from "../../../chat/static/js/rooms/room-name.js";
+import { isRoom, roomAt, roomForm, roomPath } from "../../../chat/static/js/rooms/room-name.js";
 import { Store } from "../../../chat/static/js/base/store.js";
 import { Area } from "../fakes.js";
 
@@ -30,6 +31,22 @@ test("what somebody types becomes a room's name", () => {
 test("the home room is the root, any other has its path", () => {
   assert.equal(roomPath("general"), "/");
   assert.equal(roomPath("été"), "/r/%C3%A9t%C3%A9");
+});
+
+// The server's own test (tests/names/test_rooms.py) has the same cases.
+const CASES = JSON.parse(readFileSync(new URL("../../corpus/rooms.json", import.meta.url)));
+
+test("an address that can be repaired leads to its room, as on the server", () => {
+  for (const [path, room] of CASES.rooms) {
+    assert.equal(roomAt(path), room, path);
+    assert.equal(roomAt(`/chat${path}`, "/chat"), room, path);
+    assert.equal(roomAt(path, "/chat"), null, path);
+  }
+});
+
+test("an address that no room can be meant by leads nowhere", () => {
+  for (const path of CASES.none) assert.equal(roomAt(path), null, path);
+  for (const path of ["%20".repeat(1001), "%C2%AB".repeat(50_000)]) assert.equal(roomAt(`/r/${path}a`), null);
 });
 
 test("recent rooms are listed latest first, each once, eight at most", () => {

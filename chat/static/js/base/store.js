@@ -82,6 +82,12 @@ export class Store extends Source {
     for (const name of this.#names("")) this.remove(name);
   }
 
+  // Keep nothing from now on, and nothing of before: this device is being forgotten.
+  end() {
+    this.empty();
+    this.#area = null;
+  }
+
   // `kind:name` was used now. Forget all names of this kind but the `most` that were used last, so
   // that rooms and nicks of long ago do not fill the area.
   keepLatest(kind, name, most) {

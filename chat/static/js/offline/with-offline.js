@@ -4,6 +4,7 @@
 import { UpdateOffer } from "./update-offer.js";
 
 const LATER_MS = 2_000; // after the join; then it waits until the page has nothing else to do
+const LATEST_MS = 3_000; // at most: some browsers never say so of a page that draws nothing
 
 export function withOffline(page) {
   const { byId, room, connection, parts, strings, isKept } = page;
@@ -39,5 +40,5 @@ export function withOffline(page) {
 
 function whenIdle(then) {
   const ask = globalThis.requestIdleCallback ?? ((go) => go()); // Safari has none
-  setTimeout(() => ask(then), LATER_MS);
+  setTimeout(() => ask(then, { timeout: LATEST_MS }), LATER_MS);
 }

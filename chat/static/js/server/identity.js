@@ -8,7 +8,7 @@ import { makeKey } from "../base/ids.js";
 
 const KEY = /^[A-Za-z0-9_-]{22,128}$/;
 
-const isKey = (value) => typeof value === "string" && KEY.test(value);
+export const isKey = (value) => typeof value === "string" && KEY.test(value);
 const isNick = (value) => typeof value === "string" && value !== "";
 const isPair = (value) => isNick(value?.nick) && isKey(value.key);
 const MOST = 200; // nicks whose keys are kept: those used last

@@ -25,7 +25,26 @@ function open() {
       rooms.createIndex("at", "at");
       request.result.createObjectStore("posts", { keyPath: ["room", "tab"] });
     };
-    request.onsuccess = () => done(request.result);
+    request.onsuccess = () => {
+      request.result.onversionchange = () => close(request.result);
+      done(request.result);
+    };
     request.onerror = () => failed(request.error);
   });
+}
+
+// Deletes the database, in all tabs.
+export function dropDatabase() {
+  return new Promise((done, failed) => {
+    const request = indexedDB.deleteDatabase(NAME);
+    request.onsuccess = () => done();
+    request.onerror = () => failed(request.error);
+  });
+}
+
+// Some tab deletes the database. This page does not make it anew.
+function close(database) {
+  database.close();
+  opening = Promise.reject(new Error("deleted"));
+  opening.catch(() => {}); // whoever asks next is told
 }

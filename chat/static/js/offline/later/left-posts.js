@@ -57,3 +57,13 @@ export class LeftPosts {
     }
   }
 }
+
+// Gives the number of posts that wait, in all tabs and rooms.
+export async function countLeft() {
+  try {
+    const all = await inStore(STORE, "readonly", (store) => store.getAll());
+    return all.flatMap(({ posts }) => posts).length;
+  } catch {
+    return 0; // the browser keeps nothing
+  }
+}

@@ -5,6 +5,9 @@ import { LastMessages } from "./last-messages.js";
 import { LeftPosts } from "./left-posts.js";
 import { Worker } from "./worker.js";
 
+export { dropDatabase } from "../../base/later/database.js";
+export { countLeft } from "./left-posts.js";
+
 const SPREAD_MS = 8_000; // so that not all pages ask a new server at once
 
 export class Offline {

@@ -2,6 +2,8 @@
 
 import { drawQr } from "./qr.js";
 
+export { drawQr };
+
 export class Projection {
   #dialog;
   #text;

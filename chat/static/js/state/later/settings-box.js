@@ -25,7 +25,7 @@ export class SettingsBox {
   }
 
   get #fields() {
-    return this.#dialog.querySelectorAll("select, input");
+    return this.#dialog.querySelectorAll("[name]");
   }
 
   open() {
