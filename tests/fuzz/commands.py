@@ -10,7 +10,7 @@ import msgspec
 from chat import protocol
 from chat.names.keys import member_id
 from chat.names.nicks import clean_nick, free_nick, looks
-from chat.names.rooms import clean_room, room_form
+from chat.names.rooms import clean_room, room_meant
 from chat.protocol import (
     AnyCommand,
     ErrorCode,
@@ -104,7 +104,7 @@ def _clean(command: AnyCommand) -> None:
         _clean_nick(command.nick)
     elif isinstance(command, Join):
         room = clean_room(command.room)
-        assert room_form(room) == room
+        assert room_meant(room) == room
         if command.key is not None:
             assert re.fullmatch(r"[A-Za-z0-9_-]{22}", member_id(command.key))
         if command.nick is not None:
