@@ -82,6 +82,7 @@ def test_quotes_and_lists(enter: Enter) -> None:
     items = message.get_by_role("list").get_by_role("listitem")
     expect(items).to_have_text(["- one", "- two"], use_inner_text=True)
     tab.say("1. one\n1. " + "two " * 99)
+    expect(last(tab)).to_contain_text("two two")
     lefts = last(tab).evaluate("""(item) => {
       const range = document.createRange();
       range.setStartAfter(item.querySelector(".item"));

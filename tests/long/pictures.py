@@ -98,6 +98,7 @@ def take(browser: Browser, name: str) -> None:
             tab.page.add_init_script(f"sessionStorage.setItem('tchat:me', JSON.stringify({me}))")
             tab.open()
             expect(tab.log.get_by_role("strong")).to_be_visible()
+            tab.composer.click()  # the reader has seen as whom the page entered
         elif state == "empty":
             tab.open()
             tab.enter(_READER)
