@@ -70,11 +70,17 @@ export class MessageView {
     if (newDay) this.#find("day-name").textContent = this.#dates.day(this.#at);
     const isGrouped = !this.isHeaded && this.#continues(previous);
     this.element.classList.toggle("grouped", isGrouped);
+    previous?.element.classList.toggle("continued", isGrouped);
     if (isGrouped) this.#since = previous.#since;
     // If the messages before it are only no longer shown, its group begins when it did.
     else if (previous || this.#since === undefined) this.#since = this.#at.getTime();
     this.#settleAgain();
     return this.#since !== since;
+  }
+
+  // Nothing follows this message.
+  endGroup() {
+    this.element.classList.remove("continued");
   }
 
   #tellTime() {

@@ -89,5 +89,6 @@ export class PendingView {
       view.follow(previous);
       previous = view;
     }
+    previous?.endGroup();
   }
 }
