@@ -18,8 +18,8 @@ BUILDER := tools/page/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run upgrade replace test chaos soak overload smooth machines arrival pictures lint \
-	format lock binary translations vendor \
+.PHONY: help run upgrade replace test chaos soak overload smooth machines arrival browsers \
+	pictures lint format lock binary translations vendor \
 	page icons lighthouse bench autobahn fuzz clean
 
 help:  ## list these targets
@@ -76,6 +76,16 @@ machines: $(DEV)  ## try, as root on Linux, a real container's limit of processe
 arrival: $(DEV)  ## measure the page on a slow line (BESIDE=folder: beside another checkout)
 	@tools/need.sh chromium
 	$(BIN)/python -m tests.long.arrival $(if $(BESIDE),--beside $(BESIDE))
+
+# One browser after the other, because each has several processes.
+ELSEWHERE := $(patsubst %,tests/browser/test_%.py,talk scrolling reconnect offline)
+
+browsers: $(DEV) $(BUILDER)  ## try the page in Firefox and WebKitGTK: talk, scroll, reconnect, offline
+	@tools/need.sh firefox
+	@tools/need.sh webkit
+	$(BIN)/python -m pytest --browser firefox -m "not chromium and not whole_browser" $(ELSEWHERE)
+	$(BIN)/python -m pytest --browser webkit \
+		-m "not chromium and not whole_browser and not not_webkit" $(ELSEWHERE)
 
 pictures: $(DEV)  ## take pictures of the page into build/pictures/, and renew those in docs/
 	@tools/need.sh chromium

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Make sure that one thing is installed that pip cannot install.
 #
-#   tools/need.sh python | venv | chromium | headless-shell | emoji | node | npm | binutils | libpython | nginx |
-#       go | go-sqlite3
+#   tools/need.sh python | venv | chromium | headless-shell | firefox | webkit | emoji | node | npm | binutils |
+#       libpython | nginx | go | go-sqlite3
 #
 # It first looks for it. If it is missing, and apt-get can be used without a question (as root, or
 # with sudo without a password), it installs Debian's package. Otherwise it says in one line what is
@@ -44,6 +44,14 @@ have_chromium() {
 } >/dev/null
 
 have_headless_shell() { command -v chromium-headless-shell; } >/dev/null
+
+have_firefox() { command -v firefox-esr; } >/dev/null
+
+# The locales are how WebKitGTK is told its language; without a window manager no window has the focus.
+have_webkit() {
+    command -v WebKitWebDriver && command -v Xvfb && command -v openbox &&
+        [ -e /usr/share/i18n/locales/fr_FR ]
+} >/dev/null
 
 have_emoji() { [ "$(uname)" != Linux ] || fc-list :lang=und-zsye | grep -q .; } 2>/dev/null
 
@@ -102,6 +110,16 @@ chromium)
 headless-shell)
     have_headless_shell || { apt_install chromium-headless-shell && have_headless_shell; } ||
         missing "Chromium's headless shell: the browser tests use all of Chromium, and take longer"
+    ;;
+firefox)
+    have_firefox || { apt_install firefox-esr && have_firefox; } ||
+        missing "Firefox, for make browsers (Debian: apt-get install firefox-esr)"
+    ;;
+webkit)
+    have_webkit || {
+        for package in webkit2gtk-driver xvfb openbox locales; do apt_install $package; done
+        have_webkit
+    } || missing "WebKitGTK, for make browsers (Debian: apt-get install webkit2gtk-driver xvfb openbox locales)"
     ;;
 emoji)
     have_emoji || { apt_install fonts-noto-color-emoji && have_emoji; } ||

@@ -10,9 +10,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, BrowserType, ConsoleMessage, Page, Request
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    BrowserType,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+)
 
 from tests.browser.tab import Tab, Visitor
+from tests.browsers import bridged
 from tests.support.servers import ROOT, ChatServer
 
 _QUIET = (
@@ -32,6 +41,8 @@ _BESIDE = (
     "Failed to load resource: net::ERR_",
     "An unknown error occurred when fetching the script.",
     "Service Worker registration blocked",
+    "Firefox can’t establish a connection to the server at ws:",
+    "The connection to ws:",
 )
 
 
@@ -48,8 +59,18 @@ def _with(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+def browser_type(playwright: Playwright, browser_name: str) -> BrowserType:
+    """Give Playwright's own Chromium, or what can speak WebDriver BiDi (`make browsers`)."""
+    return playwright.chromium if browser_name == "chromium" else playwright.firefox
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(
+    browser_type_launch_args: dict[str, Any], browser_name: str
+) -> dict[str, Any]:
     """Use Chromium without what is around a page, which saves a quarter of the processor time."""
+    if browser_name != "chromium":
+        return {**browser_type_launch_args, **bridged(browser_name)}
     arguments = {**browser_type_launch_args, "args": list(_QUIET)}
     return _with(arguments, "chromium-headless-shell", *_CHROMIUM)
 
@@ -86,13 +107,17 @@ class Watch:
     def follow(self, page: Page) -> None:
         """Watch a page from now on."""
         page.on("console", self._console)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("pageerror", lambda error: self._complaint(str(error)))
         page.on("request", self._request)
         page.on("websocket", lambda socket: self._origin(socket.url))
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not message.text.startswith(_BESIDE):
-            self.complaints.append(message.text)
+        if message.type in ("error", "warning"):
+            self._complaint(message.text)
+
+    def _complaint(self, text: str) -> None:
+        if not text.startswith(_BESIDE):
+            self.complaints.append(text)
 
     def _request(self, request: Request) -> None:
         self._origin(request.url)

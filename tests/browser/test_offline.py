@@ -327,6 +327,7 @@ def test_log_that_was_replaced_takes_the_place_of_what_was_kept(
     assert kept_texts(tab) == ["new"]
 
 
+@pytest.mark.chromium
 def test_server_that_fails_is_no_server(open_tab: Enter, enter: Enter) -> None:
     tab = enter("Alice")
     tab.say("one")
@@ -417,6 +418,7 @@ def test_kept_page_speaks_french(
 # --- without a service worker -----------------------------------------------------
 
 
+@pytest.mark.not_webkit
 def test_everything_else_works_without_a_service_worker(
     chat_server: ChatServer, open_tab: Enter
 ) -> None:
@@ -434,6 +436,7 @@ def test_everything_else_works_without_a_service_worker(
     tab.shows("one", "two")
 
 
+@pytest.mark.chromium
 def test_plain_http_in_a_network_is_no_reason_to_complain(
     launch: Callable[..., Browser], chat_server: ChatServer, watch: Watch
 ) -> None:
@@ -456,6 +459,7 @@ def test_plain_http_in_a_network_is_no_reason_to_complain(
 # --- a new version ----------------------------------------------------------------
 
 
+@pytest.mark.not_webkit
 def test_new_version_is_offered_and_not_forced(
     tree: Path, updated: ChatServer, open_tab: Enter
 ) -> None:
@@ -489,6 +493,7 @@ def test_new_version_is_offered_and_not_forced(
     assert version(tab.page) != old
 
 
+@pytest.mark.not_webkit
 def test_offer_is_taken_by_the_tab_that_takes_it(
     tree: Path, updated: ChatServer, open_tab: Enter
 ) -> None:
@@ -528,6 +533,7 @@ def test_offer_is_taken_by_the_tab_that_takes_it(
     assert version(first.page) == new
 
 
+@pytest.mark.not_webkit
 def test_old_versions_are_not_kept_for_ever(
     tree: Path, updated: ChatServer, open_tab: Enter
 ) -> None:
@@ -557,6 +563,7 @@ def test_old_versions_are_not_kept_for_ever(
     assert version(tab.page) == last
 
 
+@pytest.mark.not_webkit
 def test_version_is_offered_without_a_service_worker_too(
     tree: Path, updated: ChatServer, open_tab: Enter
 ) -> None:
@@ -625,10 +632,12 @@ def copied(tab: Tab) -> str:
     return re.sub(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d\]", "[]", text, flags=re.MULTILINE)
 
 
+@pytest.mark.not_webkit
 def test_conversation_is_copied_as_text(chat_server: ChatServer, talked: Tab) -> None:
     assert copied(talked) == f"{chat_server.url}/\n\n[] Alice: *one*\n[] Bob: two\n    lines"
 
 
+@pytest.mark.not_webkit
 def test_copy_leaves_out_who_is_muted_and_says_so(talked: Tab) -> None:
     talked.page.get_by_role("button", name="Mute Bob").click()
     text = copied(talked)
@@ -636,6 +645,7 @@ def test_copy_leaves_out_who_is_muted_and_says_so(talked: Tab) -> None:
     assert "Messages of people that I muted are not in this copy." in text
 
 
+@pytest.mark.not_webkit
 def test_conversation_is_copied_without_a_clipboard(talked: Tab) -> None:
     talked.page.evaluate(
         "() => { navigator.clipboard.writeText = () => Promise.reject(new Error()); }"

@@ -42,6 +42,7 @@ def test_killed_server_loses_and_repeats_nothing(chat_server: ChatServer, enter:
     alice.shows(*said, "seven")
 
 
+@pytest.mark.not_webkit
 def test_server_stopped_in_good_order_is_said_to_restart(
     chat_server: ChatServer, enter: Enter
 ) -> None:
@@ -74,6 +75,7 @@ def test_pages_are_back_by_themselves_when_a_worker_replaces_another(
     assert alice.texts() == bob.texts()
 
 
+@pytest.mark.not_webkit
 def test_page_is_back_by_itself_after_ctrl_c_under_flask_run(
     make_server: Callable[..., ChatServer], open_tab: Enter
 ) -> None:
@@ -92,6 +94,7 @@ def test_page_is_back_by_itself_after_ctrl_c_under_flask_run(
     tab.shows("one", "two")
 
 
+@pytest.mark.not_webkit
 def test_reload_keeps_nick_text_and_unsent_posts(open_tab: Enter) -> None:
     tab = open_tab()
     wire = Wire(tab.page)
@@ -114,6 +117,7 @@ def test_reload_keeps_nick_text_and_unsent_posts(open_tab: Enter) -> None:
     expect(tab.log).to_contain_text("Alice")
 
 
+@pytest.mark.not_webkit
 def test_lost_acknowledgement_shows_the_message_once(open_tab: Enter, meet: Meet) -> None:
     bob = meet("Bob")
     alice = open_tab()
@@ -133,6 +137,7 @@ def test_lost_acknowledgement_shows_the_message_once(open_tab: Enter, meet: Meet
     assert bob.texts() == ["one", "two"]
 
 
+@pytest.mark.not_webkit
 def test_retry_after_a_reload_uses_the_same_id(open_tab: Enter, meet: Meet) -> None:
     bob = meet("Bob")
     alice = open_tab()
@@ -151,6 +156,7 @@ def test_retry_after_a_reload_uses_the_same_id(open_tab: Enter, meet: Meet) -> N
     assert bob.texts() == ["one", "and 0", "and 1", "and 2", "end"]
 
 
+@pytest.mark.chromium
 def test_posts_written_offline_leave_when_back_online(enter: Enter) -> None:
     alice, bob = enter("Alice"), enter("Bob")
     alice.page.context.set_offline(True)
@@ -181,6 +187,7 @@ def test_posts_that_cannot_be_stored_are_kept_and_sent_later(
     expect(alice.waiting).to_have_count(0)
 
 
+@pytest.mark.not_webkit
 def test_half_open_connection_is_noticed_by_a_ping(open_tab: Enter) -> None:
     tab = open_tab()
     wire = Wire(tab.page)
@@ -189,7 +196,7 @@ def test_half_open_connection_is_noticed_by_a_ping(open_tab: Enter) -> None:
     tab.enter("Alice")
     wire.deaf = True
     tab.page.clock.fast_forward(20_100)
-    tab.page.wait_for_function("true")
+    tab.page.evaluate("true")
     assert '"type":"ping"' in wire.asked[-1]
     tab.page.clock.fast_forward(8_100)
     expect(tab.state).to_have_text(re.compile("Connection lost.|Connecting…"))  # soon again
@@ -230,6 +237,7 @@ def test_full_server_is_said_to_be_full(
     expect(second.composer).to_be_visible()
 
 
+@pytest.mark.not_webkit
 @pytest.mark.parametrize(
     ("code", "words", "comes_back"),
     [
@@ -252,6 +260,7 @@ def test_how_a_connection_ended_is_said(
     expect(tab.page.get_by_role("button", name="Now")).to_be_visible(visible=comes_back)
 
 
+@pytest.mark.not_webkit
 def test_now_does_not_wait(open_tab: Enter) -> None:
     tab = open_tab()
     wire = Wire(tab.page)
@@ -264,6 +273,7 @@ def test_now_does_not_wait(open_tab: Enter) -> None:
     tab.shows("one")
 
 
+@pytest.mark.not_webkit
 def test_failed_post_keeps_its_text_and_can_be_deleted(open_tab: Enter) -> None:
     tab = open_tab()
 
@@ -294,6 +304,7 @@ def test_failed_post_keeps_its_text_and_can_be_deleted(open_tab: Enter) -> None:
     expect(tab.waiting).to_have_count(0)
 
 
+@pytest.mark.not_webkit
 def test_refused_text_goes_back_into_the_composer(open_tab: Enter) -> None:
     tab = open_tab()
     wire = Wire(tab.page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Watch
@@ -100,6 +101,7 @@ def test_enter_sends_and_shift_enter_breaks_the_line(enter: Enter) -> None:
     tab.shows("one\ntwo", "three")
 
 
+@pytest.mark.chromium
 def test_enter_that_ends_a_composition_sends_nothing(enter: Enter) -> None:
     tab = enter("Alice")
     tab.composer.focus()
@@ -172,6 +174,7 @@ def test_each_room_has_its_own_conversation(enter: Enter) -> None:
     home.shows("Hello")
 
 
+@pytest.mark.not_webkit
 def test_link_is_copied_or_else_shown_selected(enter: Enter) -> None:
     tab = enter("Alice", path="/r/garden", permissions=["clipboard-write", "clipboard-read"])
     tab.page.get_by_role("button", name="Copy link").click()
