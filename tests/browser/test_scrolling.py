@@ -208,6 +208,12 @@ def test_scrolled_up_reader_stays_and_is_told_in_the_readers_language(
         # When the reader is at the end again, the next message appears in view.
         dora.post("une dernière")
         expect(tab.log.get_by_text("une dernière")).to_be_in_viewport()
+        # The field grows to eight lines, and the reader stays at the end.
+        tab.composer.fill("\n".join("123456789"))
+        field = tab.composer.bounding_box()
+        assert field is not None
+        assert field["height"] > 200
+        expect(tab.log.get_by_text("une dernière")).to_be_in_viewport()
         rule = tab.log.get_by_text("Non lus", exact=True).filter(visible=True)
         expect(rule).to_have_count(1)
 

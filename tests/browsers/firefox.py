@@ -56,7 +56,7 @@ class Firefox:
             "intl.accept_languages": settings.language,
             "intl.locale.requested": settings.language,
             "javascript.use_us_english_locale": False,
-            "layout.css.prefers-color-scheme.content-override": int(settings.scheme != "dark"),
+            "ui.systemUsesDarkTheme": int(settings.scheme == "dark"),
         }
         lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});\n" for k, v in preferences.items()]
         Path(profile.name, "user.js").write_text("".join(lines))

@@ -98,6 +98,12 @@ export class Composer {
         : this.#strings.count("charactersLeft", left);
     this.#form.classList.toggle("over", left < 0);
     this.#area.setAttribute("aria-invalid", left < 0);
-    this.#area.parentElement.dataset.text = this.#area.value; // for browsers without field-sizing
+    // For browsers without field-sizing. WebKit does not always draw attr() anew.
+    this.#area.parentElement.style.setProperty("--text", cssString(this.#area.value));
   }
+}
+
+function cssString(text) {
+  const escaped = text.replace(/["\\\n\r\f]/g, (sign) => `\\${sign.charCodeAt(0).toString(16)} `);
+  return `"${escaped}"`;
 }
