@@ -74,12 +74,17 @@ class Tab:
     def shows(self, *texts: str) -> None:
         """Wait until the log shows exactly these messages, each once, in this order."""
         expect(self.log.get_by_role("listitem")).to_have_count(len(texts))
-        assert self.texts() == list(texts)
+        assert self.texts() == list(texts), self.texts()
 
     def texts(self) -> list[str]:
-        """Give the texts in the log, without their writers and times."""
+        """Give the texts in the log, without their writers and times.
+
+        No message ends with a line break; WebKit's innerText adds one after a hidden mark.
+        """
         items = self.log.get_by_role("listitem").all()
-        return [item.get_by_role("paragraph").last.inner_text() for item in items]
+        return [
+            item.get_by_role("paragraph").last.inner_text().removesuffix("\n") for item in items
+        ]
 
 
 class Visitor(Client):

@@ -147,6 +147,7 @@ _BROKEN = """() => {
 }"""
 
 
+@pytest.mark.not_webkit
 def test_feature_that_breaks_takes_no_message_away(enter: Enter, meet: Meet, watch: Watch) -> None:
     alice, bob = enter("Alice"), meet("Bob")
     bob.say("*before*")
