@@ -60,6 +60,12 @@ class Tab:
         self.nick.press("Enter")
         expect(self.composer).to_be_visible()
 
+    def told_of(self, *nicks: str) -> None:
+        """Wait until the page has said who came: later, that line would move messages."""
+        came = self.page.get_by_role("status").filter(has_text="joined")
+        for nick in nicks:
+            expect(came).to_contain_text(nick)
+
     def say(self, *texts: str) -> None:
         """Write messages and send them with Enter."""
         for text in texts:

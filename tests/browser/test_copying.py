@@ -100,6 +100,7 @@ def test_what_is_selected_is_copied_as_it_was_written(enter: Enter, meet: Meet) 
 
 def test_selection_is_not_disturbed_by_what_arrives(enter: Enter, meet: Meet) -> None:
     alice, bob = enter("Alice", permissions=_CLIPBOARD), meet("Bob")
+    alice.told_of("Bob")
     page = alice.page
     bob.say(*(f"message {number}" for number in range(30)), "the **words** to read :cat:")
     words = alice.log.get_by_role("strong")
@@ -137,6 +138,7 @@ def test_selection_is_not_disturbed_by_what_arrives(enter: Enter, meet: Meet) ->
 def test_long_message_is_folded_and_shown_on_demand(enter: Enter, meet: Meet) -> None:
     alice, bob = enter("Alice"), meet("Bob")
     page, items = alice.page, alice.log.get_by_role("listitem")
+    alice.told_of("Bob")
     lines = [str(number) for number in range(1, 400)] + ["https://example.org/end"]
     bob.say("\n".join(lines), "```\n" + "\n".join(lines) + "\n```", "\n".join(lines[:20]), "last")
     buttons = page.get_by_role("button", name="Show all")
@@ -179,6 +181,7 @@ def test_long_message_is_folded_and_shown_on_demand(enter: Enter, meet: Meet) ->
 
 def test_marks_stacked_on_a_letter_stay_within_their_message(enter: Enter, meet: Meet) -> None:
     alice, bob = enter("Alice", reduced_motion="reduce"), meet("Bob")
+    alice.told_of("Bob")
     bob.say("calm", "Z" + "\u0300\u0301\u0302\u0308\u030a" * 40)
     items = alice.log.get_by_role("listitem")
     expect(items).to_have_count(2)

@@ -68,9 +68,9 @@ export class Scroll extends Source {
     if (!this.#atEnd) this.#setMissed(this.#missed + 1);
   }
 
-  // Let `change(place)` alter messages out of view without moving those in view. `place` is the
-  // first visible element of the list. Its bottom stays where it is, and not its top, because what
-  // stands at its top depends on the message before.
+  // Let `change(place)` alter messages without moving what is being read. `place` is the element of
+  // the list in the middle of the view. Its bottom stays where it is, and not its top, because what
+  // stands at its top depends on the messages before, and so does what is above it.
   hold(change) {
     this.#scrolled();
     const place = this.#place();
@@ -102,7 +102,9 @@ export class Scroll extends Source {
   #place() {
     const seen = this.#seen();
     const { range } = this.#selection;
-    return seen.find((each) => range?.intersectsNode(each)) ?? seen[0];
+    const { top, bottom } = this.#scroller.getBoundingClientRect();
+    const reaches = (each) => each.getBoundingClientRect().bottom > (top + bottom) / 2;
+    return seen.find((each) => range?.intersectsNode(each)) ?? seen.find(reaches) ?? seen.at(-1);
   }
 
   #isSelected() {
