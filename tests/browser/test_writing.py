@@ -109,7 +109,7 @@ def test_place_is_kept_while_the_composer_grows_without_field_sizing(
         tab.composer.fill("")
     # A reader elsewhere is not moved either.
     tab.page.evaluate("document.documentElement.style.fontSize = ''")
-    written(tab, latest)  # a view that is resized and scrolled in one frame was moved by the browser
+    written(tab, latest)  # a view that is resized in the same frame was moved by the browser
     conversation.evaluate("(it) => { it.scrollTop = 300 }")
     expect(latest).to_be_visible()
     top = conversation.evaluate("(it) => it.scrollTop")

@@ -6,7 +6,7 @@
 //
 //   node tools/page/build.mjs [folder]
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
@@ -103,21 +103,25 @@ function describe({ outputs }) {
   };
 }
 
+// A name has a hash of the content, so a file that is there already is the same.
 function write(name, contents) {
+  const forms = TEXTS.has(extname(name)) ? [name, `${name}.gz`, `${name}.br`] : [name];
+  if (forms.every((form) => existsSync(join(TARGET, form)))) return forms;
   writeFileSync(join(TARGET, name), contents);
-  if (!TEXTS.has(extname(name))) return;
+  if (forms.length === 1) return forms;
   const params = {
     [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
     [constants.BROTLI_PARAM_SIZE_HINT]: contents.length,
   };
   writeFileSync(join(TARGET, `${name}.gz`), gzipSync(contents, { level: 9 }));
   writeFileSync(join(TARGET, `${name}.br`), brotliCompressSync(contents, { params }));
+  return forms;
 }
 
 const { metafile: alone } = await bundle();
 const { metafile, outputFiles } = await bundle([shareOnce(alone)]);
-rmSync(TARGET, { recursive: true, force: true });
 mkdirSync(TARGET, { recursive: true });
-for (const { path, contents } of outputFiles) write(basename(path), contents);
+const written = new Set(outputFiles.flatMap(({ path, contents }) => write(basename(path), contents)));
+for (const old of readdirSync(TARGET)) if (!written.has(old)) rmSync(join(TARGET, old));
 // It is not for browsers, so it has no compressed forms.
 writeFileSync(join(TARGET, "manifest.json"), `${JSON.stringify(describe(metafile), null, 2)}\n`);
