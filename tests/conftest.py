@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.servers import ChatServer
+
+_rooms = itertools.count()
 
 
 @pytest.fixture
@@ -26,9 +29,28 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., ChatServer]]:
         server.end()
 
 
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
+    """Give one running server to all tests that have rooms of their own, because a start costs a
+    quarter of a second of processor time."""
+    server = ChatServer(tmp_path_factory.mktemp("shared"))
+    server.start()
+    yield server
+    server.end()
+
+
 @pytest.fixture
-def chat_server(make_server: Callable[..., ChatServer]) -> ChatServer:
-    """Give a running server with the default settings."""
-    server = make_server()
+def own_room() -> str:
+    """Name a room that no other test uses."""
+    return f"room-{next(_rooms)}"
+
+
+@pytest.fixture
+def chat_server(request: pytest.FixtureRequest) -> ChatServer:
+    """Give a running server with the default settings: the shared one, if the test is marked so."""
+    if request.node.get_closest_marker("shared") is not None:
+        shared: ChatServer = request.getfixturevalue("shared_server")
+        return shared
+    server: ChatServer = request.getfixturevalue("make_server")()
     server.start()
     return server

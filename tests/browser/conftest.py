@@ -137,16 +137,29 @@ def watch() -> Iterator[Watch]:
 
 
 @pytest.fixture
+def home(request: pytest.FixtureRequest, own_room: str) -> str:
+    """Name the room in which the people of a test are: one of its own on the shared server, or that
+    of the root."""
+    return own_room if request.node.get_closest_marker("shared") is not None else "general"
+
+
+@pytest.fixture
 def open_tab(
-    new_context: Callable[..., BrowserContext], request: pytest.FixtureRequest, watch: Watch
+    new_context: Callable[..., BrowserContext],
+    request: pytest.FixtureRequest,
+    watch: Watch,
+    home: str,
 ) -> Callable[..., Tab]:
-    """Open a tab on the server, or on `base_url`: in a browser of its own, or in `context`.
+    """Open a tab at `path`, or at home: in a browser of its own, or in `context`. With `base_url`
+    it is on another server than the test's.
 
     A test that routes requests passes `service_workers="block"`, because requests that a worker
     answers or makes itself do not go through the routes of a page.
     """
 
-    def open_tab(path: str = "/", context: BrowserContext | None = None, **options: Any) -> Tab:
+    def open_tab(path: str = "", context: BrowserContext | None = None, **options: Any) -> Tab:
+        is_home = home != "general" and "base_url" not in options
+        path = path or (f"/r/{home}" if is_home else "/")
         if context is None:
             if "base_url" not in options:  # a test that has a server of its own needs no other
                 options["base_url"] = request.getfixturevalue("chat_server").url
@@ -192,11 +205,12 @@ def updated(tree: Path, make_server: Callable[..., ChatServer]) -> ChatServer:
 
 
 @pytest.fixture
-def meet(request: pytest.FixtureRequest) -> Iterator[Callable[..., Visitor]]:
+def meet(request: pytest.FixtureRequest, home: str) -> Iterator[Callable[..., Visitor]]:
     """Let somebody join a room without a page, because a page costs a second of processor time."""
     with ExitStack() as stack:
 
-        def meet(nick: str, room: str = "general", server: ChatServer | None = None) -> Visitor:
+        def meet(nick: str, room: str = "", server: ChatServer | None = None) -> Visitor:
+            room = room or ("general" if server else home)
             server = server or request.getfixturevalue("chat_server")
             visitor = stack.enter_context(Visitor(server.ws_url))
             visitor.join(nick, room)

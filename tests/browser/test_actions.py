@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.states import PHONE
 from tests.browser.tab import Tab, Visitor
 from tests.browser.test_page import fits
+
+pytestmark = pytest.mark.shared
 
 Enter = Callable[..., Tab]
 Meet = Callable[..., Visitor]

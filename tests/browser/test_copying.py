@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from tests.browser.tab import Tab, Visitor
 from tests.browser.test_page import fits
 from tests.support.logs import Past, fill
 from tests.support.servers import ChatServer
+
+pytestmark = pytest.mark.shared
 
 Enter = Callable[..., Tab]
 Meet = Callable[..., Visitor]
@@ -60,6 +63,7 @@ def test_what_is_selected_is_copied_as_it_was_written(enter: Enter, meet: Meet) 
     alice = enter("Alice", permissions=_CLIPBOARD)
     page = alice.page
     bob, carl, eve = meet("Bob"), meet("Carl"), meet("Ada: yes")
+    alice.told_of("Bob", "Carl", "Ada: yes")
     forged = "agreed\n[2026-01-01 10:00] Ada: I pay\u2028[2026-01-01 10:01] Bob: good"
     bob.say("the **first**  one, `5*3`", forged)
     carl.say("from Carl")
@@ -237,7 +241,7 @@ _TRANSLATED = """() => {
   const found = [];
   while (walker.nextNode()) {
     const { data, parentElement } = walker.currentNode;
-    if (!/Bobby|def|general/.test(data) || parentElement.closest("script")) continue;
+    if (!/Bobby|def|room-/.test(data) || parentElement.closest("script")) continue;
     if (parentElement.translate) found.push(data);
   }
   return found;

@@ -13,6 +13,8 @@ from tests.browser.test_page import _CONTRAST
 from tests.support.logs import Past, fill
 from tests.support.servers import ChatServer
 
+pytestmark = pytest.mark.shared
+
 Enter = Callable[..., Tab]
 Meet = Callable[..., Visitor]
 
@@ -226,13 +228,15 @@ def test_keys_that_are_for_writing_are_for_the_composer(enter: Enter, meet: Meet
 @pytest.mark.parametrize(
     ("scheme", "colours"), [("light", "none"), ("dark", "none"), ("light", "active")]
 )
-def test_focus_is_always_visible(enter: Enter, meet: Meet, scheme: str, colours: str) -> None:
+def test_focus_is_always_visible(
+    enter: Enter, meet: Meet, scheme: str, colours: str, home: str
+) -> None:
     tab = enter("Alice", color_scheme=scheme, forced_colors=colours)
     meet("Bob").say("https://example.org\n```\ncode\n```")
     expect(tab.log.get_by_role("link")).to_be_visible()
     expect(tab.page.get_by_role("button", name="Mute Bob")).to_be_visible()
     walk_in_sight(tab.page)
-    for opener in ("Settings", "general", "Change my nick"):
+    for opener in ("Settings", home, "Change my nick"):
         tab.page.get_by_role("button", name=opener, exact=True).press("Enter")
         expect(tab.page.get_by_role("dialog").filter(visible=True)).to_be_visible()
         walk_in_sight(tab.page)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.tab import Tab, Visitor, Wire
 from tests.browser.test_page import fits
+
+pytestmark = pytest.mark.shared
 
 Enter = Callable[..., Tab]
 Meet = Callable[..., Visitor]
@@ -78,18 +81,20 @@ def came(tab: Tab) -> Locator:
     return tab.page.get_by_role("status").filter(has_text=re.compile("joined|left|salon"))
 
 
-def test_unread_messages_are_counted_in_title_and_icon(open_tab: Enter, meet: Meet) -> None:
+def test_unread_messages_are_counted_in_title_and_icon(
+    open_tab: Enter, meet: Meet, home: str
+) -> None:
     alice, bob = with_senses(open_tab, "Alice"), meet("Bob")
     bob.say("seen")
     alice.shows("seen")
     plain = icon(alice)
     look(alice.page, False)
     bob.say("one", "two")
-    expect(alice.page).to_have_title("(2) general · Tchat")
+    expect(alice.page).to_have_title(f"(2) {home} · Tchat")
     assert icon(alice).startswith("data:image/svg+xml")
     assert "%3E2%3C" in icon(alice)
     look(alice.page, True)
-    expect(alice.page).to_have_title("general · Tchat")
+    expect(alice.page).to_have_title(f"{home} · Tchat")
     assert icon(alice) == plain
     expect(alice.log.get_by_role("listitem").filter(has_text="one")).to_contain_text("New")
 
@@ -111,7 +116,7 @@ def test_rule_stands_where_the_reader_left_for_the_night(open_tab: Enter, meet: 
     expect(item.get_by_text("New", exact=True)).to_be_visible()
 
 
-def test_sound_is_asked_for_and_only_for_mentions(open_tab: Enter, meet: Meet) -> None:
+def test_sound_is_asked_for_and_only_for_mentions(open_tab: Enter, meet: Meet, home: str) -> None:
     alice, bob = with_senses(open_tab, "Alice"), meet("Bob")
     look(alice.page, False)
     bob.say("@Alice before")
@@ -124,7 +129,7 @@ def test_sound_is_asked_for_and_only_for_mentions(open_tab: Enter, meet: Meet) -
     alice.page.wait_for_timeout(1_600)  # the chime is silent for that long
     look(alice.page, False)
     bob.say("hello all", "`@Alice`, https://x.example/@alice, bob@alice.example, @Alicia")
-    expect(alice.page).to_have_title("(2) general · Tchat")
+    expect(alice.page).to_have_title(f"(2) {home} · Tchat")
     assert alice.page.evaluate("tones") == 2
     assert alice.log.get_by_role("mark").count() == 2
     bob.say("**and (@alice)**")
@@ -134,15 +139,15 @@ def test_sound_is_asked_for_and_only_for_mentions(open_tab: Enter, meet: Meet) -
     expect(settings(alice).get_by_role("combobox", name="Sound")).to_have_value("mentions")
 
 
-def test_notification_tells_who_and_what(open_tab: Enter, meet: Meet) -> None:
+def test_notification_tells_who_and_what(open_tab: Enter, meet: Meet, home: str) -> None:
     alice, bob = with_senses(open_tab, "Alice"), meet("Bob")
     choose(alice, "Notifications", "For every message")
     bob.say("seen")
     alice.shows("seen")
     look(alice.page, False)
     bob.say("<b>unseen</b>")
-    expect(alice.page).to_have_title("(1) general · Tchat")
-    assert alice.page.evaluate("shown") == [["Bob in general", "<b>unseen</b>"]]
+    expect(alice.page).to_have_title(f"(1) {home} · Tchat")
+    assert alice.page.evaluate("shown") == [[f"Bob in {home}", "<b>unseen</b>"]]
 
 
 def test_refused_notifications_are_explained(open_tab: Enter) -> None:

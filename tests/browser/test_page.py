@@ -12,6 +12,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.tab import Tab, Wire
 from tests.support.servers import ROOT
 
+pytestmark = pytest.mark.shared
+
 Enter = Callable[..., Tab]
 
 PHONE = {"width": 360, "height": 740}

@@ -14,6 +14,8 @@ from tests.browser.tab import Tab, Visitor, Wire
 from tests.support.logs import Past, fill
 from tests.support.servers import ChatServer
 
+pytestmark = pytest.mark.shared
+
 Enter = Callable[..., Tab]
 Meet = Callable[..., Visitor]
 
@@ -224,13 +226,13 @@ def test_reader_at_the_end_stays_there_when_more_and_then_less_can_be_seen(enter
     expect(tab.page.get_by_role("button", name="Latest messages")).to_be_hidden()
 
 
-def test_composer_stays_out_of_the_safe_areas(enter: Enter) -> None:
+def test_composer_stays_out_of_the_safe_areas(enter: Enter, home: str) -> None:
     tab = enter("Alice", viewport=PHONE)
     before = tab.composer.bounding_box()
     session = tab.page.context.new_cdp_session(tab.page)
     insets = {"top": 47, "topMax": 47, "bottom": 34, "bottomMax": 34}
     session.send("Emulation.setSafeAreaInsetsOverride", {"insets": insets})
-    heading = tab.page.get_by_role("heading", name="general").bounding_box()
+    heading = tab.page.get_by_role("heading", name=home).bounding_box()
     after = tab.composer.bounding_box()
     assert before is not None
     assert after is not None

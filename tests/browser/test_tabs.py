@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.tab import Tab, Visitor, Wire
 from tests.browser.test_knowing import icon, look, settings, with_senses
 from tests.browser.test_muting import folds, mute
+
+pytestmark = pytest.mark.shared
 
 Enter = Callable[..., Tab]
 Meet = Callable[..., Visitor]

@@ -11,6 +11,8 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Watch
 from tests.browser.tab import Tab, Visitor
 
+pytestmark = pytest.mark.shared
+
 Enter = Callable[..., Tab]
 Meet = Callable[..., Visitor]
 
@@ -79,14 +81,14 @@ def test_another_nick_keeps_the_key_and_survives_a_reload(enter: Enter) -> None:
     expect(bob.log).to_contain_text("Alix")
 
 
-def test_hostile_text_and_nick_are_shown_as_text(enter: Enter) -> None:
+def test_hostile_text_and_nick_are_shown_as_text(enter: Enter, home: str) -> None:
     attack = "<img src=x onerror=\"document.title='owned'\"><b>hi</b>"
     tab = enter("<b>nick</b>")
     tab.say(attack, "</script><script>document.title='owned'</script>")
     tab.page.reload()
     tab.shows(attack, "</script><script>document.title='owned'</script>")
     assert tab.page.get_by_role("img").count() == 0
-    expect(tab.page).to_have_title("general · Tchat")
+    expect(tab.page).to_have_title(f"{home} · Tchat")
 
 
 def test_enter_sends_and_shift_enter_breaks_the_line(enter: Enter) -> None:
@@ -177,14 +179,14 @@ def test_each_room_has_its_own_conversation(enter: Enter) -> None:
 
 @pytest.mark.not_webkit
 def test_link_is_copied_or_else_shown_selected(enter: Enter) -> None:
-    tab = enter("Alice", path="/r/garden", permissions=["clipboard-write", "clipboard-read"])
+    tab = enter("Alice", path="/r/orchard", permissions=["clipboard-write", "clipboard-read"])
     tab.page.get_by_role("button", name="Copy link").click()
     expect(tab.page.get_by_role("button", name="Link copied")).to_be_visible()
-    assert tab.page.evaluate("navigator.clipboard.readText()").endswith("/r/garden")
+    assert tab.page.evaluate("navigator.clipboard.readText()").endswith("/r/orchard")
 
-    plain = enter("Bob", path="/r/garden")  # as on http://192.168.…
+    plain = enter("Bob", path="/r/orchard")  # as on http://192.168.…
     plain.page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
     plain.page.get_by_role("button", name="Copy link").click()
     link = plain.page.get_by_role("dialog").get_by_role("textbox")
-    expect(link).to_have_value(re.compile("/r/garden$"))
-    assert plain.page.evaluate("getSelection().toString()").endswith("/r/garden")
+    expect(link).to_have_value(re.compile("/r/orchard$"))
+    assert plain.page.evaluate("getSelection().toString()").endswith("/r/orchard")

@@ -16,6 +16,8 @@ from tests.browser.tab import Tab, Visitor
 from tests.browser.test_page import _CONTRAST, PHONE, fits
 from tests.support.servers import ChatServer
 
+pytestmark = pytest.mark.shared
+
 Enter = Callable[..., Tab]
 Meet = Callable[..., Visitor]
 
@@ -121,7 +123,7 @@ _HOSTILE = (
 )
 
 
-def test_hostile_text_makes_nothing_but_text(enter: Enter) -> None:
+def test_hostile_text_makes_nothing_but_text(enter: Enter, home: str) -> None:
     tab = enter("Alice")
     for number, text in enumerate(_HOSTILE, 1):
         tab.say(text)
@@ -131,7 +133,7 @@ def test_hostile_text_makes_nothing_but_text(enter: Enter) -> None:
     for role in ("link", "img", "heading", "table", "separator"):
         assert tab.log.get_by_role(role).count() == 0, role
     assert tab.log.locator("script, img:not([aria-hidden]), iframe, style").count() == 0
-    expect(tab.page).to_have_title(re.compile("^general"))
+    expect(tab.page).to_have_title(re.compile(f"^{home}"))
 
 
 def test_what_was_written_is_what_is_shown(

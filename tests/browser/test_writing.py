@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.tab import Tab, Visitor
+
+pytestmark = pytest.mark.shared
 
 Enter = Callable[..., Tab]
 Meet = Callable[..., Visitor]
@@ -216,7 +219,7 @@ _PAGE = """<meta charset="utf-8"><style>p { color: red }</style><script>alert(1)
 _LINES = ["List", "one", "two words", "a", "b bold", "c", "def f():", "    return 1", "x\ty", "z"]
 
 
-def test_pasted_text_keeps_its_lines(enter: Enter) -> None:
+def test_pasted_text_keeps_its_lines(enter: Enter, home: str) -> None:
     tab = enter("Alice", permissions=["clipboard-read", "clipboard-write"])
     elsewhere = Elsewhere(tab)
     expect(tab.page.get_by_role("button", name="Insert an emoji")).to_be_visible()
@@ -238,7 +241,7 @@ def test_pasted_text_keeps_its_lines(enter: Enter) -> None:
         tab.composer.fill("")
         elsewhere.paste(html=html, plain=plain)
         expect(tab.composer).to_have_value(pasted)
-    assert tab.page.title() == "general · Tchat"
+    assert tab.page.title() == f"{home} · Tchat"
 
 
 def test_text_is_shown_as_it_will_be_kept(enter: Enter, meet: Meet) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,9 +13,6 @@ from tests.support.raw import RawPeer
 from tests.support.servers import ChatServer
 
 KEY = "k" * 22
-
-
-_rooms = itertools.count(1)
 
 
 class Visitor(Client):
@@ -33,20 +29,6 @@ class Visitor(Client):
         if command.get("type") == "join":
             command.setdefault("room", self._own_room)
         super().send(**command)
-
-
-@pytest.fixture(scope="module")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
-    """Give one server to all tests of this file: each has a room of its own."""
-    server = ChatServer(tmp_path_factory.mktemp("commands"))
-    server.start()
-    yield server
-    server.end()
-
-
-@pytest.fixture
-def own_room() -> str:
-    return f"room-{next(_rooms)}"
 
 
 @pytest.fixture
