@@ -91,8 +91,9 @@ def _or_exit(check: Callable[..., None], *arguments: Any) -> None:
     try:
         check(*arguments)
     except (SettingError, LogError) as error:
-        # To whoever starts it, as it is: standard error is the log's by now.
-        print(f"Tchat: {error}", file=sys.__stderr__)
+        # To whoever starts it, as it is: standard error is the log's by now. In one write, because
+        # the log's thread writes to the same place.
+        print(f"Tchat: {error}\n", end="", file=sys.__stderr__)
         raise SystemExit(1) from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -82,9 +83,11 @@ def test_second_ctrl_c_changes_nothing(make_server: Callable[..., ChatServer]) -
         assert server.process is not None
         os.killpg(server.process.pid, signal.SIGINT)
         assert ann.close_code() == 1012
-        while server.process.poll() is None:  # somebody is impatient
+        while server.process.poll() is None:  # somebody is impatient, a hundred times a second
             with suppress(ProcessLookupError):
                 os.killpg(server.process.pid, signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                server.process.wait(0.01)
     assert server.process.returncode == 0
     assert "Worker" not in re.sub(r"Using worker.*|Worker exiting.*", "", server.log())
     assert "Traceback" not in server.log()

@@ -84,6 +84,7 @@ def test_worker_that_takes_the_place_of_a_dead_one_is_of_the_same_version(
 ) -> None:
     server = make_server(cwd=checkout)
     server.start()
+    server.logged("Serveur démarré")  # a process that is killed writes none of the lines that wait
     change(checkout)  # a git pull, and nobody said SIGHUP
     os.kill(worker_pid(server), signal.SIGKILL)
     deadline = time.monotonic() + _WITHIN_S
