@@ -36,8 +36,8 @@ def load() -> Flask:
             atexit.register(chat.stop)
             chat.start()
     except (SettingError, LogError) as error:
-        # To whoever starts it, as it is; in gunicorn's worker it is a line of the log. In one write,
-        # because the log's thread writes to the same place.
+        # To whoever starts it, as it is; in gunicorn's worker it is a line of the log. In one
+        # write, because the log's thread writes to the same place.
         print(f"Tchat: {error}\n", end="", file=sys.stderr if _is_gunicorn() else sys.__stderr__)
         sys.exit(_BOOT_ERROR)
     return app

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress

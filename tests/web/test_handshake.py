@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
 import flask_sock
 import pytest
@@ -41,6 +42,7 @@ def send_for_ever(sock: socket.socket) -> None:
     """Send until the other side resets the connection; bounded by the test's timeout."""
     while True:
         sock.sendall(b"x" * 1000)
+        time.sleep(0.02)  # only a further write is told of the reset
 
 
 @pytest.mark.parametrize("command", [GUNICORN, FLASK_RUN], ids=["gunicorn", "flask run"])
@@ -57,27 +59,31 @@ def test_upgrade_is_answered_by_our_own_handshake(
         peer.event("pong")
 
 
+@pytest.fixture(scope="module", params=[GUNICORN, FLASK_RUN], ids=["gunicorn", "flask run"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ChatServer]:
+    """Give a server that lets nobody in: all who ask in these tests are refused."""
+    server = ChatServer(tmp_path_factory.mktemp("server"), request.param)
+    server.start()
+    yield server
+    server.end()
+
+
 @pytest.mark.parametrize(
     ("asked", "instead"),
     [("GET /ws", "HEAD /ws"), ("GET /ws", "POST /ws"), ("HTTP/1.1", "HTTP/1.0")],
     ids=["HEAD", "POST", "HTTP/1.0"],
 )
-def test_only_get_and_http_1_1_can_upgrade(
-    chat_server: ChatServer, asked: str, instead: str
-) -> None:
-    with RawPeer(chat_server) as peer:
+def test_only_get_and_http_1_1_can_upgrade(server: ChatServer, asked: str, instead: str) -> None:
+    with RawPeer(server) as peer:
         peer.sock.sendall(REQUEST.replace(asked, instead).encode())
         assert read_head(peer.sock).split()[1] in (b"400", b"405")
-    assert chat_server.status()["connected_users"] == 0
+    assert server.status()["connected_users"] == 0
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH", "FOO"])
-@pytest.mark.parametrize("command", [GUNICORN, FLASK_RUN], ids=["gunicorn", "flask run"])
-def test_any_other_method_is_told_which_one_is_allowed(
-    make_server: MakeServer, command: tuple[str, ...], method: str
-) -> None:
-    server = make_server(command)
-    server.start()
+def test_any_other_method_is_told_which_one_is_allowed(server: ChatServer, method: str) -> None:
     plain = f"{method} /ws HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     for asked in (REQUEST.replace("GET", method), plain):
         with RawPeer(server) as peer:
@@ -88,7 +94,6 @@ def test_any_other_method_is_told_which_one_is_allowed(
     assert server.status()["connected_users"] == 0
 
 
-@pytest.mark.parametrize("command", [GUNICORN, FLASK_RUN], ids=["gunicorn", "flask run"])
 @pytest.mark.parametrize(
     "asked",
     [
@@ -102,12 +107,8 @@ def test_any_other_method_is_told_which_one_is_allowed(
     ],
     ids=["HEAD", "POST", "origin", "version", "key", "no upgrade", "another path"],
 )
-def test_refused_upgrade_ends_its_connection(
-    make_server: MakeServer, command: tuple[str, ...], asked: str
-) -> None:
+def test_refused_upgrade_ends_its_connection(server: ChatServer, asked: str) -> None:
     """Also for a peer that has sent more: its bytes may be frames, and are no further request."""
-    server = make_server(command)
-    server.start()
     with RawPeer(server) as peer:
         peer.sock.sendall(asked.encode() + b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
         answer = b""
