@@ -127,8 +127,7 @@ def test_nothing_moves_for_whoever_wants_it_so(
 ) -> None:
     alice, bob = enter("Alice", reduced_motion=motion), meet("Bob")
     expect(alice.people).to_have_count(2)
-    alice.page.evaluate("window.moves = null")
-    alice.page.evaluate(f"() => void ({_MOVES})().then((moves) => {{ window.moves = moves }})")
+    alice.page.evaluate(f"() => {{ window.moves = ({_MOVES})() }}")
     bob.say("Hello")
     alice.shows("Hello")
     assert alice.page.evaluate("moves") == moves
