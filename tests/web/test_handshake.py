@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import flask_sock
 import pytest
@@ -57,17 +57,6 @@ def test_upgrade_is_answered_by_our_own_handshake(
         assert read_head(peer.sock) == ANSWER  # simple-websocket's own answer has other words
         peer.command(type="ping")
         peer.event("pong")
-
-
-@pytest.fixture(scope="module", params=[GUNICORN, FLASK_RUN], ids=["gunicorn", "flask run"])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ChatServer]:
-    """Give a server that lets nobody in: all who ask in these tests are refused."""
-    server = ChatServer(tmp_path_factory.mktemp("server"), request.param)
-    server.start()
-    yield server
-    server.end()
 
 
 @pytest.mark.parametrize(

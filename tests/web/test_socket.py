@@ -14,19 +14,7 @@ import pytest
 from tests.support.client import Client
 from tests.support.ids import new_id
 from tests.support.raw import BINARY, CLOSE, PING, PONG, TEXT, RawPeer
-from tests.support.servers import FLASK_RUN, GUNICORN, ChatServer
-
-
-@pytest.fixture(scope="module", params=[GUNICORN, FLASK_RUN], ids=["gunicorn", "flask run"])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ChatServer]:
-    """Give one server for the whole module, under each of the two commands."""
-    server = ChatServer(tmp_path_factory.mktemp("server"), request.param)
-    server.start()
-    yield server
-    server.end()
-    assert "Traceback" not in server.log()
+from tests.support.servers import ChatServer
 
 
 @pytest.fixture
