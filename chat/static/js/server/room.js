@@ -31,10 +31,6 @@ export class Room extends Source {
     connection.on("state", (state) => this.#moved(state));
   }
 
-  get isJoined() {
-    return this.#joined;
-  }
-
   get member() {
     return this.#member;
   }
