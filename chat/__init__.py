@@ -18,6 +18,7 @@ from chat.config import Settings, read_settings
 from chat.log import Holder, MessageLog
 from chat.log.sqlite import SQLiteLog
 from chat.rooms.commands import Hub
+from chat.rooms.ledger import Ledger, read_allowance
 from chat.rooms.registry import Registry
 from chat.serving.logs import dropped_lines
 from chat.sockets.flusher import Flusher
@@ -41,6 +42,7 @@ class Chat:
     settings: Settings
     hub: Hub
     admission: Admission
+    ledger: Ledger | None  # None: nothing is limited
     flusher: Flusher
     log: MessageLog
     errors: ErrorPages
@@ -104,12 +106,17 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     hub = Hub(settings, log, registry, page=shell.version)
     admission = Admission(settings.chat_max_connections)
     flusher = Flusher()
+    ledger = None
+    if settings.limited:
+        ledger = Ledger(read_allowance(settings), Refusals(app.logger).note)
+        # The worker knows what the machine allows, and may lower both.
+        ledger.fit(settings.chat_max_connections, settings.chat_max_connections)
 
     Babel(app, locale_selector=_language)
     errors = ErrorPages(app, shell, settings.script_name)
     app.register_blueprint(create_pages(shell, errors))
     app.register_blueprint(create_machines(hub, log, registry, admission, dropped_lines))
-    app.register_blueprint(create_ws(settings, hub, admission, flusher))
+    app.register_blueprint(create_ws(settings, hub, admission, ledger, flusher))
     app.after_request(lambda response: compress(response, request.accept_encodings))
     if shell.is_built:
         keep_pages(app)
@@ -123,7 +130,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         # Each proxy adds an address. The prefix is the nearest one's, or one that it passed on.
         fixed = ProxyFix(app.wsgi_app, settings.trusted_proxies, x_proto=0, x_prefix=1)
         app.wsgi_app = fixed.__call__  # type: ignore[method-assign]
-    app.extensions["chat"] = Chat(settings, hub, admission, flusher, log, errors)
+    app.extensions["chat"] = Chat(settings, hub, admission, ledger, flusher, log, errors)
     return app
 
 

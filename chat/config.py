@@ -42,8 +42,46 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     chat_max_connections: Annotated[int, Meta(ge=1, le=50_000)] = 1000
     #: Origins besides our own whose pages may connect, separated by commas.
     chat_allowed_origins: str = ""
-    #: Rate limits; off for benchmarks.
+    #: All limits on what one person or one address may ask; off for benchmarks.
     chat_limits: Literal["on", "off"] = "on"
+    # An address is IPv4's, or the first 64 bits of IPv6's. All of an amount may be used at once;
+    # then it comes back evenly.
+    #: Sockets of one address at a time; 0: a quarter of all.
+    chat_address_sockets: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    #: WebSockets of one address at a time; 0: a quarter of CHAT_MAX_CONNECTIONS, but at least 40.
+    chat_address_websockets: Annotated[int, Meta(ge=0, le=50_000)] = 0
+    #: New WebSockets of one address a minute.
+    chat_address_connects: Annotated[int, Meta(ge=1, le=1_000_000)] = 600
+    #: Joins of one address a minute; who comes back to its place costs a tenth.
+    chat_address_joins: Annotated[int, Meta(ge=1, le=1_000_000)] = 300
+    #: Rooms that one address enters for the first time, an hour.
+    chat_address_new_rooms: Annotated[int, Meta(ge=1, le=1_000_000)] = 600
+    #: Posts of one address a minute.
+    chat_address_posts: Annotated[int, Meta(ge=1, le=10_000_000)] = 3000
+    #: Bytes of text that one address posts a minute.
+    chat_address_post_bytes: Annotated[int, Meta(ge=16_384, le=2**40)] = 1_048_576
+    #: Changes of nick of one address a minute.
+    chat_address_renames: Annotated[int, Meta(ge=1, le=1_000_000)] = 60
+    #: Signs that somebody writes, of one address a minute.
+    chat_address_typing: Annotated[int, Meta(ge=1, le=1_000_000)] = 1200
+    #: Bytes of older and missed messages that one address is sent a minute.
+    chat_address_sent_bytes: Annotated[int, Meta(ge=1_048_576, le=2**40)] = 33_554_432
+    #: Refused commands of one address a minute; with more, its connections are closed (1008).
+    chat_address_refusals: Annotated[int, Meta(ge=1, le=1_000_000)] = 1200
+    #: Percent of what a room keeps that one address may add to it at once, and in four hours.
+    chat_room_share_percent: Annotated[float, Meta(ge=0.01, le=100)] = 5.0
+    #: Posts of one connection in five seconds.
+    chat_connection_posts: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
+    #: Other commands of one connection in five seconds.
+    chat_connection_commands: Annotated[int, Meta(ge=10, le=1_000_000)] = 100
+    #: Refused commands of one connection in 50 seconds; then it is closed (1008).
+    chat_connection_refusals: Annotated[int, Meta(ge=1, le=1_000_000)] = 500
+    #: Seconds after which a WebSocket that has not sent `join` is closed.
+    chat_join_within_s: Annotated[float, Meta(ge=0.1, le=3600)] = 15.0
+    #: Seconds from one change of nick of a member to the next.
+    chat_rename_every_s: Annotated[float, Meta(ge=0, le=3600)] = 10.0
+    #: Seconds without a new WebSocket for an address of which one was closed for abuse.
+    chat_cool_down_s: Annotated[float, Meta(ge=0, le=3600)] = 30.0
     #: Bytes that wait for one slow connection before it is closed (4008).
     chat_outbox_bytes: Annotated[int, Meta(ge=65_536, le=67_108_864)] = 1_048_576
     #: Messages kept in each room's log.

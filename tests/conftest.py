@@ -12,6 +12,14 @@ from tests.support.servers import ChatServer
 
 _rooms = itertools.count()
 
+# Hundreds of tests come from one address, each with rooms of its own. Some change nicks quickly.
+_FOR_ALL_TESTS = {
+    "CHAT_ADDRESS_CONNECTS": "100000",
+    "CHAT_ADDRESS_JOINS": "100000",
+    "CHAT_ADDRESS_NEW_ROOMS": "100000",
+    "CHAT_RENAME_EVERY_S": "0",
+}
+
 
 @pytest.fixture
 def make_server(tmp_path: Path) -> Iterator[Callable[..., ChatServer]]:
@@ -33,7 +41,7 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., ChatServer]]:
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
     """Give one running server to all tests that have rooms of their own, because a start costs a
     quarter of a second of processor time."""
-    server = ChatServer(tmp_path_factory.mktemp("shared"))
+    server = ChatServer(tmp_path_factory.mktemp("shared"), settings=_FOR_ALL_TESTS)
     server.start()
     yield server
     server.end()
@@ -47,7 +55,7 @@ def own_room() -> str:
 
 @pytest.fixture
 def chat_server(request: pytest.FixtureRequest) -> ChatServer:
-    """Give a running server with the default settings: the shared one, if the test is marked so."""
+    """Give a running server with the default settings; or the shared one, for a test marked so."""
     if request.node.get_closest_marker("shared") is not None:
         shared: ChatServer = request.getfixturevalue("shared_server")
         return shared

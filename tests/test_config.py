@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 
+import msgspec
 import pytest
 
 from chat.config import SettingError, Settings, read_settings, refuse_several_workers
@@ -24,6 +25,11 @@ BOUNDS = [
     ("CHAT_RETENTION_MESSAGES", "chat_retention_messages", 1000, 10**8, 999, 10**8 + 1),
     ("CHAT_NICK_RESERVATION_S", "chat_nick_reservation_s", 0, 31_536_000, -0.1, 31_536_001),
     ("CHAT_LEAVE_GRACE_S", "chat_leave_grace_s", 0, 600, -0.1, 600.1),
+    ("CHAT_ADDRESS_SOCKETS", "chat_address_sockets", 0, 100_000, -1, 100_001),
+    ("CHAT_ADDRESS_JOINS", "chat_address_joins", 1, 1_000_000, 0, 1_000_001),
+    ("CHAT_ADDRESS_POST_BYTES", "chat_address_post_bytes", 16_384, 2**40, 16_383, 2**40 + 1),
+    ("CHAT_ROOM_SHARE_PERCENT", "chat_room_share_percent", 0.01, 100, 0, 100.1),
+    ("CHAT_JOIN_WITHIN_S", "chat_join_within_s", 0.1, 3600, 0, 3601),
     ("CHAT_PING_INTERVAL_S", "chat_ping_interval_s", 0.1, 50, 0.09, 50.1),
 ]
 
@@ -53,6 +59,16 @@ def test_nothing_set_gives_a_server_for_this_machine_alone() -> None:
     assert settings.trusted_proxies == 0
     assert settings.limited
     assert settings.allowed_origins == frozenset()
+
+
+def test_each_setting_is_in_the_documents_with_its_default() -> None:
+    tables = "".join((ROOT / name).read_text() for name in ("README.md", "docs/limits.md"))
+    documented = dict(re.findall(r"^\| `([A-Z_]+)` \| *([^|]*?) *\|", tables, re.MULTILINE))
+    for field in msgspec.structs.fields(Settings):
+        name = field.encode_name
+        if name.startswith("CHAT_") and name != "CHAT_DATABASE":
+            default = str(field.default).removesuffix(".0")
+            assert documented[name].strip("`") == default, name
 
 
 @pytest.mark.parametrize(("name", "attribute", "low", "high", "below", "above"), BOUNDS)

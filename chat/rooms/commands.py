@@ -23,6 +23,7 @@ from chat.protocol import (
     CloseCode,
     Error,
     ErrorCode,
+    Event,
     History,
     Join,
     Member,
@@ -37,7 +38,8 @@ from chat.protocol import (
 )
 from chat.rooms.announcer import Announcer
 from chat.rooms.delivery import Delivery, Replay
-from chat.rooms.limits import Budget
+from chat.rooms.ledger import Account, Budget
+from chat.rooms.limits import Abuse, Pace, read_paces
 from chat.rooms.presence import Presence
 from chat.rooms.registry import Registry
 from chat.rooms.session import Session
@@ -64,8 +66,9 @@ class Hub:
             log.recent_nicks,
             leave_grace_s=settings.chat_leave_grace_s,
             nick_reservation_s=settings.chat_nick_reservation_s,
+            rename_every_s=settings.chat_rename_every_s if settings.limited else 0.0,
         )
-        self._limited = settings.limited
+        self._paces = read_paces(settings)
         self._limits = protocol.Limits(retention_messages=settings.chat_retention_messages)
         self._page_version = page
         self.stopping = False
@@ -79,13 +82,16 @@ class Hub:
         self._log.start(self._delivery.committed, self._come_back)
 
     @contextmanager
-    def attached(self, connection: Connection) -> Iterator[Session]:
-        """Know a connection for as long as the block lasts."""
-        session = Session(
-            lambda event: connection.enqueue(encode_event(event)),
-            budget=Budget() if self._limited else None,
-            connection=connection,
-        )
+    def attached(self, connection: Connection, account: Account | None = None) -> Iterator[Session]:
+        """Know a connection for as long as the block lasts; nothing limits one without account."""
+
+        def send(event: Event) -> int:
+            frame = encode_event(event)
+            connection.enqueue(frame)
+            return len(frame)
+
+        pace = None if account is None else Pace(self._paces)
+        session = Session(send, account=account, pace=pace, connection=connection)
         self._registry.add(connection)
         try:
             if self.stopping:  # it came in after the others were closed
@@ -109,7 +115,7 @@ class Hub:
     def handle(self, session: Session, text: str) -> None:
         """Do what one text message asks, or answer why not.
 
-        Raises Abuse when the session was refused too often.
+        Raises Abuse when the session, or its address, was refused too often.
         """
         name = post_id = None
         try:
@@ -129,15 +135,14 @@ class Hub:
                     suggest=refusal.suggest,
                 )
             )
-            if session.budget is not None:
-                session.budget.refused()
+            _count_refusal(session)
         except StorageUnavailable:  # the log says why, once
             session.send(_storage_error(name, post_id))
 
     def do(self, session: Session, command: protocol.AnyCommand) -> None:
         """Do a command. Raises Refused, or StorageUnavailable when the log cannot help."""
-        if session.budget is not None:
-            session.budget.spend(command)
+        if session.pace is not None:
+            session.pace.spend(command)
         if isinstance(command, Ping):
             session.send(protocol.Pong())
         elif isinstance(command, Join):
@@ -149,25 +154,30 @@ class Hub:
         elif isinstance(command, Rename):
             self._rename(session, session.room, command)
         elif isinstance(command, Typing):
+            if session.account is not None:
+                session.account.spend(Budget.TYPING)
             self._presence.typing(session.room, session.member_id)
         elif isinstance(command, History):
-            messages, more = self._delivery.page(session.room, command.before, command.limit)
-            session.send(protocol.Older(command.before, messages, more))
+            self._history(session, session.room, command)
 
     def _join(self, session: Session, command: Join) -> None:
         connection = session.connection
         if connection is None:
             raise Refused(ErrorCode.BAD_COMMAND, "Only a WebSocket can join a room.")
+        connection.asks_for_room()
         if session.room is not None:
             raise Refused(ErrorCode.ALREADY_JOINED, "This connection is in a room already.")
         room = clean_room(command.room)
         nick = None if command.nick is None else clean_nick(command.nick)
         key = command.key or new_key()
+        account = session.account
+        if account is not None:
+            account.enter(room)
         member = self._presence.join(room, member_id(key), nick)
         session.room, session.member_id = room, member.id
 
-        def welcome(replay: Replay) -> Welcome:
-            return Welcome(
+        def welcome(replay: Replay) -> bytes:
+            event = Welcome(
                 room=room,
                 epoch=replay.epoch,
                 seq=replay.seq,
@@ -182,6 +192,12 @@ class Hub:
                 at=replay.at or UNSET,
                 gap=replay.gap or UNSET,
             )
+            frame = encode_event(event)
+            if account is not None:
+                account.charge(Budget.SENT_BYTES, len(frame))
+                if replay.resumed and replay.seq and command.key:
+                    account.resumed()
+            return frame
 
         try:
             self._delivery.join(connection, room, member.id, command.after, welcome)
@@ -190,12 +206,10 @@ class Hub:
             connection.abandon(encode_event(error), CloseCode.RESTARTING)
 
     def _post(self, session: Session, room: str, command: Post) -> None:
-        draft = Draft(
-            room,
-            command.id,
-            self._presence.member(room, session.member_id),
-            protocol.clean_text(command.text),
-        )
+        text = protocol.clean_text(command.text)
+        if session.account is not None:
+            session.account.post(room, len(text.encode()))
+        draft = Draft(room, command.id, self._presence.member(room, session.member_id), text)
         self._log.append(draft, partial(self._answer, session, command.id))
 
     def _answer(
@@ -215,13 +229,36 @@ class Hub:
             if session.connection is not None:
                 session.connection.give_up()
 
+    def _history(self, session: Session, room: str, command: History) -> None:
+        if session.account is not None:
+            session.account.spend(Budget.SENT_BYTES, 0)
+        messages, more = self._delivery.page(room, command.before, command.limit)
+        size = session.send(protocol.Older(command.before, messages, more))
+        if session.account is not None:
+            session.account.charge(Budget.SENT_BYTES, size)
+
     def _rename(self, session: Session, room: str, command: Rename) -> None:
         nick = clean_nick(command.nick)
         was = self._presence.member(room, session.member_id).nick
         if nick == was:
             session.send(Renamed(Member(session.member_id, nick), was))
         else:
+            if session.account is not None:
+                session.account.spend(Budget.RENAMES)
             self._presence.rename(room, session.member_id, nick)
+
+
+def _count_refusal(session: Session) -> None:
+    """Count a refusal. Raises Abuse when it is one too many: its address has to cool down."""
+    pace, account = session.pace, session.account
+    if pace is None or account is None:
+        return
+    try:
+        pace.refused()
+        account.refused()
+    except Abuse:
+        account.cool_down()
+        raise
 
 
 def _storage_error(command: str | None, post_id: str | None = None) -> Error:

@@ -10,10 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from chat.log import MessageLog, Missed
-from chat.protocol import REPLAY_LIMIT, WELCOME_MESSAGES, Gap, Message, Seen, Welcome
+from chat.protocol import REPLAY_LIMIT, WELCOME_MESSAGES, Gap, Message, Seen
 from chat.rooms.registry import Registry
 from chat.sockets.connection import Connection
-from chat.sockets.frames import encode_event
 
 _NEWEST = 2**53  # above every seq
 
@@ -51,7 +50,7 @@ class Delivery:
         room: str,
         member_id: str,
         after: Seen | None,
-        welcome: Callable[[Replay], Welcome],
+        welcome: Callable[[Replay], bytes],
     ) -> None:
         """Put a connection into a room: replay what it missed, then all that comes.
 
@@ -62,7 +61,7 @@ class Delivery:
         # Register before the log is read: what is committed meanwhile is held, so nothing is lost.
         self._registry.join(connection, room, member_id)
         replay = self._replay(room, after)
-        connection.go_live(encode_event(welcome(replay)), replay.seq)
+        connection.go_live(welcome(replay), replay.seq)
 
     def page(self, room: str, before: int, limit: int) -> tuple[list[Message], bool]:
         """Read the last `limit` messages before a seq, and whether there are older ones.

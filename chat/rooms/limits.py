@@ -1,70 +1,98 @@
-"""How much one session may ask, and be refused."""
+"""How fast one connection may ask and be refused; its address has budgets besides (ledger.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from math import ceil
 from time import monotonic
+from typing import NamedTuple
 
+from chat.config import Settings
 from chat.protocol import AnyCommand, ErrorCode, Post, Refused
 
-# Tokens a second, and at once, for one session.
-_POSTS = (20.0, 100.0)
-_OTHERS = (20.0, 100.0)
-_REFUSALS = (10.0, 500.0)  # a session that is refused more often is abusing
+_BURST_S = 5.0  # in which all that a connection may ask at once comes back
+_REFUSALS_S = 50.0  # the same for refusals: who obeys retry_after is hardly ever refused
 
 
 class Abuse(Exception):
-    """A session that was refused too often: its connection is to be closed (1008)."""
+    """Somebody who was refused too often: the connection is to be closed (1008)."""
 
 
-class Bucket:
-    """A token bucket: `burst` tokens at once, and `rate` a second after that.
+class Amount(NamedTuple):
+    """How much of something there is for a time.
 
-    For one thread at a time.
+    All of it may be used at once; then it comes back evenly (the generic cell rate algorithm of
+    ITU-T I.371). So one number is kept of what was used: when all will be back.
     """
 
-    __slots__ = ("_burst", "_filled_at", "_now_s", "_rate", "_tokens")
+    setting: str  # the one that says so
+    number: float
+    period_s: float
 
-    def __init__(self, rate: float, burst: float, now_s: Callable[[], float] = monotonic) -> None:
-        self._rate = rate
-        self._burst = burst
+    def full_at(self, full_at: float, number: float, now: float) -> float:
+        """Give when all will be back if so much is taken now; monotonic seconds."""
+        return max(full_at, now) + number * self.period_s / self.number
+
+    def wait_s(self, full_at: float, now: float) -> float:
+        """Give the seconds until that much was there to be taken; at most 0 if it is there."""
+        return full_at - now - self.period_s
+
+    def __str__(self) -> str:
+        return f"{self.setting} allows {self.number:g} in {self.period_s:g} s"
+
+
+class Paces(NamedTuple):
+    """What one connection may ask, and be refused."""
+
+    posts: Amount
+    others: Amount
+    refusals: Amount
+
+
+def read_paces(settings: Settings) -> Paces:
+    """Give what the settings allow one connection."""
+    return Paces(
+        Amount("CHAT_CONNECTION_POSTS", settings.chat_connection_posts, _BURST_S),
+        Amount("CHAT_CONNECTION_COMMANDS", settings.chat_connection_commands, _BURST_S),
+        Amount("CHAT_CONNECTION_REFUSALS", settings.chat_connection_refusals, _REFUSALS_S),
+    )
+
+
+class Pace:
+    """What one connection may still ask; for one thread at a time."""
+
+    __slots__ = ("_now_s", "_others", "_paces", "_posts", "_refusals")
+
+    def __init__(self, paces: Paces, now_s: Callable[[], float] = monotonic) -> None:
+        self._paces = paces
         self._now_s = now_s
-        self._tokens = burst
-        self._filled_at = now_s()
-
-    def take(self) -> float:
-        """Take one token; return 0, or the seconds until there is one."""
-        now = self._now_s()
-        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate)
-        self._filled_at = now
-        if self._tokens >= 1:
-            self._tokens -= 1
-            return 0.0
-        return (1 - self._tokens) / self._rate
-
-
-class Budget:
-    """What one session may still ask; for one thread at a time."""
-
-    __slots__ = ("_others", "_posts", "_refusals")
-
-    def __init__(self) -> None:
-        self._posts = Bucket(*_POSTS)
-        self._others = Bucket(*_OTHERS)
-        self._refusals = Bucket(*_REFUSALS)
+        # When each is whole again; monotonic seconds.
+        self._posts = self._others = self._refusals = 0.0
 
     def spend(self, command: AnyCommand) -> None:
         """Count a command. Raises Refused (`rate_limited`) when it is one too many."""
-        bucket = self._posts if isinstance(command, Post) else self._others
-        if wait_s := bucket.take():
-            # Rounded up: a sender that waits that long gets through.
-            retry_after = ceil(wait_s * 100) / 100
-            raise Refused(
-                ErrorCode.RATE_LIMITED, "Too fast: wait a moment.", retry_after=retry_after
-            )
+        now = self._now_s()
+        is_post = isinstance(command, Post)
+        pace = self._paces.posts if is_post else self._paces.others
+        full_at = pace.full_at(self._posts if is_post else self._others, 1, now)
+        if (wait_s := pace.wait_s(full_at, now)) > 0:
+            raise too_fast("Too fast: wait a moment.", wait_s)
+        if is_post:
+            self._posts = full_at
+        else:
+            self._others = full_at
 
     def refused(self) -> None:
         """Count a refusal. Raises Abuse when it is one too many."""
-        if self._refusals.take():
+        now = self._now_s()
+        pace = self._paces.refusals
+        full_at = pace.full_at(self._refusals, 1, now)
+        if pace.wait_s(full_at, now) > 0:
             raise Abuse("too much was refused")
+        self._refusals = full_at
+
+
+def too_fast(sentence: str, wait_s: float) -> Refused:
+    """Make the refusal of what comes too soon."""
+    # Rounded up: a sender that waits that long gets through.
+    return Refused(ErrorCode.RATE_LIMITED, sentence, retry_after=ceil(wait_s * 100) / 100)

@@ -17,6 +17,7 @@ from time import monotonic, sleep, time
 from chat.names.nicks import free_nick, guest_nick, looks
 from chat.protocol import ErrorCode, Event, IsTyping, Joined, Left, Member, Refused, Renamed
 from chat.rooms.announcer import Announcer
+from chat.rooms.limits import too_fast
 from chat.rooms.roster import Person, Roster
 
 _logger = logging.getLogger(__name__)
@@ -38,12 +39,14 @@ class Presence:
         *,
         leave_grace_s: float,
         nick_reservation_s: float,
+        rename_every_s: float = 0.0,
         now_s: Callable[[], float] = monotonic,
     ) -> None:
         self._announcer = announcer
         self._recent_nicks = recent_nicks
         self._leave_grace_s = leave_grace_s
         self._nick_reservation_s = nick_reservation_s
+        self._rename_every_s = rename_every_s
         self._now_s = now_s
         # Guards everything below; tells the presence thread of news.
         self._changed = Condition()
@@ -63,7 +66,8 @@ class Presence:
         """Let a member in with one more connection, and take the nick for it.
 
         Without a nick it keeps the one it has, or gets a guest's. Raises Refused
-        (`nick_taken`) when the nick looks like one that is another member's.
+        (`nick_taken`) when the nick looks like one that is another member's, or (`rate_limited`)
+        when it is another one than before, too soon.
         """
         with self._changed:
             known = room in self._rooms
@@ -76,6 +80,8 @@ class Presence:
                 self._empties(room)
             person = entry.people.get(member_id)
             nick = nick or (person.member.nick if person else self._guest_nick(entry, member_id))
+            if person is not None:
+                self._may_rename(person, nick)
             self._claim(entry, member_id, nick)
             if person is None:
                 person = entry.people[member_id] = Person(Member(member_id, nick))
@@ -97,9 +103,10 @@ class Presence:
                 self._changed.notify()
 
     def rename(self, room: str, member_id: str, nick: str) -> None:
-        """Give a member another nick. Raises Refused (`nick_taken`)."""
+        """Give a member another nick. Raises Refused (`nick_taken`, `rate_limited`)."""
         with self._changed:
             entry = self._rooms[room]
+            self._may_rename(entry.people[member_id], nick)
             self._claim(entry, member_id, nick)
             self._rename(room, entry.people[member_id], nick)
 
@@ -171,9 +178,15 @@ class Presence:
             )
         entry.hold(nick, member_id)
 
+    def _may_rename(self, person: Person, nick: str) -> None:
+        wait_s = person.renamed_at + self._rename_every_s - self._now_s()
+        if wait_s > 0 and nick != person.member.nick:
+            raise too_fast("You have just changed your nick: wait a moment.", wait_s)
+
     def _rename(self, room: str, person: Person, nick: str) -> None:
         member_id, was = person.member.id, person.member.nick
         if was != nick:
+            person.renamed_at = self._now_s()
             person.member = Member(member_id, nick)
             if looks(was) != looks(nick):
                 until = self._now_s() + self._nick_reservation_s

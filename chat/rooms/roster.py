@@ -11,11 +11,12 @@ _RESERVATIONS_LIMIT = 2000  # looks remembered a room; the oldest go first
 class Person:
     """A member in a room."""
 
-    __slots__ = ("connections", "member")
+    __slots__ = ("connections", "member", "renamed_at")
 
     def __init__(self, member: Member) -> None:
         self.member = member
         self.connections = 1
+        self.renamed_at = float("-inf")  # monotonic seconds
 
 
 class Roster:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chat.protocol import Event
-from chat.rooms.limits import Budget
+from chat.rooms.ledger import Account
+from chat.rooms.limits import Pace
 from chat.sockets.connection import Connection
 
 
@@ -15,22 +16,25 @@ class Session:
     For one thread at a time, but for `send`, which any thread may call.
     """
 
-    __slots__ = ("budget", "connection", "member_id", "room", "send")
+    __slots__ = ("account", "connection", "member_id", "pace", "room", "send")
 
     def __init__(
         self,
-        send: Callable[[Event], None],
+        send: Callable[[Event], int],
         *,
-        budget: Budget | None = None,
+        account: Account | None = None,
+        pace: Pace | None = None,
         connection: Connection | None = None,
     ) -> None:
         """Begin outside of any room.
 
-        `send` gives an event to this sender alone. Without a `budget` nothing is limited;
-        without a `connection`, to which a room's messages are delivered, it cannot join.
+        `send` gives an event to this sender alone, and tells its size in bytes. Without an
+        `account`, which is its address's, and a `pace` of its own, nothing is limited; without a
+        `connection`, to which a room's messages are delivered, it cannot join.
         """
         self.send = send
-        self.budget = budget
+        self.account = account
+        self.pace = pace
         self.connection = connection
         self.room: str | None = None
         self.member_id = ""

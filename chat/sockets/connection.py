@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Iterator
+from time import monotonic
 
 from wsproto.events import BytesMessage, CloseConnection, Ping
 from wsproto.utilities import RemoteProtocolError
@@ -36,6 +37,7 @@ class Connection:
         "_held",
         "_held_bytes",
         "_inbound",
+        "_join_by",
         "_limit_bytes",
         "_ping_interval_s",
         "_position",
@@ -50,8 +52,14 @@ class Connection:
         *,
         outbox_bytes: int,
         ping_interval_s: float,
+        join_within_s: float | None = None,
     ) -> None:
-        nonblocking.prepare(sock, ping_interval_s)
+        """Begin; with `join_within_s` it is closed unless it asks for a room within that time."""
+        nonblocking.prepare(sock)
+        # Monotonic seconds. None: it has asked for a room, or need not.
+        self._join_by = None if join_within_s is None else monotonic() + join_within_s
+        if join_within_s is None:
+            nonblocking.set_receive_timeout(sock, ping_interval_s)
         self._sock = sock
         self._inbound = InboundStream()
         self._ping_interval_s = ping_interval_s
@@ -105,13 +113,22 @@ class Connection:
                 code = hint.code if isinstance(hint, CloseConnection) else CloseCode.PROTOCOL_ERROR
                 self.close(code, str(error))
 
+    def asks_for_room(self) -> None:
+        """Note that the peer has sent a join: it may stay."""
+        if self._join_by is not None:
+            self._join_by = None
+            nonblocking.set_receive_timeout(self._sock, self._ping_interval_s)
+
     def _chunks(self) -> Iterator[bytes]:
         """Yield what the peer sends until it is gone; ping it when it is silent."""
         pinged = False
         while True:
+            timeout_s = self._ping_interval_s if self._join_by is None else self._time_to_join()
             try:
-                data = nonblocking.receive(self._sock, _RECEIVE_BYTES, self._ping_interval_s)
+                data = nonblocking.receive(self._sock, _RECEIVE_BYTES, timeout_s)
             except TimeoutError:
+                if self._join_by is not None and timeout_s < self._ping_interval_s:
+                    continue  # it is late
                 if pinged:
                     return  # half-open: nothing came for two intervals
                 pinged = True
@@ -123,6 +140,17 @@ class Connection:
                 return
             pinged = False
             yield data
+
+    def _time_to_join(self) -> float:
+        """Give the seconds to wait for a peer that has not asked for a room; close a late one."""
+        assert self._join_by is not None
+        left_s = self._join_by - monotonic()
+        if left_s <= 0:
+            self._join_by = None
+            self.close(CloseCode.ABUSE, "no join came")
+        timeout_s = min(self._ping_interval_s, left_s) if left_s > 0 else self._ping_interval_s
+        nonblocking.set_receive_timeout(self._sock, timeout_s)
+        return timeout_s
 
     def _answer(self, item: Ping | BytesMessage | CloseConnection) -> None:
         if isinstance(item, Ping):

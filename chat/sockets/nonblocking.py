@@ -16,17 +16,20 @@ _POSIX = hasattr(socket, "MSG_DONTWAIT")
 SEND_FLAGS: int = getattr(socket, "MSG_DONTWAIT", 0)
 
 
-def prepare(sock: socket.socket, receive_timeout_s: float) -> None:
+def prepare(sock: socket.socket) -> None:
     """Set the socket up for `receive` and for sends with SEND_FLAGS."""
     sock.setblocking(_POSIX)
     if sock.family != getattr(socket, "AF_UNIX", None):  # a proxy on the same machine uses one
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def set_receive_timeout(sock: socket.socket, timeout_s: float) -> None:
+    """Set how long `receive` waits; it is to be told the same."""
     if _POSIX:
-        seconds = int(receive_timeout_s)
-        microseconds = int((receive_timeout_s - seconds) * 1_000_000)
-        sock.setsockopt(
-            socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", seconds, microseconds)
-        )
+        # Not nothing at all, which would mean without end.
+        microseconds = max(1, int(timeout_s * 1_000_000))
+        timeout = struct.pack("ll", *divmod(microseconds, 1_000_000))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
 
 
 def receive(sock: socket.socket, size: int, timeout_s: float) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from math import ceil
 from time import monotonic
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ from flask_sock import Sock
 from chat.config import Settings
 from chat.protocol import CloseCode
 from chat.rooms.commands import Hub
+from chat.rooms.ledger import Ledger
 from chat.rooms.limits import Abuse
 from chat.sockets.connection import Connection
 from chat.sockets.flusher import Flusher
@@ -45,8 +47,10 @@ _UPGRADE_HINT = (
 _ADDRESS = re.compile(r"[0-9A-Za-z.:\[\]_-]{1,64}")
 
 
-def create_ws(settings: Settings, hub: Hub, admission: Admission, flusher: Flusher) -> Blueprint:
-    """Make the blueprint of the `/ws` route."""
+def create_ws(
+    settings: Settings, hub: Hub, admission: Admission, ledger: Ledger | None, flusher: Flusher
+) -> Blueprint:
+    """Make the blueprint of the `/ws` route; without a `ledger` no address is limited."""
     blueprint = Blueprint("ws", __name__)
     sock = Sock()
 
@@ -89,6 +93,12 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission, flusher: Flush
             line = f"all {admission.limit} places are taken. CHAT_MAX_CONNECTIONS sets their number"
             refuse(503, "Full: try again later.", line, **again)
         g.admitted = True
+        if ledger is not None:
+            account = ledger.account(request.remote_addr or "")
+            if wait_s := account.open_ws():
+                again = {"Retry-After": str(ceil(wait_s))}
+                refuse(429, "Too many from your network: try again later.", "…", **again)
+            g.account = account
 
     @blueprint.errorhandler(OSError)
     def give_up(_error: OSError) -> Response:
@@ -99,6 +109,8 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission, flusher: Flush
     def give_back(_error: BaseException | None) -> None:
         if g.pop("admitted", False):
             admission.leave()
+        if account := g.pop("account", None):
+            account.close_ws()
 
     @sock.route(WS_PATH, bp=blueprint)  # type: ignore[untyped-decorator]
     def ws(handshake: Handshake) -> None:
@@ -108,9 +120,10 @@ def create_ws(settings: Settings, hub: Hub, admission: Admission, flusher: Flush
             flusher,
             outbox_bytes=settings.chat_outbox_bytes,
             ping_interval_s=settings.chat_ping_interval_s,
+            join_within_s=settings.chat_join_within_s if settings.limited else None,
         )
         started_at = monotonic()
-        with hub.attached(connection) as session:
+        with hub.attached(connection, g.get("account")) as session:
             try:
                 for text in connection.receive():
                     try:

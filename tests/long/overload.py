@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from statistics import median, quantiles
 
-from tests.support.crowd import Ledger, Page, run
+from tests.support.crowd import Page, Transcript, run
 from tests.support.processes import figures, worker_pid
 from tests.support.raw import RawPeer
 from tests.support.servers import ChatServer
@@ -29,8 +29,8 @@ class Measurement:
 
     def __init__(self, server: ChatServer) -> None:
         self._server = server
-        ledger = Ledger()
-        self._pages = [Page(server.port, n, ledger) for n in range(LISTENERS)]
+        transcript = Transcript()
+        self._pages = [Page(server.port, n, transcript) for n in range(LISTENERS)]
 
     async def go(self) -> tuple[list[float], list[float]]:
         """Give the p99 of each turn, in seconds, without and with the client that never reads."""

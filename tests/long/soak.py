@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.support.crowd import Ledger, NotAdmitted, Page, run
+from tests.support.crowd import NotAdmitted, Page, Transcript, run
 from tests.support.processes import Figures, figures, worker_pid
 from tests.support.servers import ChatServer
 
@@ -40,7 +40,7 @@ class Soak:
         self._ends_at = time.monotonic() + duration_s
         self._duration_s = duration_s
         self._random = random.Random(seed)
-        self._ledger = Ledger()
+        self._transcript = Transcript()
         self._counts: Counter[str] = Counter()
         self._numbers = iter(range(10**9))
         self._pages: set[Page] = set()
@@ -80,7 +80,7 @@ class Soak:
         while not self._over or (page is not None and page.waiting):
             if page is None:
                 number = next(self._numbers)
-                page = Page(self._server.port, number, self._ledger, room=f"r{number % ROOMS}")
+                page = Page(self._server.port, number, self._transcript, room=f"r{number % ROOMS}")
             self._pages.add(page)
             await self._enter(page)
             following = asyncio.create_task(page.follow())

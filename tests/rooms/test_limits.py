@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from chat.config import read_settings
 from chat.protocol import ErrorCode, Ping, Post, Refused, Typing
-from chat.rooms.limits import Abuse, Bucket, Budget
+from chat.rooms.limits import Abuse, Pace, read_paces
 
 POST = Post("p", "text")
 _MORE_THAN_ANY_LIMIT = 20_000
@@ -21,72 +22,64 @@ class Clock:
         return self.now_s
 
 
-def spend_all(budget: Budget, command: Post | Ping) -> Refused:
+def spend_all(pace: Pace, command: Post | Ping) -> Refused:
     """Send commands until one is refused."""
     for _ in range(_MORE_THAN_ANY_LIMIT):
         try:
-            budget.spend(command)
+            pace.spend(command)
         except Refused as refused:
             return refused
     raise AssertionError("nothing was refused")
 
 
-def refuse(budget: Budget, times: int) -> None:
+def refuse(pace: Pace, times: int) -> None:
     """Count that many refusals."""
     for _ in range(times):
-        budget.refused()
+        pace.refused()
 
 
-def test_bucket_allows_its_burst_and_tells_when_there_is_more() -> None:
+@pytest.fixture
+def pace() -> Pace:
+    return Pace(read_paces(read_settings()))
+
+
+def test_pace_allows_its_burst_and_its_rate_for_ever() -> None:
     clock = Clock()
-    bucket = Bucket(2.0, 3.0, clock)
-
-    assert [bucket.take() for _ in range(4)] == [0, 0, 0, 0.5]
-    clock.now_s += 0.25
-    assert bucket.take() == pytest.approx(0.25)
-    clock.now_s += 0.25
-    assert [bucket.take(), bucket.take()] == [0, 0.5]
-
-
-def test_bucket_never_holds_more_than_its_burst() -> None:
-    clock = Clock()
-    bucket = Bucket(2.0, 3.0, clock)
-
+    pace = Pace(read_paces(read_settings({"CHAT_CONNECTION_POSTS": "10"})), clock)
+    for _ in range(10):
+        pace.spend(POST)
+    with pytest.raises(Refused) as refused:
+        pace.spend(POST)
+    assert refused.value.retry_after == 0.5
+    for _ in range(100):
+        clock.now_s += 0.5
+        pace.spend(POST)
     clock.now_s += 3600
-
-    assert [bucket.take() for _ in range(4)] == [0, 0, 0, 0.5]
-
-
-def test_bucket_allows_its_rate_for_ever() -> None:
-    clock = Clock()
-    bucket = Bucket(4.0, 1.0, clock)
-
-    for _ in range(1000):
-        assert bucket.take() == 0
-        clock.now_s += 0.25
+    for _ in range(10):
+        pace.spend(POST)
+    with pytest.raises(Refused):
+        pace.spend(POST)
 
 
-def test_flood_of_posts_is_refused_with_the_time_to_wait() -> None:
-    refused = spend_all(Budget(), POST)
+def test_flood_of_posts_is_refused_with_the_time_to_wait(pace: Pace) -> None:
+    refused = spend_all(pace, POST)
 
     assert refused.code is ErrorCode.RATE_LIMITED
     assert refused.retry_after is not None
     assert 0 <= refused.retry_after < 5
 
 
-def test_posts_and_other_commands_do_not_use_up_each_other() -> None:
-    budget = Budget()
-    spend_all(budget, POST)
-    budget.spend(Typing())
+def test_posts_and_other_commands_do_not_use_up_each_other(pace: Pace) -> None:
+    spend_all(pace, POST)
+    pace.spend(Typing())
 
-    budget = Budget()
-    spend_all(budget, Ping())
-    budget.spend(POST)
+    pace = Pace(read_paces(read_settings()))
+    spend_all(pace, Ping())
+    pace.spend(POST)
 
 
-def test_who_is_refused_again_and_again_is_abusing() -> None:
-    budget = Budget()
-    budget.refused()
+def test_who_is_refused_again_and_again_is_abusing(pace: Pace) -> None:
+    pace.refused()
 
     with pytest.raises(Abuse):
-        refuse(budget, _MORE_THAN_ANY_LIMIT)
+        refuse(pace, _MORE_THAN_ANY_LIMIT)

@@ -29,7 +29,7 @@ class NotAdmitted(Exception):
     """An upgrade that was refused, and the status that came instead."""
 
 
-class Ledger:
+class Transcript:
     """The message of each seq in each room, as far as any page has seen it."""
 
     def __init__(self) -> None:
@@ -55,11 +55,13 @@ class Ledger:
 class Page(Place):
     """One page of the crowd; raises at the first message that is not the next one."""
 
-    def __init__(self, port: int, number: int, ledger: Ledger, *, room: str = "general") -> None:
+    def __init__(
+        self, port: int, number: int, transcript: Transcript, *, room: str = "general"
+    ) -> None:
         super().__init__(room)
         self._port = port
         self._number = number
-        self._ledger = ledger
+        self._transcript = transcript
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter | None = None
         self.key = secrets.token_urlsafe(16)
@@ -188,7 +190,7 @@ class Page(Place):
             self.acknowledged[message["id"]] = message["seq"]
             self._acknowledged.set()
         is_new = super()._see(message)
-        self._ledger.note(self.room, message)
+        self._transcript.note(self.room, message)
         return is_new
 
 

@@ -22,12 +22,21 @@ WAIT_S = 15.0
 class RawPeer:
     """A socket to a server that sends what the tests say."""
 
-    def __init__(self, server: ChatServer, *, receive_buffer: int | None = None) -> None:
+    def __init__(
+        self,
+        server: ChatServer,
+        *,
+        receive_buffer: int | None = None,
+        address: str | None = None,
+    ) -> None:
+        """Connect, from this `address` if it is given."""
         self.server = server
         self.sock = socket.socket()
         if receive_buffer is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(WAIT_S)
+        if address is not None:
+            self.sock.bind((address, 0))
         self.sock.connect(("127.0.0.1", server.port))
         self._read = b""
 

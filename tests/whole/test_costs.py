@@ -11,7 +11,9 @@ from types import FrameType
 
 import pytest
 
+from chat.config import read_settings
 from chat.protocol import Pong
+from chat.rooms.ledger import Account, Budget, Ledger, read_allowance
 from chat.rooms.registry import Registry
 from chat.sockets.connection import Connection
 from chat.sockets.frames import Batch, encode_event
@@ -118,3 +120,43 @@ def test_whole_text_frame_is_received_without_wsproto() -> None:
     counted = calls(lambda: list(stream.take(data)))
     assert counted["receive_data"] == 0
     assert sum(count for name, count in counted.items() if not name.startswith("C ")) <= 6
+
+
+@pytest.fixture
+def account() -> Account:
+    account = Ledger(read_allowance(read_settings({}))).account("192.0.2.1")
+    account.enter("general")
+    return account
+
+
+def functions(counted: Counter[str]) -> int:
+    """Count the functions in Python, without the one that the test itself is."""
+    return sum(count for name, count in counted.items() if not name.startswith("C ")) - 1
+
+
+def test_ledger_costs_a_post_one_function_and_one_look_at_the_clock(account: Account) -> None:
+    account.post("general", 100)
+    counted = calls(lambda: account.post("general", 100))
+    assert functions(counted) == 1
+    assert counted["C monotonic"] == 1
+    assert sum(counted.values()) <= 9, counted
+
+
+def test_ledger_costs_a_connection_two_dozen_functions() -> None:
+    ledger = Ledger(read_allowance(read_settings({})))
+
+    def come_and_go() -> None:
+        socket = ledger.account("192.0.2.1")
+        socket.open_socket()
+        account = ledger.account("192.0.2.1")
+        account.open_ws()
+        account.enter("general")
+        account.charge(Budget.SENT_BYTES, 10_000)
+        account.resumed()
+        account.close_ws()
+        socket.close_socket()
+
+    come_and_go()
+    counted = calls(come_and_go)
+    assert functions(counted) <= 24, counted
+    assert counted["C openssl_blake2b"] == counted["_key"] == 0, "its hash is at hand"

@@ -170,8 +170,10 @@ def test_peer_that_takes_no_byte_is_closed_within_ten_seconds_also_in_a_quiet_ro
 
 
 def test_10_000_garbage_writes_on_500_connections_leave_no_traceback(
-    chat_server: ChatServer,
+    make_server: MakeServer,
 ) -> None:
+    chat_server = make_server(settings={"CHAT_ADDRESS_WEBSOCKETS": "500"})
+    chat_server.start()
     rng = random.Random(20261124)
     with bystander(chat_server), ExitStack() as stack:
         for half in range(2):  # before the upgrade, and after it

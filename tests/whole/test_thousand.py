@@ -9,13 +9,20 @@ from contextlib import closing
 
 import pytest
 
-from tests.support.crowd import Ledger, Page, run
+from tests.support.crowd import Page, Transcript, run
 from tests.support.servers import ChatServer
 
 PAGES, ROOMS = 1000, 20
 _AT_ONCE = 50  # pages that enter together, the first time
 _STOPS_WITHIN_S = 2.0  # it usually takes half of this, on two cores that do nothing else
 pytestmark = pytest.mark.alone
+
+# For a thousand people behind one address; who comes back to its place costs a tenth of a join.
+WIDE = {
+    "CHAT_ADDRESS_WEBSOCKETS": "1000",
+    "CHAT_ADDRESS_CONNECTS": "2000",
+    "CHAT_ADDRESS_JOINS": "1000",
+}
 
 
 def stored(server: ChatServer) -> dict[str, int]:
@@ -36,8 +43,8 @@ async def enter_all(pages: list[Page], at_once: int) -> None:
 
 
 async def stop_and_come_back(server: ChatServer, *, answers: bool) -> None:
-    ledger = Ledger()
-    pages = [Page(server.port, n, ledger, room=f"r{n % ROOMS}") for n in range(PAGES)]
+    transcript = Transcript()
+    pages = [Page(server.port, n, transcript, room=f"r{n % ROOMS}") for n in range(PAGES)]
     await enter_all(pages, _AT_ONCE)
     following = [asyncio.create_task(page.follow(answers=answers)) for page in pages]
     for page in pages:
@@ -71,7 +78,7 @@ async def stop_and_come_back(server: ChatServer, *, answers: bool) -> None:
 def test_stop_with_a_thousand_pages_takes_under_two_seconds_and_keeps_what_it_promised(
     make_server: Callable[..., ChatServer], answers: bool
 ) -> None:
-    server = make_server()
+    server = make_server(settings=WIDE)
     server.start()
     run(lambda: stop_and_come_back(server, answers=answers))
     assert "Traceback" not in server.log()

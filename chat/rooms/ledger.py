@@ -1,0 +1,370 @@
+"""What each address may still ask: one ledger for the acceptor, admission and sessions.
+
+A budget that lived in a connection would start afresh with each reconnect. So it belongs to the
+address: IPv4's as it is, of IPv6 the first 64 bits, which one subscriber has. The ledger is in
+memory only, and knows an address by a hash with a salt of the day.
+
+A budget is an amount for a time, like 300 joins a minute.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from enum import IntEnum
+from functools import lru_cache
+from hashlib import blake2b
+from ipaddress import IPv6Address, ip_address
+from threading import Lock
+from time import monotonic
+from typing import NamedTuple
+
+from chat.config import Settings
+from chat.rooms.limits import Abuse, Amount, too_fast
+
+_MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
+_ROOM_PERIOD_S = 4 * _HOUR_S  # in which an address's share of a room comes back
+_LEAST_SHARE = 100  # posts, where a room keeps little
+_ACCOUNTS_LIMIT = 10_000  # addresses that are remembered, 600 bytes each
+_FORGOTTEN_AT_ONCE = 1000  # so that it is not often searched for the emptiest
+_ROOMS_LIMIT = 500  # rooms that are remembered for an address
+_SHARE = 4  # an address may have a quarter of the places
+_CLASS = 40  # and as many as this in a small house: a class, or a team
+_FULL_RETRY_S = 5.0  # when to try again where all places of an address are taken
+_RETURN_COST = 0.1  # of a join that resumes: a restart must not lock a school out
+_SENTENCE = "Too much from your network: wait a moment."
+_KEYS = 1024  # addresses whose hash is at hand
+
+
+class Budget(IntEnum):
+    """What is counted by address."""
+
+    CONNECTS = 0
+    JOINS = 1
+    NEW_ROOMS = 2
+    POSTS = 3
+    POST_BYTES = 4
+    RENAMES = 5
+    TYPING = 6
+    SENT_BYTES = 7
+    REFUSALS = 8
+
+
+_POSTS, _POST_BYTES = int(Budget.POSTS), int(Budget.POST_BYTES)  # a post is to cost little
+
+
+class Allowance(NamedTuple):
+    """What one address may have and ask."""
+
+    sockets: int  # at a time; 0: its share of what this machine allows
+    websockets: int  # at a time; 0: its share of the places
+    amounts: tuple[Amount, ...]  # one for each Budget, in that order
+    room: Amount  # posts into one room
+    cool_down_s: float  # without a new WebSocket, for an address of which one was closed for abuse
+
+
+def read_allowance(settings: Settings) -> Allowance:
+    """Give what the settings allow one address."""
+
+    def amount(name: str, period_s: float = _MINUTE_S) -> Amount:
+        return Amount(name.upper(), getattr(settings, name), period_s)
+
+    room = settings.chat_retention_messages * settings.chat_room_share_percent / 100
+    return Allowance(
+        sockets=settings.chat_address_sockets,
+        websockets=settings.chat_address_websockets,
+        amounts=(
+            amount("chat_address_connects"),
+            amount("chat_address_joins"),
+            amount("chat_address_new_rooms", _HOUR_S),
+            amount("chat_address_posts"),
+            amount("chat_address_post_bytes"),
+            amount("chat_address_renames"),
+            amount("chat_address_typing"),
+            amount("chat_address_sent_bytes"),
+            amount("chat_address_refusals"),
+        ),
+        room=Amount("CHAT_ROOM_SHARE_PERCENT", max(room, _LEAST_SHARE), _ROOM_PERIOD_S),
+        cool_down_s=settings.chat_cool_down_s,
+    )
+
+
+class Ledger:
+    """The accounts of all addresses; from any thread.
+
+    Their number is bounded: those that used least are forgotten first, and never one that has a
+    socket.
+    """
+
+    def __init__(
+        self,
+        allowance: Allowance,
+        tell: Callable[[str, str], None] = lambda kind, sentence: None,
+        now_s: Callable[[], float] = monotonic,
+    ) -> None:
+        """Begin without accounts; `tell` is given the kind of a limit, and a line for the log."""
+        self.allowance = self._given = allowance
+        self.tell = tell
+        self.now_s = now_s
+        # Guards everything below, and what is in the accounts.
+        self.lock = Lock()
+        self._accounts: dict[bytes, Account] = {}
+        # Of today and of the day before: who came then is known until it has been here today.
+        self._salts = (secrets.token_bytes(16), b"")
+        self._salt_until = now_s() + _DAY_S
+        self._full_at = _ACCOUNTS_LIMIT  # accounts; then the emptiest are forgotten
+
+    def fit(self, sockets: int, websockets: int) -> None:
+        """Share out what this machine allows, unless a setting says what an address may have."""
+        self.allowance = self._given._replace(
+            sockets=self._given.sockets or _share(sockets),
+            websockets=self._given.websockets or _share(websockets),
+        )
+
+    def account(self, address: str) -> Account:
+        """Give the account of an address: its text, or "" for a peer without one."""
+        with self.lock:
+            now = self.now_s()
+            if now >= self._salt_until:
+                self._salts = (secrets.token_bytes(16), self._salts[0])
+                self._salt_until = now + _DAY_S
+            today, before = self._salts
+            key = _key(address, today)
+            account = self._accounts.get(key)
+            if account is None:
+                account = self._accounts.pop(_key(address, before), None) if before else None
+                if account is None:
+                    self._make_place(now)
+                    account = Account(self)
+                self._accounts[key] = account
+            return account
+
+    def __len__(self) -> int:
+        with self.lock:
+            return len(self._accounts)
+
+    def _make_place(self, now: float) -> None:
+        if len(self._accounts) < self._full_at:
+            return
+        used = {key: each.used(now) for key, each in self._accounts.items() if not each.is_open}
+        for key in sorted(used, key=used.__getitem__)[:_FORGOTTEN_AT_ONCE]:
+            del self._accounts[key]
+        # Where nearly all have sockets, whose number is bounded too, it is not searched each time.
+        self._full_at = max(_ACCOUNTS_LIMIT, len(self._accounts) + _FORGOTTEN_AT_ONCE)
+
+
+def _share(places: int) -> int:
+    """Give how many of these places one address may have."""
+    return max(min(places, _CLASS), places // _SHARE)
+
+
+@lru_cache(_KEYS)
+def _key(address: str, salt: bytes) -> bytes:
+    """Give what an address is known by."""
+    try:
+        ip = ip_address(address)
+    except ValueError:  # a Unix socket has none
+        ip = None
+    if isinstance(ip, IPv6Address):
+        ip = ip.ipv4_mapped or IPv6Address(int(ip) >> 64 << 64)
+    return blake2b(str(ip).encode(), key=salt, digest_size=16).digest()
+
+
+class Account:
+    """What one address has and has used; from any thread.
+
+    What is refused is not counted: who waits as long as it is told gets through.
+    """
+
+    __slots__ = ("_cool_at", "_full_at", "_ledger", "_rooms", "_sockets", "_websockets")
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        # With the ledger's lock held. When each budget is whole again, and each room's; monotonic
+        # seconds.
+        self._full_at = [0.0] * len(Budget)
+        self._rooms: dict[str, float] = {}
+        self._sockets = 0
+        self._websockets = 0
+        self._cool_at = 0.0  # monotonic seconds: when a WebSocket may come again
+
+    # --- the acceptor and admission ------------------------------------------------------
+
+    def open_socket(self) -> bool:
+        """Count one more socket; False if that is one too many."""
+        ledger = self._ledger
+        with ledger.lock:
+            free = self._sockets < ledger.allowance.sockets
+            self._sockets += free
+        if not free:
+            limit = f"CHAT_ADDRESS_SOCKETS={ledger.allowance.sockets}"
+            ledger.tell("sockets", f"An address has too many sockets: {limit}")
+        return free
+
+    def close_socket(self) -> None:
+        """Note that a socket has ended."""
+        with self._ledger.lock:
+            self._sockets -= 1
+
+    def open_ws(self) -> float:
+        """Count one more WebSocket and give 0; or the seconds after which to try again."""
+        ledger = self._ledger
+        now = ledger.now_s()
+        with ledger.lock:
+            if self._cool_at > now:
+                return self._cool_at - now
+            places = ledger.allowance.websockets
+            full = self._websockets >= places
+            wait_s = 0.0 if full else self._take(Budget.CONNECTS, 1, now)
+            self._websockets += not (full or wait_s)
+        if full:
+            limit = f"CHAT_ADDRESS_WEBSOCKETS={places}"
+            ledger.tell("websockets", f"An address has too many WebSockets: {limit}")
+            return _FULL_RETRY_S
+        if wait_s:
+            self._tell(Budget.CONNECTS)
+        return wait_s
+
+    def close_ws(self) -> None:
+        """Note that a WebSocket has ended."""
+        with self._ledger.lock:
+            self._websockets -= 1
+
+    # --- sessions ------------------------------------------------------------------------
+
+    def spend(self, budget: Budget, number: float = 1) -> None:
+        """Take from a budget. Raises Refused (`rate_limited`) when not so much is there."""
+        now = self._ledger.now_s()
+        with self._ledger.lock:
+            wait_s = self._take(budget, number, now)
+        if wait_s:
+            self._tell(budget)
+            raise too_fast(_SENTENCE, wait_s)
+
+    def charge(self, budget: Budget, number: float) -> None:
+        """Take from a budget more than it may have: what follows waits for it."""
+        now = self._ledger.now_s()
+        amount = self._ledger.allowance.amounts[budget]
+        with self._ledger.lock:
+            self._full_at[budget] = amount.full_at(self._full_at[budget], number, now)
+
+    def enter(self, room: str) -> None:
+        """Count a join. Raises Refused (`rate_limited`).
+
+        That is for one too many, into new rooms or in all, and while there is no budget for what a
+        welcome sends.
+        """
+        now = self._ledger.now_s()
+        refused = None
+        with self._ledger.lock:
+            is_new = room not in self._rooms
+            if wait_s := self._take(Budget.SENT_BYTES, 0, now):
+                refused = Budget.SENT_BYTES
+            elif wait_s := self._take(Budget.JOINS, 1, now):
+                refused = Budget.JOINS
+            elif is_new and (wait_s := self._take(Budget.NEW_ROOMS, 1, now)):
+                refused = Budget.NEW_ROOMS
+                self._give_back(Budget.JOINS, 1)
+            else:
+                self._remember(room, self._rooms.get(room, now))
+        if refused is not None:
+            self._tell(refused)
+            raise too_fast(_SENTENCE, wait_s)
+
+    def resumed(self) -> None:
+        """Give back most of what a connection and its join cost that proved its place."""
+        with self._ledger.lock:
+            self._give_back(Budget.CONNECTS, 1 - _RETURN_COST)
+            self._give_back(Budget.JOINS, 1 - _RETURN_COST)
+
+    def post(self, room: str, size: int) -> None:
+        """Count a post of `size` bytes into a room.
+
+        Raises Refused (`rate_limited`) for one too many, for too many bytes, and for more than its
+        share of a room.
+        """
+        ledger = self._ledger
+        full_at, (_, _, amounts, share, _) = self._full_at, ledger.allowance
+        posts, sizes = amounts[_POSTS], amounts[_POST_BYTES]
+        with ledger.lock:
+            now = ledger.now_s()
+            # When each would be whole again: Amount.full_at without its call, three times.
+            of_posts = max(full_at[_POSTS], now) + posts.period_s / posts.number
+            of_sizes = max(full_at[_POST_BYTES], now) + size * sizes.period_s / sizes.number
+            of_room = max(self._rooms.get(room, now), now) + share.period_s / share.number
+            if (
+                of_posts - posts.period_s <= now
+                and of_sizes - sizes.period_s <= now
+                and of_room - share.period_s <= now
+            ):
+                full_at[_POSTS], full_at[_POST_BYTES] = of_posts, of_sizes
+                if room in self._rooms:
+                    self._rooms[room] = of_room
+                else:  # it was long ago that the address came into this one
+                    self._remember(room, of_room)
+                return
+        wait_s, amount = max(
+            (posts.wait_s(of_posts, now), posts),
+            (sizes.wait_s(of_sizes, now), sizes),
+            (share.wait_s(of_room, now), share),
+        )
+        ledger.tell(amount.setting, f"An address is limited: {amount}")
+        raise too_fast(_SENTENCE, wait_s)
+
+    def refused(self) -> None:
+        """Count a refusal. Raises Abuse when it is one too many."""
+        now = self._ledger.now_s()
+        with self._ledger.lock:
+            wait_s = self._take(Budget.REFUSALS, 1, now)
+        if wait_s:
+            self._tell(Budget.REFUSALS)
+            raise Abuse("too much was refused")
+
+    def cool_down(self) -> None:
+        """Let no further WebSocket of this address in for a while: one was closed for abuse."""
+        now = self._ledger.now_s()
+        with self._ledger.lock:
+            self._cool_at = now + self._ledger.allowance.cool_down_s
+
+    # --- with the lock held ----------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the address has a socket here."""
+        return self._sockets > 0 or self._websockets > 0
+
+    def used(self, now: float) -> float:
+        """Give how much of the budgets is used, of each as a share of it, in all."""
+        amounts = self._ledger.allowance.amounts
+        shares = (
+            max(0.0, full_at - now) / amount.period_s
+            for full_at, amount in zip(self._full_at, amounts, strict=True)
+        )
+        return sum(shares) + max(0.0, self._cool_at - now) + self._rooms_used(now)
+
+    def _rooms_used(self, now: float) -> float:
+        period_s = self._ledger.allowance.room.period_s
+        return max((max(0.0, at - now) / period_s for at in self._rooms.values()), default=0.0)
+
+    def _take(self, budget: Budget, number: float, now: float) -> float:
+        """Take from a budget and give 0; or the seconds until so much is there."""
+        amount = self._ledger.allowance.amounts[budget]
+        full_at = amount.full_at(self._full_at[budget], number, now)
+        if (wait_s := amount.wait_s(full_at, now)) > 0:
+            return wait_s
+        self._full_at[budget] = full_at
+        return 0.0
+
+    def _give_back(self, budget: Budget, number: float) -> None:
+        amount = self._ledger.allowance.amounts[budget]
+        self._full_at[budget] -= number * amount.period_s / amount.number
+
+    def _remember(self, room: str, full_at: float) -> None:
+        self._rooms.pop(room, None)
+        self._rooms[room] = full_at  # the newest last
+        if len(self._rooms) > _ROOMS_LIMIT:
+            del self._rooms[next(iter(self._rooms))]
+
+    def _tell(self, budget: Budget) -> None:
+        amount = self._ledger.allowance.amounts[budget]
+        self._ledger.tell(amount.setting, f"An address is limited: {amount}")
