@@ -19,7 +19,7 @@ BUILDER := tools/page/node_modules/.installed
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run upgrade replace test chaos soak overload smooth machines arrival browsers \
-	pictures lint format lock binary translations vendor \
+	pictures lint format lock audit licences binary translations vendor \
 	page icons lighthouse bench autobahn fuzz clean
 
 help:  ## list these targets
@@ -111,7 +111,22 @@ lock: $(DEV)  ## compile the requirements files from pyproject.toml and bench/re
 	$(LOCK) --output-file requirements.txt pyproject.toml
 	$(LOCK) --output-file requirements-dev.txt --constraint requirements.txt --group dev pyproject.toml
 	$(LOCK) --output-file requirements-fuzz.txt --constraint requirements.txt --group fuzz pyproject.toml
+	$(LOCK) --output-file requirements-audit.txt --group audit
 	$(LOCK) --output-file bench/requirements.txt bench/requirements.in
+
+# It ends with 1 if something is known, with 3 if a service did not answer.
+audit: .venv-audit/.installed  ## ask the advisory services about every package that is locked
+	$(PYTHON) tools/audit.py .venv-audit/bin/pip-audit
+
+.venv-audit/.installed: requirements-audit.txt
+	@tools/need.sh python
+	@tools/need.sh venv
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+licences: $(DEV)  ## list the packages of others and their licences in docs/licences.md
+	$(BIN)/python tools/licences.py
 
 binary: dist/chat-server  ## build dist/chat-server, one file that needs no Python
 
@@ -197,7 +212,7 @@ fuzz: .venv-fuzz/.installed  ## fuzz the code that parses a stranger's input (SE
 	@touch $@
 
 clean:  ## remove what make made; instance/, with the conversations, stays
-	rm -rf .venv .venv-autobahn .venv-bench .venv-fuzz build dist test-results .hypothesis \
+	rm -rf .venv .venv-audit .venv-autobahn .venv-bench .venv-fuzz build dist test-results .hypothesis \
 		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
 		tools/lighthouse/node_modules tools/page/node_modules tools/vendor/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
