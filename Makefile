@@ -130,10 +130,12 @@ licences: $(DEV)  ## list the packages of others and their licences in docs/lice
 
 binary: dist/chat-server  ## build dist/chat-server, one file that needs no Python
 
+# dist/licences.txt has the texts of all licences; whoever gives the program on must give both.
 dist/chat-server: $(DEV) packaging/chat-server.spec packaging/entry.py \
 		$(shell find chat -type f -not -name '*.pyc')
 	@tools/need.sh binutils
 	@tools/need.sh libpython
+	$(BIN)/python tools/licences.py dist/licences.txt
 	$(BIN)/pyinstaller --log-level WARN --noconfirm packaging/chat-server.spec
 
 # Without line numbers and dates, so that the files change only when a sentence changes.

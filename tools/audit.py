@@ -61,8 +61,8 @@ def find_locks() -> list[Path]:
     tools/autobahn is left out: what it pins is as old as the Python that it needs, and only talks
     to a server on the same machine.
     """
-    patterns = ("requirements*.txt", "bench/requirements.txt")
-    patterns += ("tools/*/package-lock.json", "bench/peers/*/package-lock.json")
+    patterns = ["requirements*.txt", "bench/requirements.txt"]
+    patterns += ["tools/*/package-lock.json", "bench/peers/*/package-lock.json"]
     return [path for pattern in patterns for path in sorted(ROOT.glob(pattern))]
 
 
