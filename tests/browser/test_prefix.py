@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 from tests.browser.tab import Tab
 from tests.browser.test_offline import keeps, until, versions
 from tests.browser.test_rooms import open_rooms
-from tests.support.nginx import Nginx, documented
+from tests.support.nginx import Nginx, documented, limits
 from tests.support.servers import FLASK_RUN, GUNICORN, ROOT, ChatServer
 
 Enter = Callable[..., Tab]
@@ -52,7 +52,8 @@ def make_site(
             if beside is not None:
                 other = documented("nginx-path.conf", ("/chat", "/team"))
                 place += other.replace("127.0.0.1:8080", f"127.0.0.1:{beside.port}")
-            nginx = Nginx(tmp_path, f"server {{ listen 127.0.0.1:{{port}};\n{place}\n}}")
+            site = f"{limits()} server {{ listen 127.0.0.1:{{port}};\n{place}\n}}"
+            nginx = Nginx(tmp_path, site)
             nginx.start()
             stack.callback(nginx.end)
             return Site(server, nginx)

@@ -60,6 +60,11 @@ class Nginx:
             self._process.wait()
 
 
+def limits() -> str:
+    """Read what docs/nginx.conf has for `http { … }`: the zones of the limits."""
+    return documented("nginx.conf").partition("server {")[0]
+
+
 def documented(file: str, *changes: tuple[str, str]) -> str:
     """Read an example of the documentation, with what is another thing here."""
     site = (ROOT / "docs" / file).read_text()
