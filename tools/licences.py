@@ -164,7 +164,7 @@ def _unicode_tables() -> Iterator[str]:
         if "Unicode" not in head or version is None:
             raise Unfit(f"{file.name} does not say in its head where it is from")
         name = file.relative_to(ROOT)
-        yield f"| `{name}` | {version[0]} | Unicode-3.0 | which nicks look alike |"
+        yield f"| `{name}` | {version[0]} | Unicode-3.0 | which names are allowed, and look alike |"
 
 
 def make_list() -> str:

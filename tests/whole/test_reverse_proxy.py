@@ -73,9 +73,13 @@ class Site(Nginx):
 
 
 @pytest.fixture
-def nginx(make_server: Callable[..., ChatServer], tmp_path: Path) -> Iterator[Site]:
-    settings = {"TRUSTED_PROXIES": "1", "CHAT_LIMITS": "off", "CHAT_LOG_ADDRESSES": "full"}
-    server = make_server(settings=settings)
+def nginx(
+    request: pytest.FixtureRequest, make_server: Callable[..., ChatServer], tmp_path: Path
+) -> Iterator[Site]:
+    settings = getattr(request, "param", {"CHAT_LIMITS": "off"})
+    server = make_server(
+        settings={"TRUSTED_PROXIES": "1", "CHAT_LOG_ADDRESSES": "full", **settings}
+    )
     server.start()
     nginx = Site(tmp_path, server)
     try:
@@ -124,6 +128,7 @@ def test_200_websockets_of_one_address_get_429_and_a_stranger_is_served(nginx: S
         assert nginx.get("/healthz") == "ok\n"  # the attacker may still read pages
 
 
+@pytest.mark.parametrize("nginx", [{"CHAT_ADDRESS_WEBSOCKETS": "3"}], indirect=True)
 def test_forwarded_headers_of_a_client_gain_nothing(nginx: Site) -> None:
     forged = {"X_Forwarded_For": "192.0.2.1", "X_Forwarded_Host": "evil.example"}
     with ExitStack() as stack:
@@ -131,3 +136,10 @@ def test_forwarded_headers_of_a_client_gain_nothing(nginx: Site) -> None:
         assert evil[0] == 403
         prefix = nginx.handshake(stack, X_Forwarded_Prefix="/evil", Upgrade="", **forged)
         assert (prefix[0], "evil" in prefix[1]) == (400, False)
+        # Tchat's budget of one address too is that of the address that nginx saw.
+        claims = (f"192.0.2.{number}" for number in range(5))
+        answers = [nginx.handshake(stack, X_Forwarded_For=claim) for claim in claims]
+        assert [status for status, _ in answers] == [101, 101, 101, 429, 429]
+        assert all(head.count("retry-after:") == (status == 429) for status, head in answers)
+        stranger = stack.enter_context(nginx.client(source_address=("127.0.0.2", 0)))
+        stranger.join("Stranger")
