@@ -88,7 +88,7 @@ def nginx(
     finally:
         nginx.end()
     # Whatever else a header claimed was believed by nobody.
-    peers = set(re.findall(r"(?:refused|disconnect) (\S+)", server.log()))
+    peers = set(re.findall(r"(?:/ws refused|disconnect) (\S+)", server.log()))
     assert peers <= {"127.0.0.1", "127.0.0.2"}
     assert "Traceback" not in server.log()
 
