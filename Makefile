@@ -19,8 +19,8 @@ BUILDER := tools/page/node_modules/.installed
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run upgrade replace test chaos soak overload smooth machines arrival browsers \
-	pictures lint format lock audit licences binary translations vendor \
-	page icons lighthouse bench autobahn fuzz clean
+	pictures lint format lock binary translations vendor \
+	page icons audit licences lighthouse bench autobahn fuzz clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*  ## /make \1  /p' Makefile | awk '{ $$2 = sprintf("%-13s", $$2) } 1'
