@@ -20,7 +20,7 @@ BUILDER := tools/page/node_modules/.installed
 .DELETE_ON_ERROR:
 .PHONY: help run upgrade replace test chaos soak overload smooth machines arrival browsers \
 	pictures lint format lock binary translations vendor \
-	page icons audit licences lighthouse bench autobahn fuzz clean
+	page icons unicode audit licences lighthouse bench autobahn fuzz clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*  ## /make \1  /p' Makefile | awk '{ $$2 = sprintf("%-13s", $$2) } 1'
@@ -107,12 +107,13 @@ format: $(DEV)  ## put the Python code into its format
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(LOCK_ARGS)
 
-lock: $(DEV)  ## compile the requirements files from pyproject.toml and bench/requirements.in
+lock: $(DEV)  ## compile the requirements files from pyproject.toml and the .in files
 	$(LOCK) --output-file requirements.txt pyproject.toml
 	$(LOCK) --output-file requirements-dev.txt --constraint requirements.txt --group dev pyproject.toml
 	$(LOCK) --output-file requirements-fuzz.txt --constraint requirements.txt --group fuzz pyproject.toml
 	$(LOCK) --output-file requirements-audit.txt --group audit
 	$(LOCK) --output-file bench/requirements.txt bench/requirements.in
+	$(LOCK) --no-deps --output-file tools/unicode/requirements.txt tools/unicode/requirements.in
 
 # It ends with 1 if something is known, with 3 if a service did not answer.
 audit: .venv-audit/.installed  ## ask the advisory services about every package that is locked
@@ -165,6 +166,18 @@ icons: $(DEV)  ## draw the installed page's icons from chat/static/icon.svg
 	@tools/need.sh chromium
 	$(BIN)/python tools/icons.py
 
+# With Python 3.11 (PYTHON=python3.11): tools/unicode/tables.py says why.
+unicode: .venv-unicode/.installed  ## make the tables in chat/names/ from the newest Unicode's
+	.venv-unicode/bin/python tools/unicode/tables.py
+
+.venv-unicode/.installed: tools/unicode/requirements.txt
+	@tools/need.sh python
+	@tools/need.sh venv
+	$(PYTHON) -m venv .venv-unicode
+	.venv-unicode/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--require-hashes -r $<
+	@touch $@
+
 lighthouse: $(DEV) tools/lighthouse/node_modules/.installed  ## score the page with Lighthouse (RUNS=n: median of n)
 	@tools/need.sh chromium
 	node tools/lighthouse/lighthouse.mjs $(RUNS)
@@ -214,7 +227,8 @@ fuzz: .venv-fuzz/.installed  ## fuzz the code that parses a stranger's input (SE
 	@touch $@
 
 clean:  ## remove what make made; instance/, with the conversations, stays
-	rm -rf .venv .venv-audit .venv-autobahn .venv-bench .venv-fuzz build dist test-results .hypothesis \
+	rm -rf .venv .venv-audit .venv-autobahn .venv-bench .venv-fuzz .venv-unicode build dist \
+		test-results .hypothesis \
 		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
 		tools/lighthouse/node_modules tools/page/node_modules tools/vendor/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,8 +1,8 @@
-"""Nicks, and what they look like.
+"""Nicks: which ones there can be.
 
-A nick is shown as it was typed (NFC, single spaces). It is compared by what it looks like
-(Unicode TS #39, section 4), so that `аdmin` with a Cyrillic `а` is `admin`'s twin. The
-rules follow RFC 8266 but for emoji sequences, which phones type and its profile refuses.
+A nick is shown as it was typed (NFC, single spaces), and compared by what it looks like
+(faces.py). The rules follow RFC 8266 but for emoji sequences, which phones type and its profile
+refuses; and for letters they follow Unicode TS #39.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ import secrets
 import unicodedata
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 from chat.names import NAME_LIMIT
+from chat.names.characters import emoji, find, mixes_scripts
+from chat.names.reserved import is_reserved
 from chat.protocol import ErrorCode, Refused
-from chat.visible import has_ink, without_invisible
 
-# Joiners, variation selectors and tags hold emoji and some scripts' letters together.
-_JOINING = re.compile("[\u200c\u200d\ufe0e\ufe0f\U000e0020-\U000e007f]")
 _MARKS_IN_A_ROW = 4  # with more it is no letter, but a drawing over other lines
+
+# The scripts in which a joiner between two letters, or after a mark, makes them look otherwise.
+_JOINERS = "\u200c\u200d"
+_JOINED = frozenset(
+    ("Arabic", "Bengali", "Devanagari", "Gujarati", "Gurmukhi", "Kannada", "Khmer", "Malayalam")
+) | {"Mongolian", "Myanmar", "Oriya", "Sinhala", "Syriac", "Tamil", "Telugu", "Tibetan"}
 
 
 def clean_nick(nick: str) -> str:
@@ -31,55 +35,88 @@ def clean_nick(nick: str) -> str:
     nick = " ".join(unicodedata.normalize("NFC", nick).split())
     if not 1 <= len(nick) <= NAME_LIMIT:
         raise Refused(ErrorCode.NICK_INVALID, f"A nick has 1 to {NAME_LIMIT} characters.")
-    visible = _JOINING.sub("", nick)
-    if without_invisible(visible) != visible or not visible.isprintable():
-        raise Refused(ErrorCode.NICK_INVALID, "A nick has no invisible characters.")
-    marks = 0
-    for character in visible:
-        marks = marks + 1 if unicodedata.combining(character) else 0
-        if marks > _MARKS_IN_A_ROW:
-            raise Refused(ErrorCode.NICK_INVALID, "Too many marks on one letter.")
-    if not has_ink(nick):
-        raise Refused(ErrorCode.NICK_INVALID, "A nick has something to read.")
+    if nick.isascii():
+        if not nick.isprintable():
+            raise Refused(ErrorCode.NICK_INVALID, "A nick has no invisible characters.")
+    else:
+        _check_characters(nick)
+    if is_reserved(nick):
+        raise Refused(ErrorCode.NICK_INVALID, "This nick is reserved for whoever runs the chat.")
     return nick
 
 
+def _check_characters(nick: str) -> None:
+    """Raise Refused (`nick_invalid`) for what can deceive whoever reads it."""
+    text = _emoji_sequences().sub(" ", nick)
+    if not all(map(find, _without_joiners(text))):
+        raise Refused(ErrorCode.NICK_INVALID, "A nick has no invisible characters.")
+    _check_marks(text)
+    if mixes_scripts(unicodedata.normalize("NFKC", text)):
+        raise Refused(ErrorCode.NICK_INVALID, "A word of a nick has letters of one alphabet.")
+
+
 @cache
-def _prototypes() -> dict[int, str]:
-    """Map each confusable character to what it looks like."""
-    prototypes = {}
-    for line in (Path(__file__).parent / "confusables.txt").read_text("ascii").splitlines():
-        if line.startswith("#"):
+def _emoji_sequences() -> re.Pattern[str]:
+    """Match what phones type as one emoji: joined ones, keycaps, flags of regions."""
+    single = f"[{emoji()}][\ufe0e\ufe0f]?[\U0001f3fb-\U0001f3ff]?"
+    region = "\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f"
+    return re.compile(f"{region}|[0-9#*]\ufe0f?\u20e3|{single}(?:\u200d{single})*")
+
+
+def _without_joiners(text: str) -> str:
+    """Drop the joiners that belong to the letters around them."""
+    return "".join(each for at, each in enumerate(text) if not _joins(text, at))
+
+
+def _joins(text: str, at: int) -> bool:
+    if text[at] not in _JOINERS or at == 0:
+        return False
+    before, after = find(text[at - 1]), find(text[at + 1 : at + 2] or " ")
+    if before is None or _JOINED.isdisjoint(before.scripts):
+        return False
+    return before.kind == "M" or (
+        after is not None and not before.scripts.isdisjoint(after.scripts)
+    )
+
+
+def _check_marks(text: str) -> None:
+    """Raise Refused (`nick_invalid`) if a mark has no letter to stand on, or too many do."""
+    marks, last = 0, None
+    for each in map(find, text):
+        if each is None:  # a joiner
             continue
-        target, sources = line.split(":")
-        looks = "".join(chr(int(code, 16)) for code in target.split())
-        prototypes.update({int(code, 16): looks for code in sources.split()})
-    return prototypes
+        marks = marks + 1 if each.kind == "M" else 0
+        if marks == 1 and (last is None or last.kind not in "LN"):
+            raise Refused(ErrorCode.NICK_INVALID, "A mark stands on a letter.")
+        if marks > _MARKS_IN_A_ROW:
+            raise Refused(ErrorCode.NICK_INVALID, "Too many marks on one letter.")
+        last = each
 
 
-def looks(nick: str) -> tuple[str, str]:
-    """Give what a nick looks like, as typed and with case folded.
-
-    Two nicks that share one of them may not meet in a room: `Paul` and `PauI` share the
-    first, `admin` and `ADMIN` the second.
-    """
-    nick = unicodedata.normalize("NFKC", nick)
-    return f"={_skeleton(nick)}", f"~{_skeleton(nick.casefold())}"
-
-
-def _skeleton(text: str) -> str:
-    """Fold lookalikes and drop what is drawn as nothing (Unicode TS #39, section 4)."""
-    visible = without_invisible(unicodedata.normalize("NFD", text))
-    return unicodedata.normalize("NFD", visible.translate(_prototypes()))
+def is_nick(nick: str) -> bool:
+    """Tell whether a nick is allowed as it is."""
+    try:
+        return clean_nick(nick) == nick
+    except Refused:
+        return False
 
 
 def free_nick(wanted: str, taken: Callable[[str], bool]) -> str:
-    """Find a nick like `wanted` that is not `taken`."""
+    """Find a nick like `wanted`, which is one, that is allowed as well and not `taken`."""
+    begin = _shortened(wanted, NAME_LIMIT - 3)
     for number in range(2, 100):
-        candidate = f"{wanted[: NAME_LIMIT - 3].rstrip()} {number}"
-        if not taken(candidate):
-            return candidate
-    return f"{wanted[: NAME_LIMIT - 9].rstrip()} {secrets.token_hex(4)}"
+        if not taken(f"{begin} {number}"):
+            return f"{begin} {number}"
+    return f"{_shortened(wanted, NAME_LIMIT - 9)} {secrets.token_hex(4)}"
+
+
+def _shortened(nick: str, length: int) -> str:
+    """Cut a nick where what is left is one as well."""
+    while len(nick) > length or not is_nick(nick):
+        nick = nick[: min(length, len(nick) - 1)].rstrip()
+        if not nick:
+            return "invité"
+    return nick
 
 
 def guest_nick() -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from urllib.parse import unquote
 
 from chat.names import NAME_LIMIT
+from chat.names.characters import find, mixes_scripts
+from chat.names.faces import looks, skeleton
 from chat.protocol import ErrorCode, Refused
 from chat.visible import without_invisible
 
 HOME = "general"  # the room that is the root
 
-_CATEGORIES = frozenset(("Ll", "Lo", "Lm", "Mn", "Mc", "Nd"))
+_NOT_IN_NAMES = frozenset(("Lu", "Lt", "Nl", "No"))  # of letters and numbers
 
 # What stands around a name in a sentence: « /r/salon, » or <…/r/salon>. chat/static/js/rooms/
 # room-name.js has the same rules, and tests/corpus/rooms.json has cases for both.
@@ -27,7 +30,8 @@ _ADDRESS = re.compile(r"/+r(?:/(.*))?", re.IGNORECASE | re.DOTALL)
 def clean_room(name: str) -> str:
     """Check a room's name: lower-case letters, digits, `-` and `_`, NFC.
 
-    Raises Refused (`room_invalid`).
+    A name that looks like `general`, or whose words mix alphabets, would be a trap beside the room
+    that it looks like. Raises Refused (`room_invalid`).
     """
     allowed = 1 <= len(name) <= NAME_LIMIT and all(map(_is_allowed, name))
     # A name that starts with a mark would combine with the slash before it.
@@ -36,7 +40,18 @@ def clean_room(name: str) -> str:
             ErrorCode.ROOM_INVALID,
             f"A room has 1 to {NAME_LIMIT} lower-case letters, digits, hyphens or underscores.",
         )
+    if mixes_scripts(name) or (name != HOME and _looks_like_home(name)):
+        raise Refused(ErrorCode.ROOM_INVALID, "This name looks like another room's.")
     return name
+
+
+@cache
+def _looks_of_home() -> frozenset[str]:
+    return frozenset(looks(HOME))
+
+
+def _looks_like_home(name: str) -> bool:
+    return not _looks_of_home().isdisjoint(looks(name))
 
 
 def is_room_path(path: str) -> bool:
@@ -62,12 +77,19 @@ def room_meant(written: str) -> str | None:
 
 
 def nearest_room(written: str) -> str | None:
-    """Find a room's name that is near to what no room can have as its name."""
+    """Find a room's name that is near to what no room can have as its name.
+
+    `general` is near to what looks like it, and `salon` to what mixes alphabets to look like it.
+    """
     text = unicodedata.normalize("NFKC", _spelt(written))
     if "\ufffd" in text:  # bytes that were no text: nobody can tell what was meant
         return None
     kept = "".join(each if _is_allowed(each) else "-" for each in _folded(text))
-    return _checked(re.sub("-+", "-", kept).strip("-")[:NAME_LIMIT].rstrip("-"))
+    name = re.sub("-+", "-", kept).strip("-")[:NAME_LIMIT].rstrip("-")
+    if name and _looks_like_home(name):
+        return HOME
+    plain = "".join(each if each.isascii() else skeleton(each) for each in name)
+    return _checked(name) or _checked(_folded(plain))
 
 
 def _spelt(written: str) -> str:
@@ -102,7 +124,10 @@ def _folded(name: str) -> str:
 
 
 def _is_allowed(character: str) -> bool:
-    return character in "-_" or unicodedata.category(character) in _CATEGORIES
+    found = find(character)
+    if found is None or found.kind not in "LMN":
+        return character in "-_"
+    return unicodedata.category(character) not in _NOT_IN_NAMES
 
 
 def _is_space(character: str) -> bool:

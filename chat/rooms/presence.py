@@ -14,7 +14,8 @@ from itertools import chain, islice
 from threading import Condition, Thread
 from time import monotonic, sleep, time
 
-from chat.names.nicks import free_nick, guest_nick, looks
+from chat.names.faces import looks
+from chat.names.nicks import free_nick, guest_nick
 from chat.protocol import ErrorCode, Event, IsTyping, Joined, Left, Member, Refused, Renamed
 from chat.rooms.announcer import Announcer
 from chat.rooms.limits import too_fast

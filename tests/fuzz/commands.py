@@ -8,8 +8,9 @@ import re
 import msgspec
 
 from chat import protocol
+from chat.names.faces import looks
 from chat.names.keys import member_id
-from chat.names.nicks import clean_nick, free_nick, looks
+from chat.names.nicks import clean_nick, free_nick
 from chat.names.rooms import clean_room, room_meant
 from chat.protocol import (
     AnyCommand,

@@ -64,6 +64,23 @@ def test_other_room_name_is_refused(name: str) -> None:
     assert not is_room(name)
 
 
+@pytest.mark.parametrize(("name", "near"), CASES["traps"])
+def test_name_that_looks_like_another_is_refused_and_the_other_is_offered(
+    name: str, near: str | None
+) -> None:
+    assert not is_room(name)
+    assert room_meant(name) is None
+    assert nearest_room(name) == near
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["général", "generali", "generai", "сосо", "日本-room", "класс-2b", "東京tokyo", "한글kim"],
+)
+def test_name_of_one_alphabet_that_is_its_own_is_allowed(name: str) -> None:
+    assert is_room(name)
+
+
 @given(st.text(max_size=40))
 @example("İstanbul")
 @example("ΑΣ")

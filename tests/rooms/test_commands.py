@@ -106,11 +106,23 @@ def test_nick_of_another_is_taken_with_a_suggestion_that_is_free(
     open_client: Callable[[], Client],
 ) -> None:
     with open_client() as ann, open_client() as other:
-        ann.join("admin")
-        for lookalike in ("admin", "ADMIN", "аdmin", "admın", "ad\u200dmin"):
+        ann.join("Annalie")
+        for lookalike in ("Annalie", "ANNALlE", "annaIie", "ａnnalıe", "Annalie."):
             refusal = other.refusal(type="join", nick=lookalike)
             assert refusal["code"] == "nick_taken"
         assert other.join(refusal["suggest"])["member"]["nick"] == refusal["suggest"]
+
+
+@pytest.mark.parametrize(
+    "nick", ["Modérateur", "ADMlN", "аdmin", "Ad\u200bam", "Ada\ufffc"], ids=ascii
+)
+def test_nick_that_deceives_is_refused_and_the_connection_goes_on(
+    open_client: Callable[[], Client], nick: str
+) -> None:
+    with open_client() as ann:
+        assert ann.refusal(type="join", nick=nick)["code"] == "nick_invalid"
+        ann.join("Ada")
+        assert ann.refusal(type="rename", nick=nick)["code"] == "nick_invalid"
 
 
 def test_ghost_does_not_block_its_own_member(open_client: Callable[[], Client]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import tracemalloc
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from threading import current_thread
 from time import time
@@ -16,10 +18,12 @@ from time import time
 import pytest
 
 from chat.log import StorageUnavailable
+from chat.names.nicks import clean_nick
 from chat.protocol import ErrorCode, Event, IsTyping, Joined, Left, Member, Refused, Renamed
 from chat.rooms.presence import Presence
 from tests.support.peers import WAIT_S, run_together
 
+CORPUS = json.loads((Path(__file__).parent.parent / "corpus/names.json").read_text("utf-8"))
 GRACE_S = 10.0
 RESERVATION_S = 600.0
 ANN, BOB, EVE = "id-ann", "id-bob", "id-eve"
@@ -425,6 +429,30 @@ def test_nick_before_a_rename_stays_reserved_for_its_member(world: World) -> Non
 
     assert taken(world, BOB, "Ann") is None
     assert taken(world, EVE, "zoé") is not None
+
+
+def test_reserved_nick_is_not_freed_by_somebody_who_takes_many(world: World) -> None:
+    world.presence.join("general", ANN, "Ann")
+    world.presence.leave("general", ANN)
+    world.pass_time(GRACE_S + 1)
+
+    world.presence.join("general", EVE, "Eve")
+    for number in range(2100):
+        world.presence.rename("general", EVE, f"Eve {number}")
+
+    with pytest.raises(Refused):
+        world.presence.rename("general", EVE, "Ann")
+    assert taken(world, ANN, "Ann") is None
+
+
+def test_suggestion_is_no_twin_and_is_allowed_itself(world: World) -> None:
+    world.presence.join("general", ANN, "Alice")
+
+    for number, twin in enumerate(CORPUS["twins"]["Alice"]):
+        suggestion = taken(world, f"eve-{number}", twin)
+        assert suggestion is not None
+        assert clean_nick(suggestion) == suggestion
+        assert taken(world, f"eve-{number}", suggestion) is None
 
 
 @pytest.mark.parametrize("variant", ["ANN", "Аnn", "ann"], ids=ascii)

@@ -23,7 +23,8 @@ def test_reservation_holds_until_it_is_over_and_is_forgotten_then() -> None:
     assert roster.taken("Ann", BOB, now=9.0)
     assert not roster.taken("Ann", BOB, now=10.0)
     roster.forget_expired(10.0)
-    assert {owner for owner, _ in roster.reserved.values()} == {BOB}
+    assert not roster.taken("Ann", BOB, now=0.0)
+    assert roster.taken("Bob", ANN, now=0.0)
     roster.forget_expired(20.0)
     assert not roster.reserved
 
@@ -38,7 +39,7 @@ def test_whoever_comes_back_holds_the_nick_again() -> None:
     assert roster.taken("Ann", BOB, now=11.0)
 
 
-def test_only_so_many_nicks_are_kept_and_the_oldest_go_first() -> None:
+def test_only_so_many_looks_are_kept_and_the_oldest_go_first() -> None:
     roster = Roster()
     for number in range(3000):
         roster.reserve(f"nick{number}", f"id{number}", until=10.0)
@@ -46,3 +47,37 @@ def test_only_so_many_nicks_are_kept_and_the_oldest_go_first() -> None:
     assert len(roster.reserved) == 2000
     assert not roster.taken("nick0", ANN, now=0.0)
     assert roster.taken("nick2999", ANN, now=0.0)
+
+
+def test_member_keeps_the_three_nicks_that_it_had_last() -> None:
+    roster = Roster()
+    for number in range(10):
+        roster.reserve(f"nick{number}", BOB, until=10.0)
+
+    taken = [number for number in range(10) if roster.taken(f"nick{number}", ANN, now=0.0)]
+    assert taken == [7, 8, 9]
+
+
+def test_who_keeps_most_nicks_loses_them_first() -> None:
+    roster = Roster()
+    roster.reserve("Ann", ANN, until=10.0)
+    for number in range(3000):
+        roster.reserve(f"nick{number}", f"id{number // 3}", until=10.0)
+
+    assert len(roster.reserved) <= 2000
+    assert roster.taken("Ann", BOB, now=0.0)
+    assert roster.taken("nick2999", ANN, now=0.0)
+
+
+def test_nothing_is_left_of_nicks_that_are_kept_no_more() -> None:
+    roster = Roster()
+    for nick in ("Ann", "АNN", "ann", "Ann.", "Anna"):  # most of them share their looks
+        roster.reserve(nick, ANN, until=10.0)
+        roster.hold(nick, ANN)
+    roster.reserve("Anna", ANN, until=10.0)
+    assert roster.taken("Anna", BOB, now=0.0)
+
+    roster.forget_expired(10.0)
+
+    assert not roster.reserved
+    assert not roster.kept

@@ -182,6 +182,13 @@ def test_address_of_no_room_is_not_found(client: FlaskClient) -> None:
         assert ("No room can have this name." in response.text) == names_a_room, path
 
 
+def test_address_that_looks_like_a_rooms_offers_that_room(client: FlaskClient) -> None:
+    for name, near in CASES["traps"]:
+        response = client.get(f"/r/{quote(name)}", headers=BROWSER)
+        assert response.status_code == 404, name
+        assert near is None or f'href="/r/{near}"' in response.text, name
+
+
 def test_room_that_is_typed_on_the_page_of_an_error_is_opened(client: FlaskClient) -> None:
     response = client.get("/r/?room=Salle+3+B%21&more=1")
     assert (response.status_code, response.location) == (308, "/r/salle-3-b")

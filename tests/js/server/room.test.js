@@ -152,10 +152,12 @@ test("after a reset, the page resumes from the new log", () => {
 });
 
 test("after a refused nick, a lost connection is not dialled again", () => {
-  const { connection, told } = enter({ type: "error", code: "nick_taken", suggest: "Alice 2" });
-  assert.equal(told.at(-1)[0], "entry refused");
-  connection.become("waiting");
-  assert.deepEqual(connection.did, [["stop", undefined]]);
+  for (const code of ["nick_taken", "nick_invalid"]) {
+    const { connection, told } = enter({ type: "error", code });
+    assert.equal(told.at(-1)[0], "entry refused");
+    connection.become("waiting");
+    assert.deepEqual(connection.did, [["stop", undefined]]);
+  }
 });
 
 test("each error is told as the refusal of what was asked", () => {

