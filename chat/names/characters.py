@@ -73,6 +73,12 @@ def emoji() -> str:
     return _table().emoji
 
 
+def are_written_together(one: Character, other: Character) -> bool:
+    """Tell whether two characters have a script in common."""
+    every = one.scripts | other.scripts
+    return not every.isdisjoint(ANY_SCRIPT) or not one.scripts.isdisjoint(other.scripts)
+
+
 def mixes_scripts(text: str) -> bool:
     """Tell whether one of a text's words has letters or marks of scripts that do not go together.
 

@@ -22,7 +22,11 @@ from chat.names.characters import ANY_SCRIPT, find
 
 # Marks that do not make another letter there; in Indian or Thai writing, for example, they do.
 _LIGHT = ANY_SCRIPT | {"Latin", "Greek", "Cyrillic", "Arabic", "Hebrew", "Syriac", "Han"}
-_SKINS = re.compile("[\U0001f3fb-\U0001f3ff]")
+# Small signs, skin tones, and the signs that elsewhere say that somebody's identity was verified.
+_OVERLOOKED = re.compile("[~=<>°™®©℠⠁⠂⠄⠈⠐⠠⡀⢀✓✔☑✅🗸🗹\U0001f3fb-\U0001f3ff]")
+# Beside Latin letters, these signs of Chinese, Japanese and Korean are dashes and strokes.
+_LATIN = re.compile("[A-Za-z]")
+_BESIDE_LATIN = str.maketrans("丨", "l", "ーﾞﾟ\u3099\u309a")
 _NOT_NFKC = str.maketrans("ϲϹſ", "cCf")  # NFKC gives letters that look otherwise
 _FOLDINGS = 4  # after which nothing changes any more; a bound
 _UPRIGHT = str.maketrans("I1", "ll")
@@ -54,23 +58,25 @@ def looks(name: str) -> tuple[str, ...]:
     shouted, _ = _read(skeleton(capitals))
     if shouted not in found or (text == capitals and text != text.casefold()):
         found.add(f"^{shouted}")
-    return tuple(sorted(set(map(_settled, found))))
+    return tuple(sorted(set(map(_settled, found)) - {""})) or (text,)
 
 
 def skeleton(text: str) -> str:
     """Fold lookalikes (Unicode TS #39, section 4), but for `I`, `l` and `1`, which stay apart."""
     folded = unicodedata.normalize("NFD", text).translate(_prototypes())
+    if not folded.isascii() and _LATIN.search(folded):
+        folded = folded.translate(_BESIDE_LATIN)
     return unicodedata.normalize("NFD", folded)
 
 
 def _striking(name: str) -> str:
     """Keep what strikes the eye: letters, numbers, symbols, single spaces."""
     text = unicodedata.normalize("NFC", name)
-    if not text.isascii():
-        firm = "".join(each for each in text if not _is_light(each))
-        text = unicodedata.normalize("NFKC", _SKINS.sub("", firm).translate(_NOT_NFKC))
-    kept = "".join(each for each in text if (found := find(each)) and found.kind != "P")
-    kept = " ".join(kept.split()) or text
+    kept = "".join(filter(_strikes, _OVERLOOKED.sub("", text)))
+    if not kept.isascii():
+        kept = unicodedata.normalize("NFKC", kept.translate(_NOT_NFKC))
+        kept = "".join(filter(_strikes, kept))
+    kept = " ".join(kept.split()) or unicodedata.normalize("NFKC", text)
     if kept.isascii():
         return kept
     directions = set(map(unicodedata.bidirectional, kept))
@@ -80,9 +86,12 @@ def _striking(name: str) -> str:
     return kept
 
 
-def _is_light(character: str) -> bool:
+@lru_cache(maxsize=4096)
+def _strikes(character: str) -> bool:
     found = find(character)
-    return found is not None and found.kind == "M" and not _LIGHT.isdisjoint(found.scripts)
+    if found is None or found.kind == "P":
+        return False
+    return found.kind != "M" or _LIGHT.isdisjoint(found.scripts)
 
 
 def _read(drawn: str) -> tuple[str, str]:

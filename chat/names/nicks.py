@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import cache
 
 from chat.names import NAME_LIMIT
-from chat.names.characters import emoji, find, mixes_scripts
+from chat.names.characters import are_written_together, emoji, find, mixes_scripts
 from chat.names.reserved import is_reserved
 from chat.protocol import ErrorCode, Refused
 
@@ -80,17 +80,19 @@ def _joins(text: str, at: int) -> bool:
 
 
 def _check_marks(text: str) -> None:
-    """Raise Refused (`nick_invalid`) if a mark has no letter to stand on, or too many do."""
-    marks, last = 0, None
+    """Raise Refused (`nick_invalid`) if a mark has no letter to stand on, or too many have one."""
+    marks, letter = 0, None
     for each in map(find, text):
         if each is None:  # a joiner
             continue
-        marks = marks + 1 if each.kind == "M" else 0
-        if marks == 1 and (last is None or last.kind not in "LN"):
-            raise Refused(ErrorCode.NICK_INVALID, "A mark stands on a letter.")
+        if each.kind != "M":
+            marks, letter = 0, each
+            continue
+        marks += 1
+        if letter is None or letter.kind not in "LN" or not are_written_together(letter, each):
+            raise Refused(ErrorCode.NICK_INVALID, "A mark stands on a letter of its script.")
         if marks > _MARKS_IN_A_ROW:
             raise Refused(ErrorCode.NICK_INVALID, "Too many marks on one letter.")
-        last = each
 
 
 def is_nick(nick: str) -> bool:

@@ -73,6 +73,13 @@ def is_allowed(character: str) -> bool:
 ALLOWED = [each for each in EVERY if is_allowed(each)]
 
 
+def kind(character: str) -> str:
+    """Give the kind of a character. Accents that stand alone, like `´`, count as punctuation."""
+    category = newest.category(character)
+    is_skin = regex.match(r"\p{Emoji_Modifier}", character)
+    return "P" if category == "Sk" and not is_skin else category[0]
+
+
 def scripts_of(characters: list[str]) -> dict[str, str]:
     """Find the scripts in which each character is used (Script_Extensions), by name."""
     text = "".join(characters)
@@ -98,14 +105,16 @@ def characters_txt() -> str:
     """Write which characters a name may have, their kinds and scripts; and which are emoji."""
     groups = defaultdict(list)
     for character, scripts in scripts_of(ALLOWED).items():
-        groups[newest.category(character)[0], scripts].append(character)
+        groups[kind(character), scripts].append(character)
     lines = [f"{kind} {scripts}: {ranges(each)}\n" for (kind, scripts), each in groups.items()]
     pictures = ranges(each for each in ALLOWED if PICTURE.match(each))
     return (
         f"# The characters that a name may have, from Unicode {VERSION}: their kind (the first\n"
-        "# letter of General_Category), the scripts in which they are used (Script_Extensions),\n"
-        "# and after the colon the characters, in hexadecimal. The last line has the emoji\n"
-        f"# (Extended_Pictographic).\n{NOTICE}" + "".join(sorted(lines)) + f"emoji: {pictures}\n"
+        "# letter of General_Category; Sk counts as punctuation), the scripts in which they are\n"
+        "# used (Script_Extensions), and after the colon the characters, in hexadecimal. The last\n"
+        f"# line has the emoji (Extended_Pictographic).\n{NOTICE}"
+        + "".join(sorted(lines))
+        + f"emoji: {pictures}\n"
     )
 
 
@@ -115,9 +124,9 @@ def prototypes() -> dict[str, str]:
         chr(int(source, 16)): "".join(chr(int(code, 16)) for code in target.split())
         for source, target, _ in published("confusables.txt")
     }
-    # Ours: small capitals, letters and digits in a filled circle or square, and the signs that
-    # elsewhere say that somebody's identity was verified.
-    ours = {}
+    # Ours: small capitals, letters and digits in a filled circle or square, and one that looks like
+    # an `I` as other Cherokee letters look like Latin ones.
+    ours = {"Ꮖ": "I"}
     for character in ALLOWED:
         name = newest.name(character, "")
         small = re.fullmatch("LATIN LETTER SMALL CAPITAL ([A-Z])", name)
@@ -131,7 +140,6 @@ def prototypes() -> dict[str, str]:
             ours[character] = boxed[1]
         elif digit and newest.digit(character, None) is not None:
             ours[character] = str(newest.digit(character))
-    ours |= dict.fromkeys("✓✔☑✅🗸🗹", "")
     for source, target in table.items():
         table[source] = "".join(ours.get(each, each) for each in target)
     return table | ours
@@ -141,17 +149,19 @@ def as_letters(table: dict[str, str]) -> dict[str, str]:
     """Keep letters and digits apart from punctuation, which a look leaves out.
 
     A letter that looks like a sign looks like the first such letter instead (`ノ`, not `/`). Signs
-    that are letters by their category only, like `ǃ` and `ʼ`, are left out as well.
+    that are letters or symbols by their category only, like `ǃ`, `ʼ` and `−`, are left out as well.
     """
     first: dict[str, str] = {}
     for source, target in list(table.items()):
-        is_sign = target and all(newest.category(each)[0] in "PS" for each in target)
-        if not is_sign or newest.category(source)[0] not in "LN":
+        if kind(source) == "S" and target and all(kind(each) == "P" for each in target):
+            table[source] = ""
+        is_sign = target and all(kind(each) in "PS" for each in target)
+        if not is_sign or kind(source) not in "LN":
             continue
         modifies = regex.match(r"[\p{Lm}ǃꞌꞋꞏ]", source) and regex.match(
             r"[\p{Script=Latin}\p{Script=Common}]", source
         )
-        if newest.category(source)[0] == "N":
+        if kind(source) == "N":
             del table[source]
         else:
             table[source] = "" if modifies else first.setdefault(target, source)
@@ -176,7 +186,7 @@ def confusables_txt() -> str:
     lines = defaultdict(list)
     for source, target in apart(as_letters(prototypes())).items():
         changed = newest.normalize("NFD", newest.normalize("NFKC", source)) != source
-        if source in allowed and newest.category(source)[0] != "P" and not changed:
+        if source in allowed and kind(source) != "P" and not changed:
             prototype = newest.normalize("NFD", target)
             if prototype != source:
                 lines[prototype].append(source)
