@@ -7,7 +7,7 @@ change from version to version.
 from __future__ import annotations
 
 from bisect import bisect_right
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,8 +39,7 @@ class _Table(NamedTuple):
     emoji: str  # ranges, as in a regular expression
 
 
-@cache
-def _table() -> _Table:
+def _read_table() -> _Table:
     """Read characters.txt."""
     rows: list[tuple[int, int, Character]] = []
     emoji = ""
@@ -60,17 +59,18 @@ def _table() -> _Table:
     return _Table(begins, ends, what, emoji)
 
 
+# Read when the program starts: what is replaced on the disk later is another version's.
+_TABLE = _read_table()
+
+#: The characters that are emoji, as ranges for a regular expression.
+EMOJI = _TABLE.emoji
+
+
 @lru_cache(maxsize=4096)
 def find(character: str) -> Character | None:
     """Find what is known of a character; None if no name may have it."""
-    table = _table()
-    at = bisect_right(table.begins, ord(character)) - 1
-    return table.what[at] if at >= 0 and ord(character) <= table.ends[at] else None
-
-
-def emoji() -> str:
-    """Give the characters that are emoji, as ranges for a regular expression."""
-    return _table().emoji
+    at = bisect_right(_TABLE.begins, ord(character)) - 1
+    return _TABLE.what[at] if at >= 0 and ord(character) <= _TABLE.ends[at] else None
 
 
 def are_written_together(one: Character, other: Character) -> bool:

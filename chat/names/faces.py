@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 from chat.names.characters import ANY_SCRIPT, find
@@ -34,8 +34,7 @@ _WITHIN = re.compile(r"1(?=[^\W\dO])")  # a 1 before a letter: `adm1n`, but not 
 _NO_STROKES = str.maketrans("", "", "Il1")
 
 
-@cache
-def _prototypes() -> dict[int, str]:
+def _read_prototypes() -> dict[int, str]:
     """Map each confusable character to what it looks like."""
     prototypes = {}
     for line in (Path(__file__).parent / "confusables.txt").read_text("utf-8").splitlines():
@@ -45,6 +44,9 @@ def _prototypes() -> dict[int, str]:
         looks = "".join(chr(int(code, 16)) for code in target.split())
         prototypes.update({int(code, 16): looks for code in sources.split()})
     return prototypes
+
+
+_PROTOTYPES = _read_prototypes()
 
 
 @lru_cache(maxsize=4096)
@@ -63,7 +65,7 @@ def looks(name: str) -> tuple[str, ...]:
 
 def skeleton(text: str) -> str:
     """Fold lookalikes (Unicode TS #39, section 4), but for `I`, `l` and `1`, which stay apart."""
-    folded = unicodedata.normalize("NFD", text).translate(_prototypes())
+    folded = unicodedata.normalize("NFD", text).translate(_PROTOTYPES)
     if not folded.isascii() and _LATIN.search(folded):
         folded = folded.translate(_BESIDE_LATIN)
     return unicodedata.normalize("NFD", folded)

@@ -11,12 +11,16 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Callable
-from functools import cache
 
 from chat.names import NAME_LIMIT
-from chat.names.characters import are_written_together, emoji, find, mixes_scripts
+from chat.names.characters import EMOJI, are_written_together, find, mixes_scripts
 from chat.names.reserved import is_reserved
 from chat.protocol import ErrorCode, Refused
+
+# What phones type as one emoji: joined ones, keycaps, flags of regions.
+_ONE = f"[{EMOJI}][\ufe0e\ufe0f]?[\U0001f3fb-\U0001f3ff]?"
+_REGION = "\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f"
+_EMOJI = re.compile(f"{_REGION}|[0-9#*]\ufe0f?\u20e3|{_ONE}(?:\u200d{_ONE})*")
 
 _MARKS_IN_A_ROW = 4  # with more it is no letter, but a drawing over other lines
 
@@ -47,20 +51,12 @@ def clean_nick(nick: str) -> str:
 
 def _check_characters(nick: str) -> None:
     """Raise Refused (`nick_invalid`) for what can deceive whoever reads it."""
-    text = _emoji_sequences().sub(" ", nick)
+    text = _EMOJI.sub(" ", nick)
     if not all(map(find, _without_joiners(text))):
         raise Refused(ErrorCode.NICK_INVALID, "A nick has no invisible characters.")
     _check_marks(text)
     if mixes_scripts(unicodedata.normalize("NFKC", text)):
         raise Refused(ErrorCode.NICK_INVALID, "A word of a nick has letters of one alphabet.")
-
-
-@cache
-def _emoji_sequences() -> re.Pattern[str]:
-    """Match what phones type as one emoji: joined ones, keycaps, flags of regions."""
-    single = f"[{emoji()}][\ufe0e\ufe0f]?[\U0001f3fb-\U0001f3ff]?"
-    region = "\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f"
-    return re.compile(f"{region}|[0-9#*]\ufe0f?\u20e3|{single}(?:\u200d{single})*")
 
 
 def _without_joiners(text: str) -> str:

@@ -4,24 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
 
 from chat.names.faces import skeleton
-
-# Reserved wherever they stand in a nick: `Paul (admin)`.
-_ANYWHERE = """
-    admin admins administrateur administratrice administrator administration superadmin sysadmin
-    webmaster moderateur moderatrice moderateurs moderator moderators moderation superuser
-"""
-# Reserved alone, and beside each other or a word of no weight: `le modo`, but not `root beer`.
-_ALONE = """
-    modo modos mod mods system systeme serveur server tchat root support staff owner proprietaire
-    operator operateur operatrice
-"""
-_OF_NO_WEIGHT = """
-    the le la les l un une a an of de du des d your notre votre our real vrai official officiel
-    officielle team equipe chat bot
-"""
 
 # Signs that are written for letters. Flags' letters are letters on some systems.
 _WRITTEN_FOR = str.maketrans("013457@$!|€", "oieastasiie")
@@ -43,19 +27,10 @@ def is_reserved(nick: str) -> bool:
 
 
 def _reads_reserved(text: str) -> bool:
-    anywhere, alone, of_no_weight = _words()
     words = _WORD.findall(_coarse(text))
-    if not anywhere.isdisjoint(words) or "".join(words) in anywhere | alone:  # `a d m i n`
+    if not _ANYWHERE.isdisjoint(words) or "".join(words) in _ANYWHERE | _ALONE:  # `a d m i n`
         return True
-    return not alone.isdisjoint(words) and set(words) <= alone | of_no_weight
-
-
-@cache
-def _words() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Give the three lists, as coarse as what is looked for in them."""
-    lists = (_ANYWHERE, _ALONE, _OF_NO_WEIGHT)
-    anywhere, alone, of_no_weight = (frozenset(map(_coarse, words.split())) for words in lists)
-    return anywhere, alone, of_no_weight
+    return not _ALONE.isdisjoint(words) and set(words) <= _ALONE | _OF_NO_WEIGHT
 
 
 def _bare(text: str) -> str:
@@ -76,3 +51,23 @@ def _coarse(text: str) -> str:
     """Give what a text looks like, more coarsely than for twins: every upright stroke is one."""
     folded = _bare(skeleton(skeleton(text).casefold()))
     return folded.casefold().translate(_STROKES).replace("vv", "w")
+
+
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(map(_coarse, words.split()))
+
+
+# Reserved wherever they stand in a nick: `Paul (admin)`.
+_ANYWHERE = _listed("""
+    admin admins administrateur administratrice administrator administration superadmin sysadmin
+    webmaster moderateur moderatrice moderateurs moderator moderators moderation superuser
+""")
+# Reserved alone, and beside each other or a word of no weight: `le modo`, but not `root beer`.
+_ALONE = _listed("""
+    modo modos mod mods system systeme serveur server tchat root support staff owner proprietaire
+    operator operateur operatrice
+""")
+_OF_NO_WEIGHT = _listed("""
+    the le la les l un une a an of de du des d your notre votre our real vrai official officiel
+    officielle team equipe chat bot
+""")

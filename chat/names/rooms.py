@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
 from urllib.parse import unquote
 
 from chat.names import NAME_LIMIT
@@ -14,6 +13,7 @@ from chat.protocol import ErrorCode, Refused
 from chat.visible import without_invisible
 
 HOME = "general"  # the room that is the root
+_LIKE_HOME = frozenset(looks(HOME))
 
 _NOT_IN_NAMES = frozenset(("Lu", "Lt", "Nl", "No"))  # of letters and numbers
 
@@ -45,13 +45,8 @@ def clean_room(name: str) -> str:
     return name
 
 
-@cache
-def _looks_of_home() -> frozenset[str]:
-    return frozenset(looks(HOME))
-
-
 def _looks_like_home(name: str) -> bool:
-    return not _looks_of_home().isdisjoint(looks(name))
+    return not _LIKE_HOME.isdisjoint(looks(name))
 
 
 def is_room_path(path: str) -> bool:

@@ -55,7 +55,7 @@ def is_allowed(character: str) -> bool:
     """Tell whether a character can be part of a name on its own: it has ink, and stays what it is.
 
     What Unicode has added since the oldest Python was made is normalized and folded by newer ones
-    alone. So only what neither concerns is allowed of that: symbols, emoji and ideographs.
+    alone. So only symbols, emoji among them, are allowed of that.
     """
     category = newest.category(character)
     if character == " ":
@@ -65,8 +65,7 @@ def is_allowed(character: str) -> bool:
     if character in BLANK or IGNORABLE.match(character):
         return False
     if oldest.category(character) == "Cn":
-        ideograph = newest.name(character, "").startswith("CJK UNIFIED IDEOGRAPH")
-        return (ideograph or category[0] == "S") and not newest.decomposition(character)
+        return category[0] == "S" and not newest.decomposition(character)
     return True
 
 
