@@ -80,12 +80,17 @@ def are_written_together(one: Character, other: Character) -> bool:
 
 
 def mixes_scripts(text: str) -> bool:
-    """Tell whether one of a text's words has letters or marks of scripts that do not go together.
+    """Tell whether one of a text's words has characters of scripts that do not go together.
 
     `Иван (Paris)` does not, because each of its words has one script.
     """
-    spaced = (each if (found := find(each)) and found.kind in "LM" else " " for each in text)
+    spaced = (each if (found := find(each)) and _has_script(found) else " " for each in text)
     return not all(map(_is_of_one_script, "".join(spaced).split()))
+
+
+def _has_script(character: Character) -> bool:
+    """Tell whether a character tells its word's script: some signs do, and look like letters."""
+    return character.kind in "LM" or character.scripts.isdisjoint(ANY_SCRIPT)
 
 
 def _is_of_one_script(word: str) -> bool:
