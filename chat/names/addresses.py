@@ -1,0 +1,51 @@
+"""The network's addresses of those who ask: whose a request is, and what the log says of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+
+_LONGEST = 64  # characters; the longest address with brackets and a port has 53
+_WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
+
+
+def peer_address(environ: Mapping[str, Any]) -> str:
+    """Give the address of who asks, in its one form; "" for a Unix socket's peer.
+
+    Behind trusted proxies that is what ProxyFix (chat/__init__.py) found in X-Forwarded-For. What
+    is no address there is a stranger's invention: the socket's own peer counts then. So nobody
+    becomes somebody else by writing that header.
+    """
+    claimed = str(environ.get("REMOTE_ADDR") or "")
+    before = environ.get("werkzeug.proxy_fix.orig")
+    own = claimed if before is None else str(before["REMOTE_ADDR"] or "")
+    # ProxyFix takes what is between quotes for one value, commas and all. Whoever opens a quote
+    # would swallow what the proxies add, and so choose which value is counted as theirs.
+    is_forged = '"' in environ.get("HTTP_X_FORWARDED_FOR", "")
+    return (not is_forged and _canonical(claimed)) or _canonical(own)
+
+
+def shortened(address: str) -> str:
+    """Leave the part of an address that tells a network and no person, for the log."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return ""
+    if isinstance(parsed, IPv4Address):
+        return f"{address.rpartition('.')[0]}.x"
+    return f"{IPv6Address(int(parsed) >> 80 << 80)}/48"
+
+
+def _canonical(address: str) -> str:
+    """Give an address in its one form, without port and zone; "" for what is none."""
+    if len(address) > _LONGEST:
+        return ""
+    if found := _WITH_PORT.fullmatch(address.strip()):
+        address = found[1] or found[2] or ""
+    try:
+        parsed = ip_address(address.strip().partition("%")[0])
+    except ValueError:
+        return ""
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
