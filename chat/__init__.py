@@ -27,6 +27,7 @@ from chat.web.application import Application
 from chat.web.compression import compress
 from chat.web.errors import ErrorPages
 from chat.web.files import Files
+from chat.web.hosts import Hosts
 from chat.web.machines import create_machines
 from chat.web.pages import chosen_language, create_pages, keep_pages
 from chat.web.prefix import Prefixed
@@ -114,8 +115,10 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
 
     Babel(app, locale_selector=_language)
     errors = ErrorPages(app, shell, settings.script_name)
+    hosts = Hosts(settings, Refusals(app.logger))
+    app.before_request(lambda: hosts.check(request.environ))
     app.register_blueprint(create_pages(shell, errors))
-    app.register_blueprint(create_machines(hub, log, registry, admission, dropped_lines))
+    app.register_blueprint(create_machines(settings, hub, log, registry, admission, dropped_lines))
     app.register_blueprint(create_ws(settings, hub, admission, ledger, flusher))
     app.after_request(lambda response: compress(response, request.accept_encodings))
     if shell.is_built:
@@ -124,7 +127,12 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         # A method costs each connection less of its stack than an object that is called.
         app.wsgi_app = files.__call__  # type: ignore[method-assign]
     if settings.script_name or settings.trusted_proxies:
-        prefixed = Prefixed(app.wsgi_app, settings.script_name, Refusals(app.logger))
+        prefixed = Prefixed(
+            app.wsgi_app,
+            settings.script_name,
+            Refusals(app.logger),
+            is_proxied=settings.trusted_proxies > 0,
+        )
         app.wsgi_app = prefixed.__call__  # type: ignore[method-assign]
     if settings.trusted_proxies:
         # Each proxy adds an address. The prefix is the nearest one's, or one that it passed on.

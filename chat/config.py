@@ -42,6 +42,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     chat_max_connections: Annotated[int, Meta(ge=1, le=50_000)] = 1000
     #: Origins besides our own whose pages may connect, separated by commas.
     chat_allowed_origins: str = ""
+    #: Names under which the chat may be asked for, besides those of this machine and its network.
+    chat_hosts: str = ""
+    #: The secret that lets a program on another machine read /metrics; empty: none may.
+    chat_metrics_token: Annotated[str, Meta(min_length=16, max_length=256)] = ""
+    #: What the log says of people's addresses: their network, all of them, or nothing.
+    chat_log_addresses: Literal["short", "full", "none"] = "short"
     #: All limits on what one person or one address may ask; off for benchmarks.
     chat_limits: Literal["on", "off"] = "on"
     # An address is IPv4's, or the first 64 bits of IPv6's. All of an amount may be used at once;
@@ -123,6 +129,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
         origins = (origin.strip() for origin in self.chat_allowed_origins.split(","))
         return frozenset(origin.rstrip("/").lower() for origin in origins if origin)
 
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """Give the names under which the chat may be asked for; `*.example.org` for all below."""
+        hosts = (host.strip() for host in self.chat_hosts.split(","))
+        return frozenset(host.lower() for host in hosts if host)
+
 
 def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
     """Read the settings from the environment, `overrides` first.
@@ -138,8 +150,10 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         try:
             values[field.name] = msgspec.convert(given[name], field.type, strict=False)
         except msgspec.ValidationError:
+            # A secret is not for the log, not even one that is too short.
+            value = "" if name.endswith("_TOKEN") else f"={given[name]!r}"
             raise SettingError(
-                f"{name}={given[name]!r} is not allowed: it must be {_allowed(field.type)}"
+                f"{name}{value} is not allowed: it must be {_allowed(field.type)}"
             ) from None
     if "port" in values:
         values.setdefault("host", "0.0.0.0")  # noqa: S104 - a platform's router must reach it
@@ -170,6 +184,10 @@ def clean_prefix(prefix: str) -> str:
     return prefix
 
 
+# A name, perhaps with a port, which nothing depends on.
+_HOST = re.compile(r"(?:\*\.)?[^\s/:@?#*\[\]]+(?::[0-9]{1,5})?")
+
+
 def unknown_settings() -> list[str]:
     """Give a sentence for each CHAT_… variable that is none of ours: perhaps a misspelt one.
 
@@ -195,6 +213,8 @@ def _allowed(kind: type) -> str:
             return f"a whole number from {known.ge} to {known.le}"
         case inspect.FloatType():
             return f"a number from {known.ge} to {known.le}"
+        case inspect.StrType(min_length=int()):
+            return f"a text of {known.min_length} to {known.max_length} characters"
     return "text"
 
 
@@ -209,6 +229,12 @@ def _refuse_what_cannot_be_yet(settings: Settings) -> None:
             raise SettingError(
                 f"CHAT_ALLOWED_ORIGINS={settings.chat_allowed_origins!r} is not allowed: "
                 f"{origin!r} must look like https://chat.example.org"
+            )
+    for host in settings.allowed_hosts:
+        if not _HOST.fullmatch(host):
+            raise SettingError(
+                f"CHAT_HOSTS={settings.chat_hosts!r} is not allowed: "
+                f"{host!r} must look like chat.example.org or *.example.org"
             )
 
 

@@ -161,6 +161,33 @@ def test_origin_that_no_browser_sends_is_refused(origin: str) -> None:
     assert "https://" in line
 
 
+def test_hosts_are_names_perhaps_with_a_port() -> None:
+    settings = read_settings({"CHAT_HOSTS": " Chat.Example.org:443 ,,*.example.net, été.example,"})
+
+    assert settings.allowed_hosts == {"chat.example.org:443", "*.example.net", "été.example"}
+
+
+@pytest.mark.parametrize("host", ["*", "https://x.org", "x.org/chat", "a b", "x*.org", "u@x.org"])
+def test_host_that_is_no_name_is_refused(host: str) -> None:
+    line = refusal("CHAT_HOSTS", f"fine.example.org,{host}")
+
+    assert repr(host) in line
+    assert "like chat.example.org" in line
+
+
+def test_token_that_is_too_short_is_refused_without_being_shown() -> None:
+    line = refusal("CHAT_METRICS_TOKEN", "hush")
+
+    assert "hush" not in line
+    assert "16" in line
+    assert read_settings({"CHAT_METRICS_TOKEN": "h" * 16}).chat_metrics_token == "h" * 16
+
+
+def test_addresses_in_the_log_are_short_full_or_none() -> None:
+    assert read_settings().chat_log_addresses == "short"
+    assert "full or none or short" in refusal("CHAT_LOG_ADDRESSES", "some")
+
+
 def test_several_workers_are_refused_and_one_is_not() -> None:
     refuse_several_workers(1)
     with pytest.raises(SettingError, match="2 workers") as caught:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
+from typing import Any, Literal
+
+#: What the log says of an address: its network, all of it, or nothing.
+Told = Literal["short", "full", "none"]
 
 _LONGEST = 64  # characters; the longest address with brackets and a port has 53
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
@@ -25,6 +28,12 @@ def peer_address(environ: Mapping[str, Any]) -> str:
     # would swallow what the proxies add, and so choose which value is counted as theirs.
     is_forged = '"' in environ.get("HTTP_X_FORWARDED_FOR", "")
     return (not is_forged and _canonical(claimed)) or _canonical(own)
+
+
+def peer_in_log(environ: Mapping[str, Any], told: Told) -> str:
+    """Give what the log says of whose a request is."""
+    address = peer_address(environ) if told != "none" else ""
+    return (address if told == "full" else shortened(address)) or "somebody"
 
 
 def shortened(address: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 from stat import S_ISREG
@@ -11,7 +12,14 @@ from typing import Any
 
 from gunicorn.glogging import Logger as GunicornLogger
 
+from chat.config import read_settings
+from chat.names.addresses import peer_in_log
 from chat.serving.logs import Form, LineHandler, Lines, log_everything
+
+# What it says of a request that it cannot read: whose, why, and often the request.
+_INVALID = re.compile(r"(Invalid request from ip=)(\S*)(: [^:]*)")
+# Parts of the names of what `--access-logformat` may ask for, and what is an address.
+_ADDRESSES = ("forwarded", "real-ip", "real_ip", "remote_addr")
 
 
 class Logger(GunicornLogger):  # type: ignore[misc]
@@ -27,9 +35,26 @@ class Logger(GunicornLogger):  # type: ignore[misc]
 
     def setup(self, cfg: Any) -> None:
         """Set the handlers, at the start and at each reload."""
+        self._told = read_settings().chat_log_addresses
         super().setup(cfg)
         if not (cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json):
             log_everything(self._stderr, self.error_log.handlers)
+
+    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Warn; of a request that cannot be read, without what a stranger put into it."""
+        if found := _INVALID.match(msg):
+            peer = peer_in_log({"REMOTE_ADDR": found[2]}, self._told)
+            msg = f"{found[1]}{peer}{found[3]}"
+        super().warning(msg, *args, **kwargs)
+
+    def atoms(self, resp: Any, req: Any, environ: Any, request_time: Any) -> dict[str, Any]:
+        """Give what the access log may say; of addresses what the setting allows."""
+        atoms: dict[str, Any] = super().atoms(resp, req, environ, request_time)
+        peer = peer_in_log(environ, self._told)
+        for name in atoms:
+            if name == "h" or any(part in name for part in _ADDRESSES):
+                atoms[name] = peer
+        return atoms
 
     def _set_handler(
         self, log: logging.Logger, output: str | None, fmt: logging.Formatter, stream: Any = None

@@ -17,6 +17,7 @@ from chat.config import SettingError, unknown_settings
 from chat.log import LogError
 from chat.serving.holder import take_log
 from chat.serving.logs import Lines, log_everything
+from chat.serving.werkzeug_server import tell_less
 
 _BOOT_ERROR = 3  # in gunicorn's terms: it does not try again and again
 
@@ -28,6 +29,8 @@ def load() -> Flask:
     try:
         _refuse_gunicorn_without_our_settings()
         app = create_app()
+        if not _is_gunicorn():
+            tell_less(app.extensions["chat"].settings.chat_log_addresses)
         if _serves_here():
             for sentence in unknown_settings():
                 app.logger.warning("%s", sentence)

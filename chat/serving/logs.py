@@ -15,11 +15,13 @@ import os
 import re
 import select
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
 from threading import Event, RLock, Thread
 from time import monotonic
-from typing import TextIO
+from typing import Any, TextIO
+
+from msgspec import MsgspecError
 
 _LINES_LIMIT = 1000  # events that may wait
 _EVENT_LIMIT = 8192  # characters of one
@@ -28,6 +30,9 @@ _DRAIN_S = 0.5  # how long the end of a process waits for a reader; of the worke
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")  # a terminal's colours: Werkzeug's lines have them
 # What an event contains may come from a stranger: it moves no cursor.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != ord("\t")}
+
+# Exceptions that quote what they do not like, which may be what somebody wrote.
+_QUOTING = (ValueError, LookupError, MsgspecError)
 
 
 class Form(logging.Formatter):
@@ -46,6 +51,23 @@ class Form(logging.Formatter):
         """Give an event as it is written, without the end of its last line."""
         text = _STYLE.sub("", super().format(record))[:_EVENT_LIMIT]
         return "\n    ".join(line.translate(_CONTROLS) for line in text.splitlines())
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 -- the standard library's name
+        """Give a traceback: where it happened and what, but nothing of what people write."""
+        text = super().formatException(ei)
+        for error in _chain(ei[1]):
+            if isinstance(error, _QUOTING) and (said := str(error)):
+                text = text.replace(f": {said}", ": …")
+        return text
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Give an exception and those that it came of, as a traceback has them."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 class Lines:

@@ -21,11 +21,15 @@ _PAGE = "text/html"
 class Refusal(HTTPException):
     """An answer that refuses a request, with a sentence of our own for programs."""
 
-    def __init__(self, code: int, sentence: str, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, code: int, sentence: str, headers: Mapping[str, str], hosts: str | None = None
+    ) -> None:
+        """Refuse; `hosts`, where Host is the reason: what CHAT_HOSTS would have to be, or ""."""
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence
         self.headers = headers
+        self.hosts = hosts
 
 
 class ErrorPages:
@@ -53,7 +57,8 @@ class ErrorPages:
         """
         status = error.code or 500
         if _is_reader():
-            page = self._page(status, [str(get_locale())], request.root_path, room, near)
+            hosts = error.hosts if isinstance(error, Refusal) else None
+            page = self._page(status, [str(get_locale())], request.root_path, room, near, hosts)
             response = make_response(page, status)
         else:
             sentence = error.sentence if isinstance(error, Refusal) else f"{error.name}."
@@ -87,6 +92,7 @@ class ErrorPages:
         root: str,
         room: str | None = None,
         near: str | None = None,
+        hosts: str | None = None,
     ) -> str:
         words = {}
         for language in languages:
@@ -97,6 +103,7 @@ class ErrorPages:
                         status=status,
                         room=room,
                         near=near,
+                        hosts=hosts,
                         is_socket=request.path == WS_PATH,
                         root=root,
                     )

@@ -9,7 +9,11 @@ from ipaddress import IPv6Address
 from typing import Any
 
 _ORIGIN = re.compile(r"(https?)://([^/?#@]+)", re.IGNORECASE)
-_AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([0-9]{0,5}))?")
+# What stands in a Host: a name of labels, as they are in a network if not in the DNS, or an
+# address. Browsers send nothing else.
+_LABEL = r"[a-z0-9_-]{1,63}"
+_AUTHORITY = re.compile(rf"(\[[0-9a-z.:%]+\]|{_LABEL}(?:\.{_LABEL})*)\.?(?::([0-9]{{0,5}}))?")
+_LONGEST = 300  # characters; a name has 253
 # The schemes' own ports, which browsers leave out and some proxies add. Which of them is ours,
 # nobody knows: a proxy in front may speak TLS where we do not.
 _DEFAULT_PORTS = ("80", "443")
@@ -20,7 +24,7 @@ class Origins:
 
     def __init__(self, allowed: Iterable[str], *, behind_proxy: bool) -> None:
         """Allow our own, and others; `behind_proxy`: X-Forwarded-Host may name our host too."""
-        self._allowed = frozenset(_parts(origin) for origin in allowed)
+        self._allowed = frozenset(_parts(as_in_header(origin)) for origin in allowed)
         self._behind_proxy = behind_proxy
 
     def allow(self, environ: Mapping[str, Any]) -> bool:
@@ -41,39 +45,45 @@ class Origins:
 def _parts(origin: str) -> tuple[str, str] | None:
     """Take an origin apart: its scheme, and its place; None if it is no origin of a web page."""
     found = _ORIGIN.fullmatch(origin)
-    place = _place(found[2]) if found else ""
+    place = _place(found[2]) if found else None
     return (found[1].lower(), place) if found and place else None
 
 
-@lru_cache(256)
-def _place(authority: str) -> str:
+def _place(authority: str) -> str | None:
     """Give a host and its port in the one form that all ways to write them have in common."""
-    authority = (authority if authority.isascii() else _ascii(authority)).lower()
-    found = _AUTHORITY.fullmatch(authority)
+    found = host_and_port(authority)
     if found is None:
-        return authority
-    host, port = found[1].removesuffix(".") or found[1], found[2]
-    if host.startswith("["):
-        host = _address(host)
-    port = str(int(port)) if port else ""
+        return None
+    host, port = found
     return host if port in ("", *_DEFAULT_PORTS) else f"{host}:{port}"
 
 
-def _address(host: str) -> str:
-    try:
-        return f"[{IPv6Address(host[1:-1])}]"
-    except ValueError:
-        return host
+@lru_cache(256)
+def host_and_port(authority: str) -> tuple[str, str] | None:
+    """Take apart what a Host says, in its one form; None if it is no host."""
+    if len(authority) > _LONGEST:
+        return None
+    found = _AUTHORITY.fullmatch((authority if authority.isascii() else _ascii(authority)).lower())
+    if found is None:
+        return None
+    host, port = found[1], found[2]
+    if host.startswith("["):
+        try:
+            host = f"[{IPv6Address(host[1:-1])}]"
+        except ValueError:
+            return None
+    port = str(int(port)) if port else ""
+    return (host, port) if len(port) < 5 or int(port) < 65536 else None
+
+
+def as_in_header(setting: str) -> str:
+    """Give a text as a header has it, where each byte is one character."""
+    return setting.encode().decode("latin-1")
 
 
 def _ascii(authority: str) -> str:
-    """Give a name as browsers send it."""
+    """Give a name as browsers send it, if it is one."""
     try:
-        # In a header each byte is one character; in a setting, each letter.
-        authority = authority.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        pass  # it is from a setting
-    try:
-        return authority.encode("idna").decode("ascii")
+        return authority.encode("latin-1").decode("utf-8").encode("idna").decode("ascii")
     except UnicodeError:
         return authority

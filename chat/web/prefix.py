@@ -1,4 +1,4 @@
-"""Serve under a path, like `/chat/`, when a proxy in front shows the chat there."""
+"""Serve as a proxy in front shows the chat: under a path, like `/chat/`, and with TLS."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from chat.config import clean_prefix
+from chat.web.headers import has_tls, strict
 from chat.web.refusals import Refusals, quoted
 
 if TYPE_CHECKING:
@@ -13,16 +14,20 @@ if TYPE_CHECKING:
 
 
 class Prefixed:
-    """An application under a path: what it answers with names addresses under that path.
+    """An application behind a proxy: its answers name addresses under the path that is shown.
 
     The path is SCRIPT_NAME's, as a trusted proxy's header says it for this request, or else as
     the setting says it for all. It does not matter whether the proxy takes it off the address
     that it passes on: some do, some do not.
     """
 
-    def __init__(self, application: WSGIApplication, prefix: str, refusals: Refusals) -> None:
+    def __init__(
+        self, application: WSGIApplication, prefix: str, refusals: Refusals, *, is_proxied: bool
+    ) -> None:
+        """Serve under `prefix`; `is_proxied`: what X-Forwarded-Proto says is a proxy's word."""
         self._application = application
         self._prefix = prefix
+        self._is_proxied = is_proxied
         self._refusals = refusals
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -41,4 +46,6 @@ class Prefixed:
         path = environ.get("PATH_INFO", "")
         if path == prefix or path.startswith(f"{prefix}/"):
             environ["PATH_INFO"] = path[len(prefix) :]
+        if self._is_proxied and has_tls(environ):
+            start_response = strict(start_response)
         return self._application(environ, start_response)

@@ -13,6 +13,7 @@ from flask import Blueprint, Response, g, request
 from flask_sock import Sock
 
 from chat.config import Settings
+from chat.names.addresses import peer_in_log
 from chat.protocol import CloseCode
 from chat.rooms.commands import Hub
 from chat.rooms.ledger import Ledger
@@ -44,8 +45,6 @@ _UPGRADE_HINT = (
     'Connection "upgrade";)'
 )
 
-_ADDRESS = re.compile(r"[0-9A-Za-z.:\[\]_-]{1,64}")
-
 
 def create_ws(
     settings: Settings, hub: Hub, admission: Admission, ledger: Ledger | None, flusher: Flusher
@@ -57,9 +56,12 @@ def create_ws(
     origins = Origins(settings.allowed_origins, behind_proxy=settings.trusted_proxies > 0)
     refusals = Refusals(_logger)
 
+    def peer() -> str:
+        return peer_in_log(request.environ, settings.chat_log_addresses)
+
     def refuse(status: int, sentence: str, line: str, **headers: str) -> NoReturn:
         """Answer with a sentence, and let the log say what would help."""
-        refusals.note(sentence, f"/ws refused {_peer()} with {status}: {line}")
+        refusals.note(sentence, f"/ws refused {peer()} with {status}: {line}")
         raise _ended(status, sentence, headers)
 
     @blueprint.before_request
@@ -139,7 +141,7 @@ def create_ws(
         # gunicorn's access log has no line for a connection that never was a response.
         _logger.info(
             "disconnect %s room %s member %s code %s after %.1f s",
-            _peer(),
+            peer(),
             session.room,
             session.member_id,
             connection.close_code,
@@ -166,12 +168,6 @@ def _foreign(environ: Mapping[str, Any]) -> str:
         f"the page's origin is {origin}, but Host is {host}. If that page is yours: {_HOST_HINT}, "
         f"or set CHAT_ALLOWED_ORIGINS={origin}"
     )
-
-
-def _peer() -> str:
-    """Give the address of whoever asks; a proxy may have written anything there."""
-    address = request.remote_addr or "somebody"
-    return address if _ADDRESS.fullmatch(address) else quoted(address)
 
 
 def _ended(status: int, sentence: str, headers: Mapping[str, str]) -> Refusal:

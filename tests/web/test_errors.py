@@ -24,6 +24,7 @@ READ = [
     ("FOO /", 405, "n’accepte pas", "does not take"),
     ("OPTIONS /a/b", 404, "Il n’y a rien", "There is nothing"),
     ("GET /ws", 400, "n’est pas celle d’une page.", "is not a page."),
+    ("GET /metrics", 403, "n’est pas ouverte à tout le monde.", "is not open to everybody."),
     ("POST /ws", 405, "n’est pas celle d’une page.", "is not a page."),
 ]
 
@@ -70,6 +71,8 @@ def is_page(headers: dict[str, str], text: str, *languages: str) -> None:
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "unsafe" not in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers.get("server", "gunicorn") == "gunicorn", "no version"
     assert headers["cache-control"] == "no-cache"
     assert f'<html lang="{languages[0]}">' in text
     assert text.count("<section") == len(languages)

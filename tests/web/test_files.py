@@ -57,6 +57,7 @@ def test_files_are_kept_for_good(client: Client, name: str) -> None:
     assert response.cache_control.max_age >= 365 * 24 * 3600
     assert response.cache_control.immutable
     assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert not {"Access-Control-Allow-Origin", "Set-Cookie"} & set(response.headers.keys())
     # Only an SVG can be a document. For the other files these headers would be a third of the cost.
     assert ("Content-Security-Policy" in response.headers) == name.endswith(".svg")

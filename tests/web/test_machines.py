@@ -19,11 +19,13 @@ from chat.web.admission import Admission
 from chat.web.machines import create_machines
 from tests.support.peers import opened
 
+TOKEN = "a-secret-of-the-operator"
+
 
 class Machine:
     """An application with these routes only, over a real log and a real registry."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, settings: Settings | None = None) -> None:
         self.path = path
         self.log = SQLiteLog(path, retention_messages=1000)
         self.registry = Registry()
@@ -35,7 +37,12 @@ class Machine:
         self.dropped_lines = 0
         app.register_blueprint(
             create_machines(
-                self.hub, self.log, self.registry, self.admission, lambda: self.dropped_lines
+                settings or Settings(),
+                self.hub,
+                self.log,
+                self.registry,
+                self.admission,
+                lambda: self.dropped_lines,
             )
         )
         self.client = app.test_client()
@@ -138,3 +145,54 @@ def test_metrics_are_what_prometheus_reads(machine: Machine) -> None:
     assert metrics["tchat_rooms"] == 1
     assert metrics["tchat_connections_max"] == 3
     assert metrics["tchat_dropped_log_lines_total"] == 7
+
+
+def asked(machine: Machine, peer: str = "127.0.0.1", **headers: str) -> int:
+    """Ask for /metrics from an address, with headers (`X_Y` is X-Y); give the answer's status."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    response = machine.client.get(
+        "/metrics", headers={"Host": "localhost:8080", **named}, environ_base={"REMOTE_ADDR": peer}
+    )
+    assert ("tchat_" in response.text) == (response.status_code == 200)
+    return response.status_code
+
+
+def test_metrics_are_for_programs_of_this_machine(machine: Machine) -> None:
+    for peer in ("127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"):
+        assert asked(machine, peer) == 200
+    for host in ("127.0.0.1", "[::1]:8080", "LOCALHOST."):
+        assert asked(machine, Host=host) == 200
+    for peer in ("192.168.1.20", "203.0.113.7", "2001:db8::1", "0.0.0.0", "", "<local>"):
+        assert asked(machine, peer) == 403
+
+
+def test_metrics_are_not_for_whom_a_proxy_on_this_machine_lets_in(machine: Machine) -> None:
+    forwarded = ("X_Forwarded_For", "X_Forwarded_Proto", "X_Real_IP", "Forwarded", "Via")
+    for name in forwarded:
+        assert asked(machine, **{name: "127.0.0.1"}) == 403
+    # One that adds nothing passes at least the name on: pages could not connect otherwise.
+    for host in ("chat.example.org", "pc:8080", "192.168.1.20", "127.0.0.1.nip.io", "a b"):
+        assert asked(machine, Host=host) == 403
+    assert asked(machine, "10.0.0.7", Authorization="Bearer ") == 403, "no token is set"
+
+
+def test_metrics_are_for_whoever_has_the_token(tmp_path: Path) -> None:
+    settings = Settings(chat_metrics_token=TOKEN, trusted_proxies=1)
+    machine = Machine(tmp_path / "tchat.db", settings)
+    try:
+        assert asked(machine) == 403, "everybody may come from the proxy's address"
+        far = {"peer": "203.0.113.7", "Host": "chat.example.org", "X_Forwarded_For": "1.2.3.4"}
+        assert asked(machine, **far, Authorization=f"Bearer {TOKEN}") == 200
+        assert asked(machine, **far, Authorization=f"bearer  {TOKEN}") == 200
+        wrong = (
+            "",
+            TOKEN,
+            f"Basic {TOKEN}",
+            f"Bearer {TOKEN}x",
+            f"Bearer {TOKEN[:-1]}",
+            "Bearer é",
+        )
+        for authorization in wrong:
+            assert asked(machine, **far, Authorization=authorization) == 403
+    finally:
+        machine.log.close()

@@ -319,6 +319,10 @@ def test_every_response_is_hardened(client: FlaskClient, path: str) -> None:
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert {"camera=()", "microphone=()"} <= set(headers["Permissions-Policy"].split(", "))
+    assert "Strict-Transport-Security" not in headers, "nobody said that there is TLS"
     assert "Set-Cookie" not in headers
 
 

@@ -73,7 +73,7 @@ def test_each_refusal_leaves_a_line(
     for _ in range(5):
         with RawPeer(chat_server) as peer:
             assert peer.handshake(**headers)[0] == status
-    (line,) = lines(chat_server, f"refused 127.0.0.1 with {status}")
+    (line,) = lines(chat_server, f"refused 127.0.0.x with {status}")
     for word in words:
         assert word in line
 
@@ -108,8 +108,7 @@ def test_what_gunicorn_refuses_is_told_of_once_too(chat_server: ChatServer) -> N
                 peer.sock.sendall(f"GET /ws HTTP/1.1\r\n{name}{'x' * 5000}: y\r\n\r\n".encode())
                 assert b" 400 " in peer.sock.recv(4096)
     (line,) = lines(chat_server, "Invalid request")
-    assert "'a bxxx" in line
-    assert len(line) < 600
+    assert line.endswith("Invalid request from ip=127.0.0.x: Invalid HTTP header name")
 
 
 def test_head_that_is_too_large_is_answered_and_told_of_once(chat_server: ChatServer) -> None:
@@ -140,9 +139,9 @@ def test_headers_are_quoted_and_cut(make_server: MakeServer) -> None:
     (line,) = [line for line in log.split("\n") if "with 403" in line]
     assert "\x9b" not in line
     assert "\x85" not in line
-    assert r"'1.2.3.4\x9bx" in line
+    assert "refused 127.0.0.x with" in line, "that header is no address"
     assert "o" * 200 not in line
-    assert "f" * 200 not in line
+    assert "f" * 20 not in line
 
 
 def test_quoted_text_has_no_character_that_acts() -> None:

@@ -97,7 +97,7 @@ def test_engine_starts_in_the_process_that_serves(
         bob.expect("message")
 
 
-@pytest.mark.parametrize(("proxies", "address"), [("0", "127.0.0.1"), ("1", "203.0.113.9")])
+@pytest.mark.parametrize(("proxies", "address"), [("0", "127.0.0.x"), ("1", "203.0.113.x")])
 def test_forwarded_address_is_believed_only_behind_a_known_proxy(
     make_server: MakeServer, proxies: str, address: str
 ) -> None:
