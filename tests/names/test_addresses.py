@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from chat.names.addresses import peer_address, shortened
+from chat.names.addresses import peer_address, peer_in_log, shortened
 
 PROXY = "10.0.0.1"
 VISITOR = "203.0.113.7"
@@ -121,3 +121,11 @@ def test_any_header_gives_an_address(forwarded: str, proxies: int) -> None:
 )
 def test_log_gets_the_network_alone(whole: str, part: str) -> None:
     assert shortened(whole) == part
+
+
+def test_log_gets_of_an_address_what_the_setting_says() -> None:
+    environ = {"REMOTE_ADDR": VISITOR}
+    assert peer_in_log(environ, "short") == "203.0.113.x"
+    assert peer_in_log(environ, "full") == VISITOR
+    assert peer_in_log(environ, "none") == "somebody"
+    assert peer_in_log({"REMOTE_ADDR": ""}, "full") == "somebody"

@@ -1,9 +1,11 @@
-"""The application, with a bug and a route added for test_traps.py."""
+"""The application, with bugs and a route added for test_traps.py and test_secrets.py."""
 
 from __future__ import annotations
 
 import sys
 import threading
+
+import msgspec
 
 from chat import create_app
 from chat.rooms.session import Session
@@ -17,6 +19,15 @@ _handle = _hub.handle
 def handle_with_a_bug(session: Session, text: str) -> None:
     if text == "bug":
         raise ZeroDivisionError("a bug")
+    if "a bug of int" in text:
+        int(text)
+    if "a bug of dict" in text:
+        {}[text]
+    if "a bug of msgspec" in text:
+        try:
+            int(text)
+        except ValueError as error:
+            raise msgspec.ValidationError(f"Invalid value {text}") from error
     _handle(session, text)
 
 
