@@ -25,7 +25,7 @@ DOCUMENT = {
     "Cross-Origin-Opener-Policy": "same-origin",
     # What a script of ours never asks for, none that is not ours gets either.
     "Permissions-Policy": (
-        "camera=(), clipboard-read=(), display-capture=(), geolocation=(), hid=(), microphone=(), "
+        "camera=(), display-capture=(), geolocation=(), hid=(), microphone=(), "
         "midi=(), payment=(), serial=(), usb=()"
     ),
     **_OURS,

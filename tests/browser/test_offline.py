@@ -441,16 +441,16 @@ def test_plain_http_in_a_network_is_no_reason_to_complain(
     launch: Callable[..., Browser], chat_server: ChatServer, watch: Watch
 ) -> None:
     # Without https only the name localhost counts as secure, and no other name for this machine.
-    page = launch("--host-resolver-rules=MAP tchat.test 127.0.0.1").new_page(locale="en-GB")
+    page = launch("--host-resolver-rules=MAP tchat.lan 127.0.0.1").new_page(locale="en-GB")
     watch.follow(page)
-    tab = Tab(page, f"http://tchat.test:{chat_server.port}/")
+    tab = Tab(page, f"http://tchat.lan:{chat_server.port}/")
     tab.open()
     assert not page.evaluate("isSecureContext")
     tab.enter("Alice")
     tab.say("*one*")
     expect(tab.log.get_by_role("emphasis")).to_be_visible()
     page.wait_for_timeout(4_000)
-    assert watch.origins == {f"tchat.test:{chat_server.port}"}
+    assert watch.origins == {f"tchat.lan:{chat_server.port}"}
     watch.origins.clear()
     # Chromium says this about every page without https that asks for it.
     watch.complaints = [each for each in watch.complaints if "Opener-Policy" not in each]
