@@ -101,7 +101,10 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     log = SQLiteLog(
         settings.database,
         retention_messages=settings.chat_retention_messages,
+        retention_min_hours=settings.chat_retention_min_hours,
         retention_days=settings.chat_retention_days,
+        room_idle_days=settings.chat_room_idle_days,
+        database_bytes=settings.chat_database_bytes,
     )
     registry = Registry()
     hub = Hub(settings, log, registry, page=shell.version)

@@ -92,8 +92,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     chat_outbox_bytes: Annotated[int, Meta(ge=65_536, le=67_108_864)] = 1_048_576
     #: Messages kept in each room's log.
     chat_retention_messages: Annotated[int, Meta(ge=1000, le=100_000_000)] = 100_000
+    #: Hours in which a message is kept, however many there are; 0: none.
+    chat_retention_min_hours: Annotated[int, Meta(ge=0, le=8760)] = 24
     #: Days a message is kept; 0 for as long as it is not one too many.
     chat_retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
+    #: Days after which a room that nobody used loses its messages; 0: never.
+    chat_room_idle_days: Annotated[int, Meta(ge=0, le=36_500)] = 365
+    #: Bytes of the database with its WAL, at least 16 MiB; 0: by the disk's free space.
+    chat_database_bytes: Annotated[int, Meta(ge=0, le=1 << 60)] = 0
     #: Seconds a nick stays its member's after its last use in the room.
     chat_nick_reservation_s: Annotated[float, Meta(ge=0, le=31_536_000)] = 600.0
     #: Seconds a member may be without a connection before the room sees it leave.
@@ -203,6 +209,9 @@ def unknown_settings() -> list[str]:
     return sentences
 
 
+_DATABASE_BYTES_MIN = 16 << 20  # the WAL alone takes some megabytes
+
+
 def _allowed(kind: type) -> str:
     """Say which values a setting's type allows."""
     known = inspect.type_info(kind)
@@ -222,6 +231,11 @@ def _refuse_what_cannot_be_yet(settings: Settings) -> None:
     if settings.redis_url:
         raise SettingError(
             "REDIS_URL is set, but the Redis engine is not available yet: unset it to use SQLite"
+        )
+    if 0 < settings.chat_database_bytes < _DATABASE_BYTES_MIN:
+        raise SettingError(
+            f"CHAT_DATABASE_BYTES={settings.chat_database_bytes} is not allowed: it must be 0, "
+            f"or at least {_DATABASE_BYTES_MIN}"
         )
     for origin in settings.allowed_origins:
         # An origin has no path: with one it would never match.

@@ -23,6 +23,9 @@ BOUNDS = [
     ("CHAT_MAX_CONNECTIONS", "chat_max_connections", 1, 50_000, 0, 50_001),
     ("CHAT_OUTBOX_BYTES", "chat_outbox_bytes", 65_536, 67_108_864, 65_535, 67_108_865),
     ("CHAT_RETENTION_MESSAGES", "chat_retention_messages", 1000, 10**8, 999, 10**8 + 1),
+    ("CHAT_RETENTION_MIN_HOURS", "chat_retention_min_hours", 0, 8760, -1, 8761),
+    ("CHAT_ROOM_IDLE_DAYS", "chat_room_idle_days", 0, 36_500, -1, 36_501),
+    ("CHAT_DATABASE_BYTES", "chat_database_bytes", 0, 1 << 60, -1, (1 << 60) + 1),
     ("CHAT_NICK_RESERVATION_S", "chat_nick_reservation_s", 0, 31_536_000, -0.1, 31_536_001),
     ("CHAT_LEAVE_GRACE_S", "chat_leave_grace_s", 0, 600, -0.1, 600.1),
     ("CHAT_ADDRESS_SOCKETS", "chat_address_sockets", 0, 100_000, -1, 100_001),
@@ -94,6 +97,11 @@ def test_port_that_is_no_number_is_refused_with_its_value(value: str) -> None:
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "10s"])
 def test_duration_that_is_no_number_is_refused(value: str) -> None:
     assert repr(value) in refusal("CHAT_PING_INTERVAL_S", value)
+
+
+def test_database_that_would_be_full_at_once_is_refused() -> None:
+    assert read_settings({"CHAT_DATABASE_BYTES": "16777216"}).chat_database_bytes == 16 << 20
+    assert "at least 16777216" in refusal("CHAT_DATABASE_BYTES", "16777215")
 
 
 def test_limits_are_on_or_off_and_the_refusal_says_so() -> None:

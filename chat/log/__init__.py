@@ -12,6 +12,10 @@ class StorageUnavailable(Exception):
     """A log that cannot be read or written now; the message has the cause."""
 
 
+class StorageFull(StorageUnavailable):
+    """A log that may not grow now, although it can be read; its message is for people."""
+
+
 class LogError(Exception):
     """A log that cannot be opened at all: one line that says why."""
 
@@ -104,7 +108,7 @@ class MessageLog(Protocol):
         """Give who posted since a time, with the time: milliseconds since 1970."""
 
     def check(self) -> None:
-        """Raise StorageUnavailable unless the log can be read and, as far as is known, written."""
+        """Raise StorageUnavailable if the log could lately not be read or written; never wait."""
 
     def close(self) -> None:
         """Commit what is queued, stop the writer, and let another process claim the log."""

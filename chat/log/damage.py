@@ -8,14 +8,20 @@ the log is in use.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
 
 from chat.log import LogError
 
+_logger = logging.getLogger(__name__)
+
 SEARCHED_FIRST_BYTES = 32 << 20  # a slow disk reads them in a third of a second
 _BUSY_S = 10.0
+_STOP_EVERY = 20_000  # instructions of SQLite, some milliseconds
 
 
 def refuse_damage(path: Path, *, searched_bytes: int = SEARCHED_FIRST_BYTES) -> None:
@@ -44,6 +50,37 @@ def refuse_damage(path: Path, *, searched_bytes: int = SEARCHED_FIRST_BYTES) -> 
             problem = damage_in(database)
     if problem is not None:
         raise LogError(f"the database {path} is damaged ({problem}): restore it from a copy")
+
+
+class DamageSearch:
+    """A search of a large file that is in use, on a thread of its own."""
+
+    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
+        """Begin; `tell` is told what is found, if anything is, on that thread."""
+        self._stopped = False
+        self._thread = Thread(target=self._run, args=(path, tell), name="log-search", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give up; it ends within milliseconds."""
+        self._stopped = True
+        self._thread.join()
+
+    def _run(self, path: Path, tell: Callable[[str], None]) -> None:
+        try:
+            with closing(
+                sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)
+            ) as database:
+                database.set_progress_handler(lambda: self._stopped, _STOP_EVERY)
+                found = damage_in(database)
+        except sqlite3.OperationalError as error:
+            if not self._stopped:
+                _logger.warning("log: not searched for damage: %s", error)
+            return
+        except sqlite3.Error as error:
+            found = str(error)
+        if found is not None and not self._stopped:
+            tell(found)
 
 
 def damage_in(database: sqlite3.Connection) -> str | None:

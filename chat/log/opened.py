@@ -24,10 +24,15 @@ _READER_CACHE_KIB = 256  # of each: what is read is mostly a room's newest
 _WRITER_CACHE_KIB = 2048  # the pages that a hundred busy rooms write to, and more
 _READER_WAIT_S = 10.0  # for one of them to be free
 _HEADS_LIMIT = 10_000  # rooms whose newest entry is remembered
+_READ_LIMIT = 10_000  # rooms that were read, until the writer takes note of them
 
 
 class LogChanged(Exception):
     """The file is not the log any more that it was; the message says what has happened."""
+
+
+class ReadersBusy(StorageUnavailable):
+    """No connection that is free to read."""
 
 
 class Opened:
@@ -39,6 +44,7 @@ class Opened:
         self.path = path.resolve()
         stat = path.stat()
         self.database = sql.connect(self.path, cache_kib=_WRITER_CACHE_KIB)
+        self.file_bytes = self.wal_bytes = 0  # as any thread's last look found them
         self._closed = False
         # None, once it is closed, for whoever waits.
         self._readers: LifoQueue[sqlite3.Connection | None] = LifoQueue()
@@ -56,22 +62,23 @@ class Opened:
             self.close()
             raise
         self._heads: dict[str, Head] = {}  # as the writer's commits left them
-        # Guards _noted.
+        # Guards _noted and _read.
         self._lock = Lock()
         self._noted: dict[str, Head] = {}  # as readers gave them out; the oldest first
+        self._read: set[int] = set()  # ids of the rooms that were read since `take_read`
 
     # --- for any thread -----------------------------------------------------------------
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self, wait_s: float = _READER_WAIT_S) -> Iterator[sqlite3.Connection]:
         """Lend a connection that reads all of the block at one moment.
 
         Raises StorageUnavailable, also when the file is not the one any more that was opened.
         """
         try:
-            database = self._readers.get(timeout=_READER_WAIT_S)
+            database = self._readers.get(timeout=wait_s)
         except Empty:
-            raise StorageUnavailable("too many wait to read the log") from None
+            raise ReadersBusy("too many wait to read the log") from None
         if database is None:
             self._readers.put(None)
             raise StorageUnavailable("the log is closed")
@@ -96,6 +103,8 @@ class Opened:
             self._noted[room] = head
             if len(self._noted) > _HEADS_LIMIT:
                 del self._noted[next(iter(self._noted))]
+            if len(self._read) < _READ_LIMIT:
+                self._read.add(head.room)
 
     def check_place(self) -> None:
         """Raise LogChanged unless the files that are open are those that others find."""
@@ -132,6 +141,23 @@ class Opened:
                 )
         self._heads.clear()
         self._version = version
+
+    def probe(self) -> str | None:
+        """Read like the readers, unless they are all at it; give the reason if that fails."""
+        try:
+            with self.reading(wait_s=0.0) as database:
+                sql.head(database, "")
+        except ReadersBusy:
+            return None
+        except StorageUnavailable as problem:
+            return str(problem)
+        return None
+
+    def take_read(self) -> set[int]:
+        """Give the ids of the rooms that were read since the last call."""
+        with self._lock:
+            read, self._read = self._read, set()
+        return read
 
     def head(self, room: str) -> Head:
         """Give a room's newest entry, also if it is gone."""
@@ -174,5 +200,6 @@ class Opened:
         opening and closing the file would drop SQLite's locks on it.
         """
         beside = (self.path.with_name(f"{self.path.name}{end}") for end in ("-wal", "-shm"))
-        found = (os.stat(path) for path in (self._given, *beside))  # noqa: PTH116 -- the faster one
+        found = [os.stat(path) for path in (self._given, *beside)]  # noqa: PTH116 -- the faster one
+        self.file_bytes, self.wal_bytes = found[0].st_size, found[1].st_size
         return tuple((stat.st_dev, stat.st_ino) for stat in found)

@@ -61,6 +61,16 @@ INDEXES = (
     "CREATE UNIQUE INDEX entries_by_id ON entries (id, member, room)",
 )
 
+# For the rooms that nobody uses. Without them a file is one of this version too: an older program
+# neither makes nor reads them. Days are counted from 1970.
+_LATER_TABLES = (
+    # The last day on which somebody read a room.
+    "CREATE TABLE IF NOT EXISTS used (room INTEGER PRIMARY KEY, day INTEGER NOT NULL)",
+    # The days on which a server ran: those of a stopped one, and those that a wrong clock skips,
+    # make no room unused.
+    "CREATE TABLE IF NOT EXISTS days (day INTEGER PRIMARY KEY)",
+)
+
 
 def prepare(path: Path, *, create: bool) -> int:
     """Make the file if there is none and that is wanted; give the version of what is there.
@@ -108,6 +118,12 @@ def create_tables(database: sqlite3.Connection, epoch: str) -> None:
     for statement in _TABLES:
         database.execute(statement)
     database.execute("INSERT INTO log (epoch) VALUES (?)", (epoch,))
+
+
+def create_later_tables(database: sqlite3.Connection) -> None:
+    """Make the tables that files of this version need not have."""
+    for statement in _LATER_TABLES:
+        database.execute(statement)
 
 
 def _refuse_other_files(path: Path, *, create: bool) -> None:

@@ -15,6 +15,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -28,17 +29,19 @@ from chat.log import (
     Missed,
     Recent,
     Replaced,
+    StorageFull,
     StorageUnavailable,
     Tail,
 )
 from chat.log import statements as sql
-from chat.log.damage import SEARCHED_FIRST_BYTES, damage_in
+from chat.log.damage import SEARCHED_FIRST_BYTES, DamageSearch
 from chat.log.lock import FileLock
 from chat.log.migration import Stopped, migrate, refuse_without_space
 from chat.log.opened import LogChanged, Opened
 from chat.log.schema import VERSION, prepare
+from chat.log.space import Space
 from chat.log.statements import Head
-from chat.log.upkeep import Upkeep
+from chat.log.upkeep import Rules, Upkeep
 from chat.protocol import Member, Message, rfc3339
 
 _logger = logging.getLogger(__name__)
@@ -48,9 +51,8 @@ _COMMIT_LIMIT = 1000  # drafts in one commit
 _POLL_S = 0.5  # how often an idle writer looks at the file
 _REST = 2.0  # times as long as a step of upkeep took, until the next
 _UPKEEP_EVERY_S = 1.0  # when there was nothing to do
-_WAL_LIMIT_BYTES = 1 << 30  # then posts are refused, until readers let it be emptied
+_SILENT_S = 5.0  # without a sign of the writer, until the log counts as hanging
 _MIGRATE_AGAIN_S = 60.0  # after a migration that failed
-_STOP_EVERY = 20_000  # instructions of SQLite, some milliseconds
 
 _Batch = list[tuple[Draft, Answer]]
 
@@ -63,13 +65,20 @@ class SQLiteLog:
         path: Path,
         *,
         retention_messages: int,
+        retention_min_hours: int = 0,
         retention_days: int = 0,
+        room_idle_days: int = 0,
+        database_bytes: int = 0,
         now_ms: Callable[[], int] = lambda: int(time() * 1000),
     ) -> None:
-        """Prepare; nothing is done to the file yet. With 0 days, age deletes nothing."""
+        """Prepare; nothing is done to the file yet. With 0 days, age deletes nothing.
+
+        With 0 bytes, the disk's free space is the limit (chat/log/space.py).
+        """
         # `..` after a link would lead the system elsewhere than `resolve`.
         self._path = path.resolve() if ".." in path.parts else path.absolute()
-        self._retention = (retention_messages, retention_days * 86_400_000)
+        self._rules = Rules(retention_messages, retention_min_hours, retention_days, room_idle_days)
+        self._limit_bytes = database_bytes
         self._now_ms = now_ms
         self._queue: SimpleQueue[tuple[Draft, Answer] | None] = SimpleQueue()
         # Guards _writer and _closed.
@@ -80,13 +89,16 @@ class SQLiteLog:
         # The writer's thread sets these:
         self._file_lock = FileLock(path.resolve())
         self._opened: Opened | None = None
+        self._space: Space | None = None
         self._upkeep: Upkeep | None = None
         self._upkeep_at = 0.0  # monotonic seconds
         self._open_at = 0.0  # monotonic seconds: when to try again
         self._closed_because = "the log is not open"  # said while there is no _opened
-        self._trouble: str | None = None  # why the last commit failed
+        self._trouble: str | None = None  # why nothing can be stored
+        self._unreadable: str | None = None  # why nothing can be read
+        self._heard_at = 0.0  # monotonic seconds: the last sign of the writer
         self._said = ""  # the reason that was logged last
-        self._search: Thread | None = None
+        self._search: DamageSearch | None = None
         self._damage: str | None = None  # what the search has found
 
     def claim(self, server: int | None = None) -> bool:
@@ -123,6 +135,7 @@ class SQLiteLog:
             refuse_without_space(path)
         with self._lock:
             if self._writer is None and not self._closed:
+                self._heard_at = monotonic()
                 self._writer = Thread(
                     target=self._write, args=(tail, replaced), name="log-writer", daemon=True
                 )
@@ -149,7 +162,7 @@ class SQLiteLog:
             self._queue.put(None)
             writer.join()
         if self._search is not None:
-            self._search.join()
+            self._search.stop()
         if self._opened is not None:
             self._opened.close()
         self._file_lock.release()
@@ -183,15 +196,23 @@ class SQLiteLog:
             return sql.recent_nicks(database, room, since_ms)
 
     def check(self) -> None:
-        """Raise StorageUnavailable unless the log can be read and, as far as is known, written."""
-        with self._lock:
-            if not self._closed and not (self._writer and self._writer.is_alive()):
-                raise StorageUnavailable("the log's writer has stopped")
-        for problem in (self._trouble, self._damage):
+        """Raise StorageUnavailable if the log could lately not be read or written; never wait.
+
+        It says what the writer's thread has found, which looks twice a second, or once while it is
+        busy.
+        """
+        if self._closed:
+            raise StorageUnavailable("the log is closed")
+        if not (self._writer and self._writer.is_alive()):
+            raise StorageUnavailable("the log's writer has stopped")
+        if self._opened is None:
+            raise StorageUnavailable(self._closed_because)
+        for problem in (self._trouble, self._damage, self._unreadable):
             if problem is not None:
                 raise StorageUnavailable(problem)
-        with self._reading() as (_, database):
-            sql.head(database, "")
+        silent_s = monotonic() - self._heard_at
+        if silent_s > _SILENT_S:
+            raise StorageUnavailable(f"the log has hung for {silent_s:.0f} s: is it the disk?")
 
     @contextmanager
     def _reading(self) -> Iterator[tuple[Opened, sqlite3.Connection]]:
@@ -219,6 +240,7 @@ class SQLiteLog:
         closing = False
         while not closing:
             batch, closing = self._take()
+            self._heard_at = monotonic()
             try:
                 self._do(batch, tail, replaced, closing=closing)
             except Exception as error:
@@ -255,6 +277,14 @@ class SQLiteLog:
         for _, answer in [*batch, *self._waiting()]:
             answer(StorageUnavailable(why))
 
+    def _refuse_new(self, opened: Opened, batch: _Batch, why: str) -> None:
+        """Do as `_refuse`, but answer repeated posts: they are stored, and need no space."""
+        for draft, answer in [*batch, *self._waiting()]:
+            original = None
+            with suppress(sqlite3.Error):
+                original = sql.original(opened.database, opened.head(draft.room).room, draft)
+            answer(StorageFull(why) if original is None else original)
+
     def _do(self, batch: _Batch, tail: Tail, replaced: Replaced, *, closing: bool) -> None:
         """Store a batch; or look after the file, when there is time for it."""
         try:
@@ -270,9 +300,7 @@ class SQLiteLog:
                 self._commit(opened, batch, tail)
                 batch = []  # answered
             else:
-                opened.check()
-                if self._trouble is not None:
-                    self._trouble = sql.problem_with_writing(opened.database)
+                self._look(opened)
             if opened is not None and not closing and monotonic() >= self._upkeep_at:
                 self._keep_up(opened)
         except LogChanged as change:
@@ -281,19 +309,30 @@ class SQLiteLog:
             self._let_go()
             self._refuse(batch, self._closed_because)
             replaced()
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             self._trouble = str(error)
             self._say("nothing can be stored: %s", str(error))
             if self._opened is not None and self._opened.database.in_transaction:
                 self._opened.database.execute("ROLLBACK")
             self._refuse(batch, str(error))
 
+    def _look(self, opened: Opened) -> None:
+        """Find out whether something could be stored."""
+        opened.check()
+        assert self._space is not None
+        trouble = self._space.problem()
+        if trouble is None and self._trouble is not None:
+            trouble = sql.problem_with_writing(opened.database)
+        self._trouble = trouble
+
     def _commit(self, opened: Opened, batch: _Batch, tail: Tail) -> None:
         """Store a batch in one transaction, then tell everybody concerned."""
-        if self._upkeep is not None and self._upkeep.wal_bytes > _WAL_LIMIT_BYTES:
-            raise sqlite3.OperationalError(
-                "another program has been reading the database for too long: end it"
-            )
+        assert self._space is not None
+        if (full := self._space.problem()) is not None:
+            opened.check()
+            self._trouble = full
+            self._refuse_new(opened, batch, full)
+            return
         committed, repeated = self._store(opened, batch)
         # Where it was stored is still where others will look for it.
         opened.check_place()
@@ -328,7 +367,9 @@ class SQLiteLog:
                 heads[name] = Head(room, message.seq, at_ms)
                 committed.setdefault(name, []).append(message)
             else:
-                repeated.append((answer, sql.original(database, room, draft)))
+                original = sql.original(database, room, draft)
+                assert original is not None
+                repeated.append((answer, original))
         database.execute("COMMIT")
         opened.advance(heads)
         if self._upkeep is not None:
@@ -345,10 +386,11 @@ class SQLiteLog:
         try:
             busy = self._upkeep.step()
         except sqlite3.Error as error:
-            _logger.warning("log: nothing pruned: %s", error)
+            self._say("nothing can be pruned: %s", str(error))
             if opened.database.in_transaction:
                 opened.database.execute("ROLLBACK")
             busy = False
+        self._unreadable = opened.probe()
         now = monotonic()
         self._upkeep_at = now + (_REST * (now - began_at) if busy else _UPKEEP_EVERY_S)
 
@@ -366,17 +408,17 @@ class SQLiteLog:
             opened = Opened(self._path)
         except (OSError, sqlite3.Error) as error:
             raise LogError(f"the database {path} cannot be used: {error}") from error
-        self._upkeep = Upkeep(opened, *self._retention, self._now_ms)
-        self._trouble = self._damage = None
+        self._space = Space(opened, self._limit_bytes)
+        self._upkeep = Upkeep(opened, self._space, self._rules, self._now_ms)
+        self._trouble = self._damage = self._unreadable = None
         self._opened = opened
         if path.stat().st_size > SEARCHED_FIRST_BYTES:
-            self._search = Thread(
-                target=self._search_for_damage, args=(opened,), name="log-search", daemon=True
-            )
-            self._search.start()
+            self._search = DamageSearch(path, partial(self._say_damage, path))
 
     def _let_go(self) -> None:
-        opened, self._opened, self._upkeep = self._opened, None, None
+        opened, self._opened, self._space, self._upkeep = self._opened, None, None, None
+        if self._search is not None:
+            self._search.stop()
         if opened is not None:
             opened.close()
 
@@ -418,29 +460,9 @@ class SQLiteLog:
             raise
         _logger.info("log: the database is up to date; the old one stays as %s", old)
 
-    def _search_for_damage(self, opened: Opened) -> None:
-        """Search a large file for damage while it is in use; on a thread of its own."""
-        try:
-            database = sql.connect(opened.path, cache_kib=2048)
-        except sqlite3.Error as error:
-            _logger.warning("log: not searched for damage: %s", error)
-            return
-        try:
-            database.set_progress_handler(
-                lambda: self._closed or self._opened is not opened, _STOP_EVERY
-            )
-            found = damage_in(database)
-        except sqlite3.OperationalError:  # interrupted: there is nothing to search any more
-            return
-        except sqlite3.Error as error:
-            found = str(error)
-        finally:
-            database.close()
-        if found is not None and self._opened is opened:
-            self._damage = (
-                f"the database {opened.path} is damaged ({found}): restore it from a copy"
-            )
-            self._say("%s; no post is stored any more", self._damage)
+    def _say_damage(self, path: Path, found: str) -> None:
+        self._damage = f"the database {path} is damaged ({found}): restore it from a copy"
+        self._say("%s; no post is stored any more", self._damage)
 
 
 def _rfc3339(at_ms: int | None) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -42,6 +42,8 @@ def connect(path: Path, *, cache_kib: int) -> sqlite3.Connection:
         if database.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
             raise sqlite3.OperationalError("its file system allows no WAL")
         database.execute("PRAGMA synchronous = FULL")
+        # What is deleted is overwritten, also in pages that are free then (which FAST leaves).
+        database.execute("PRAGMA secure_delete = ON").fetchone()
         database.execute(f"PRAGMA cache_size = -{cache_kib}")
         database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}").fetchone()
         database.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}").fetchone()
@@ -130,12 +132,12 @@ def insert(database: sqlite3.Connection, room: int, message: Message, at_ms: int
     return cursor.rowcount == 1
 
 
-def original(database: sqlite3.Connection, room: int, draft: Draft) -> Message:
-    """Give the message that an earlier post with a draft's id became."""
+def original(database: sqlite3.Connection, room: int, draft: Draft) -> Message | None:
+    """Give the message that an earlier post with a draft's id became, if there was one."""
     row = database.execute(
         _MESSAGE + "WHERE id = ? AND member = ? AND room = ?", (draft.id, draft.member.id, room)
     ).fetchone()
-    return _message(row)
+    return None if row is None else _message(row)
 
 
 def after(database: sqlite3.Connection, room: int, seq: int, limit: int) -> list[Message]:
@@ -167,42 +169,67 @@ def recent_nicks(
     return [(Member(member, nick), at_ms) for member, nick, at_ms in rows]
 
 
-# --- pruning, and the disk --------------------------------------------------------------
+# --- pruning ------------------------------------------------------------------------------
+
+
+class Retention(NamedTuple):
+    """What is kept now of each room."""
+
+    keep: int  # the newest entries, in any case
+    settled_ms: int  # an entry is too many only if its time is before this one
+    since_ms: int  # an entry whose time is before this one is too old
+    unused_day: int  # a room that was last used before this day keeps nothing
+
+
+#: The last day on which somebody wrote in a room or read it; days since 1970.
+_LAST_USED = (
+    "max(coalesce((SELECT day FROM used WHERE used.room = rooms.id), 0), "
+    "(SELECT at FROM entries WHERE room = rooms.id ORDER BY seq DESC LIMIT 1) / 86400000)"
+)
 
 
 def rooms_to_prune(
-    database: sqlite3.Connection, after_id: int, limit: int, keep: int, since_ms: int
+    database: sqlite3.Connection, after_id: int, limit: int, retention: Retention
 ) -> tuple[int | None, list[int]]:
-    """Look at `limit` rooms after an id: which have too many entries, or too old ones?
+    """Look at `limit` rooms after an id: which have entries that are not to be kept?
 
     Gives the last id that was looked at, None after the last room, and the ids found.
     """
+    keep, settled_ms, since_ms, unused_day = retention
     rows = database.execute(
-        "SELECT id, (SELECT max(seq) FROM entries WHERE room = rooms.id) - floor > ? OR "
-        "(SELECT at FROM entries WHERE room = rooms.id ORDER BY seq LIMIT 1) < ? "
-        "FROM rooms WHERE id > ? ORDER BY id LIMIT ?",
-        (keep, since_ms, after_id, limit),
+        "SELECT id, oldest < ? OR (newest - floor > ? AND oldest < ?) OR last_used < ? FROM ("  # noqa: S608
+        "SELECT id, floor, (SELECT max(seq) FROM entries WHERE room = rooms.id) AS newest, "
+        "(SELECT at FROM entries WHERE room = rooms.id ORDER BY seq LIMIT 1) AS oldest, "
+        f"{_LAST_USED} AS last_used FROM rooms WHERE id > ? ORDER BY id LIMIT ?)",
+        (since_ms, keep, settled_ms, unused_day, after_id, limit),
     ).fetchall()
     last = rows[-1][0] if len(rows) == limit else None
     return last, [room for room, too_much in rows if too_much]
 
 
-def prune(database: sqlite3.Connection, room: int, keep: int, since_ms: int, limit: int) -> int:
-    """Delete a room's oldest entries, `limit` at most: those that are too many, or too old.
+def prune(database: sqlite3.Connection, room: int, retention: Retention, limit: int) -> int:
+    """Delete a room's oldest entries that are not to be kept, `limit` at most.
 
     Gives how many were deleted; fewer than `limit` if nothing is left to delete. They are always
     the room's first ones, so that what is kept has no hole.
     """
-    rows = database.execute(
-        "SELECT seq, at, seq <= (SELECT max(seq) FROM entries WHERE room = ?) - ? OR at < ? "
-        "FROM entries WHERE room = ? ORDER BY seq LIMIT ?",
-        (room, keep, since_ms, room, limit),
-    ).fetchall()
+    keep, settled_ms, since_ms, unused_day = retention
+    newest, unused = database.execute(
+        f"SELECT (SELECT max(seq) FROM entries WHERE room = rooms.id), {_LAST_USED} < ? "  # noqa: S608
+        "FROM rooms WHERE id = ?",
+        (unused_day, room),
+    ).fetchone()
+    last = None
     deleted = 0
-    while deleted < len(rows) and rows[deleted][2]:
-        deleted += 1
-    if deleted:
-        seq, at_ms, _ = rows[deleted - 1]
+    for seq, at_ms in database.execute(
+        "SELECT seq, at FROM entries WHERE room = ? ORDER BY seq LIMIT ?", (room, limit)
+    ):
+        too_many = seq <= newest - keep and at_ms < settled_ms
+        if not (unused or too_many or at_ms < since_ms):
+            break
+        last, deleted = (seq, at_ms), deleted + 1
+    if last is not None:
+        seq, at_ms = last
         database.execute("BEGIN IMMEDIATE")
         database.execute("DELETE FROM entries WHERE room = ? AND seq <= ?", (room, seq))
         database.execute(
@@ -210,6 +237,35 @@ def prune(database: sqlite3.Connection, room: int, keep: int, since_ms: int, lim
         )
         database.execute("COMMIT")
     return deleted
+
+
+# --- which rooms are used ---------------------------------------------------------------
+
+
+def begin_day(database: sqlite3.Connection, day: int) -> None:
+    """Note that a server ran on a day."""
+    database.execute("INSERT OR IGNORE INTO days (day) VALUES (?)", (day,))
+
+
+def note_used(database: sqlite3.Connection, rooms: Iterable[int], day: int) -> None:
+    """Note that somebody read rooms on a day."""
+    database.execute("BEGIN IMMEDIATE")
+    database.executemany(
+        "INSERT INTO used (room, day) VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET "
+        "day = excluded.day",
+        [(room, day) for room in rooms],
+    )
+    database.execute("COMMIT")
+
+
+def day_before(database: sqlite3.Connection, days: int) -> int:
+    """Give the day since which a server has run on so many days; 0 if there were not so many."""
+    row = database.execute("SELECT day FROM days ORDER BY day DESC LIMIT 1 OFFSET ?", (days,))
+    found = row.fetchone()
+    return 0 if found is None else int(found[0])
+
+
+# --- the disk ---------------------------------------------------------------------------
 
 
 def pages(database: sqlite3.Connection) -> tuple[int, int]:

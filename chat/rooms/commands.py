@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from chat import protocol
 from chat.config import Settings
-from chat.log import Draft, MessageLog, StorageUnavailable
+from chat.log import Draft, MessageLog, StorageFull, StorageUnavailable
 from chat.names.keys import member_id, new_key
 from chat.names.nicks import clean_nick
 from chat.names.rooms import clean_room
@@ -49,6 +49,7 @@ from chat.sockets.frames import encode_event
 _logger = logging.getLogger(__name__)
 
 _STORAGE_RETRY_S = 2.0  # when to try again what the log could not do
+_NOT_NOW = "The server cannot store or read messages now. Nothing of yours is lost: try again."
 
 
 class Hub:
@@ -223,7 +224,8 @@ class Hub:
             if isinstance(outcome, Message):
                 session.send(outcome)
             else:
-                session.send(_storage_error(protocol.name_of(Post), post_id))
+                detail = str(outcome) if isinstance(outcome, StorageFull) else _NOT_NOW
+                session.send(_storage_error(protocol.name_of(Post), post_id, detail))
         except Exception:
             _logger.exception("room %s member %s: a bug", session.room, session.member_id)
             if session.connection is not None:
@@ -261,10 +263,12 @@ def _count_refusal(session: Session) -> None:
         raise
 
 
-def _storage_error(command: str | None, post_id: str | None = None) -> Error:
+def _storage_error(
+    command: str | None, post_id: str | None = None, detail: str = _NOT_NOW
+) -> Error:
     return Error(
         ErrorCode.STORAGE_UNAVAILABLE,
-        "The server cannot store or read messages now. Nothing of yours is lost: try again.",
+        detail,
         command=command,
         id=post_id,
         retry_after=_STORAGE_RETRY_S,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from queue import Queue
+from threading import Event
 
 import pytest
 
@@ -15,6 +16,7 @@ from chat.log import Draft, LogError, Missed, StorageUnavailable
 from chat.log.schema import prepare
 from chat.log.sqlite import SQLiteLog
 from chat.protocol import Member, Message
+from tests.whole.test_costs import calls
 
 WAIT_S = 10.0
 NEWEST = 2**53
@@ -242,6 +244,43 @@ def test_tail_that_fails_stops_nothing(open_log: Callable[..., SQLiteLog], heard
 
     log.start(tail, heard.replaced)
     assert [message.seq for message in post(log, heard, draft(1), draft(2))] == [1, 2]
+    log.check()
+
+
+def test_check_reads_nothing_and_waits_for_nobody(
+    open_log: Callable[..., SQLiteLog], heard: Recorder
+) -> None:
+    log = open_log()
+    log.start(heard.tail, heard.replaced)
+    counted = calls(log.check)
+    assert counted["check"] == 1
+    assert not {"C execute", "C stat", "C get", "get", "wait"} & set(counted)
+
+
+def trouble(log: SQLiteLog) -> str:
+    """Wait until a log is not well, and give what it says."""
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        try:
+            log.check()
+        except StorageUnavailable as problem:
+            return str(problem)
+        time.sleep(0.05)  # bounded by the deadline: there is no event to wait for
+    return "none"
+
+
+def test_check_says_that_the_writer_hangs(
+    open_log: Callable[..., SQLiteLog], heard: Recorder
+) -> None:
+    log, goes_on = open_log(), Event()
+    log.start(lambda room, messages: bool(goes_on.wait(WAIT_S)), heard.replaced)
+    try:
+        log.append(draft(1), heard.answers.put)
+        assert "hung" in trouble(log)
+    finally:
+        goes_on.set()
+    log.append(draft(1), heard.answers.put)
+    assert isinstance(heard.answer(), Message)
     log.check()
 
 

@@ -19,7 +19,8 @@ from tests.support.servers import ChatServer
 MakeServer = Callable[..., ChatServer]
 
 WITHIN_S = 60.0
-DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 
 def count(database: Path) -> int:
@@ -101,6 +102,116 @@ def test_age_deletes_the_newest_too_and_no_number_is_given_twice(make_server: Ma
         bob.connect()
         bob.send(**bob.join_command("Bob", after={"epoch": bob.epoch, "seq": 0}))
         assert bob.expect("welcome")["gap"] == "skipped"
+
+
+def kept(database: Path) -> dict[str, tuple[int, int]]:
+    """Give the first and the last seq that each room still has."""
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute(
+            "SELECT name, min(seq), max(seq) FROM entries JOIN rooms ON rooms.id = room GROUP BY 1"
+        )
+        return {name: (first, last) for name, first, last in rows}
+
+
+def test_flood_pushes_out_nothing_that_is_younger_than_a_day(make_server: MakeServer) -> None:
+    server = make_server(settings={"CHAT_RETENTION_MESSAGES": "1000", "CHAT_LIMITS": "off"})
+    hour_ago, long_ago = int(time.time() * 1000) - HOUR_MS, 10**12
+    fill(server.database, "young", (Past("Ann", "young", hour_ago) for _ in range(900)))
+    mixed = [Past("Ann", "mixed", long_ago if n < 300 else hour_ago) for n in range(1200)]
+    fill(server.database, "mixed", mixed)
+    fill(server.database, "old", (Past("Ann", "old", long_ago) for _ in range(1200)))
+    server.start()
+    with Client(server.ws_url) as eve:
+        for room in ("young", "mixed", "old"):
+            eve.connect()
+            eve.join("Eve", room=room)
+            for number in range(1400):
+                eve.send(type="post", id=f"flood-{number}", text="flood")
+            eve.acknowledged("flood-1399")
+        # The rooms are looked at in turn, so the others were looked at too.
+        wait_until(lambda: kept(server.database)["old"][0] == 1201)
+        assert kept(server.database) == {
+            "young": (1, 2300),
+            "mixed": (301, 2600),
+            "old": (1201, 2600),
+        }
+        eve.connect()
+        eve.join("Eve", room="young")
+        eve.send(type="history", before=3, limit=5)
+        assert [m["text"] for m in eve.expect("history")["messages"]] == ["young", "young"]
+
+
+def test_room_that_nobody_used_for_a_year_is_emptied_and_gives_no_number_twice(
+    make_server: MakeServer,
+) -> None:
+    server = make_server()
+    today = int(time.time() * 1000) // DAY_MS
+    # Messages of a year ago, or of long ago and a clock that was wrong.
+    for room, at_ms in (("unused", 10**12), ("visited", 10**12), ("lately", today * DAY_MS)):
+        fill(server.database, room, (Past("Ann", room, at_ms) for _ in range(250)))
+
+    def noted(table: str) -> int:
+        with closing(sqlite3.connect(server.database)) as connection:
+            found = connection.execute(
+                "SELECT count(*) FROM sqlite_schema WHERE name = ?", (table,)
+            ).fetchone()[0]
+            query = f"SELECT count(*) FROM {table}"
+            return int(connection.execute(query).fetchone()[0]) if found else 0
+
+    # A server that was stopped for long, or whose clock jumps, takes nothing away.
+    server.start()
+    with Client(server.ws_url) as ann:
+        ann.join("Ann", room="visited")
+        ann.connect()
+        ann.join("Ann", room="nothing-was-said-here")
+        wait_until(lambda: noted("used") == 1)
+        assert noted("days") == 1
+    assert set(kept(server.database)) == {"unused", "visited", "lately"}
+    server.stop()
+    with closing(sqlite3.connect(server.database)) as connection, connection:
+        connection.executemany("INSERT INTO days VALUES (?)", [(today - n,) for n in range(1, 400)])
+    server.start()
+    wait_until(lambda: "unused" not in kept(server.database))
+    assert set(kept(server.database)) == {"visited", "lately"}
+    assert noted("used") == 1
+    with Client(server.ws_url) as bob:
+        welcome = bob.join("Bob", room="unused")
+        assert (welcome["messages"], welcome["seq"]) == ([], 250)
+        assert bob.post("new")["seq"] == 251
+
+
+def test_text_that_was_pruned_is_overwritten_in_the_file_and_in_its_wal(
+    make_server: MakeServer,
+) -> None:
+    server = make_server(
+        settings={
+            "CHAT_RETENTION_MESSAGES": "1000",
+            "CHAT_RETENTION_MIN_HOURS": "0",
+            "CHAT_LIMITS": "off",
+        }
+    )
+    server.start()
+
+    def still_there() -> list[str]:
+        return [
+            path.name
+            for path in server.database.parent.glob("tchat.db*")
+            if b"a secret" in path.read_bytes()
+        ]
+
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")
+        for number in range(300):  # some in one page with others, some in pages of their own
+            text = f"a secret {'x' * (7 * number)}" + f" a secret {number}"
+            ann.send(type="post", id=f"secret-{number}", text=text[:2000])
+        ann.acknowledged("secret-299")
+        assert still_there()
+        for number in range(1300):
+            ann.send(type="post", id=f"later-{number}", text=f"later {number}")
+        ann.acknowledged("later-1299")
+        wait_until(lambda: kept(server.database)["general"][0] == 601)
+        wait_until(lambda: not still_there())  # while people are there and the server runs
+        assert ann.post("and on")["seq"] == 1601
 
 
 def test_wal_that_a_slow_reader_has_made_large_is_emptied_after_it(
