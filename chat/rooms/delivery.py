@@ -7,14 +7,17 @@ before it came is read from the log; what comes meanwhile is held, and follows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import BoundedSemaphore
 from typing import NamedTuple
 
-from chat.log import MessageLog, Missed
+from chat.log import MessageLog, Missed, StorageUnavailable
 from chat.protocol import REPLAY_LIMIT, WELCOME_MESSAGES, Gap, Message, Seen
 from chat.rooms.registry import Registry
 from chat.sockets.connection import Connection
 
 _NEWEST = 2**53  # above every seq
+_PAGES_AT_ONCE = 2  # fewer than the log has readers: newcomers do not wait behind older pages
+_PAGE_WAIT_S = 2.0
 
 
 class Replay(NamedTuple):
@@ -35,6 +38,7 @@ class Delivery:
     def __init__(self, log: MessageLog, registry: Registry) -> None:
         self._log = log
         self._registry = registry
+        self._pages = BoundedSemaphore(_PAGES_AT_ONCE)
 
     # --- the tail: on the log's writer thread, so that the order is the log's -----------
 
@@ -68,7 +72,12 @@ class Delivery:
 
         Raises StorageUnavailable.
         """
-        messages = self._log.before(room, before, limit + 1).messages
+        if not self._pages.acquire(timeout=_PAGE_WAIT_S):
+            raise StorageUnavailable("too many ask for older messages")
+        try:
+            messages = self._log.before(room, before, limit + 1).messages
+        finally:
+            self._pages.release()
         return messages[-limit:], len(messages) > limit
 
     def _replay(self, room: str, seen: Seen | None) -> Replay:

@@ -5,11 +5,19 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import islice
+from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
+from chat.log import Recent, StorageUnavailable
+from chat.log.sqlite import SQLiteLog
 from chat.protocol import rfc3339
-from tests.support.client import Client
+from chat.rooms.delivery import Delivery
+from chat.rooms.registry import Registry
+from tests.support.client import WAIT_S, Client
 from tests.support.ids import new_id
 from tests.support.logs import Past, fill
 from tests.support.raw import RawPeer
@@ -200,6 +208,35 @@ def test_nick_of_who_spoke_lately_survives_a_restart(server: ChatServer) -> None
         thief.connect()
         assert thief.refusal(type="join", nick="Ann")["code"] == "nick_taken"
         assert ann.resume()["member"]["nick"] == "Ann"
+
+
+class SlowLog(SQLiteLog):
+    """A log whose disk is slow; it knows how many wait for it to read."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, retention_messages=1000)
+        self.waiting: SimpleQueue[int] = SimpleQueue()
+        self.goes_on = threading.Event()
+
+    def before(self, room: str, seq: int, limit: int) -> Recent:
+        self.waiting.put(limit)
+        assert self.goes_on.wait(WAIT_S)
+        return super().before(room, seq, limit)
+
+
+def test_older_pages_leave_readers_of_the_log_to_newcomers(tmp_path: Path) -> None:
+    log = SlowLog(tmp_path / "tchat.db")
+    assert log.claim()
+    delivery = Delivery(log, Registry())
+    log.start(delivery.committed, lambda: None)
+    with ThreadPoolExecutor(8) as readers:
+        pages = [readers.submit(delivery.page, "general", 10, 50) for _ in range(8)]
+        refused = list(islice(as_completed(pages, WAIT_S), 6))  # soon, so that they ask again
+        assert all(isinstance(page.exception(), StorageUnavailable) for page in refused)
+        assert log.waiting.qsize() == 2  # of four readers
+        log.goes_on.set()
+    assert [page.result() for page in pages if page not in refused] == [([], False)] * 2
+    log.close()
 
 
 def test_join_whose_replay_fails_is_told_why_and_closed(
