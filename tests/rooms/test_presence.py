@@ -476,7 +476,7 @@ def test_present_member_keeps_its_nick_for_ever(world: World) -> None:
 
 
 def test_restart_relearns_the_nicks_of_those_who_spoke_lately(world: World) -> None:
-    world.recent["general"] = [(Member(ANN, "Ann"), 100.0), (Member(EVE, "Eve"), RESERVATION_S)]
+    world.recent["general"] = [(Member(ANN, "Ann"), 100.0), (Member(EVE, "Eve"), RESERVATION_S + 1)]
 
     assert taken(world, BOB, "ANN") is not None
     assert taken(world, BOB, "Eve") is None  # that was long ago
