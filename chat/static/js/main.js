@@ -8,6 +8,7 @@ import { Drafts } from "./writing/drafts.js";
 import { hasVersion, Parts } from "./base/parts.js";
 import { Identity } from "./server/identity.js";
 import { Muted } from "./people/muted.js";
+import { Names } from "./people/names.js";
 import { NickField } from "./people/nick-field.js";
 import { Notice } from "./state/notice.js";
 import { PendingView } from "./writing/pending-view.js";
@@ -48,6 +49,7 @@ const handed = takeHanded(); // first: the address is not for others to see
 const { name, isKept, isMissed } = roomHere();
 const strings = new Strings(JSON.parse(byId("strings").textContent), language);
 const dates = new Dates(language);
+const names = new Names(strings);
 const everywhere = new Store(() => window.localStorage);
 const tab = new Store(() => window.sessionStorage);
 const tabId = await thisTab(tab);
@@ -66,7 +68,8 @@ const notice = new Notice(byId("notice"));
 const parts = new Parts(() => hasVersion(document.body.dataset, language));
 // Says that a part could not be fetched. If it is gone, the page offers a reload instead.
 const missing = (words) => parts.isGone || notice.show(strings.say(words));
-const shared = { everywhere, beside, settings, muted, language, strings, dates, parts, missing };
+const words = { language, strings, dates, names };
+const shared = { everywhere, beside, settings, muted, ...words, parts, missing };
 const page = { byId, name, root, ...shared };
 const { nicks, text, messages, history, unread, conversation } = withConversation({
   ...page,
@@ -82,11 +85,12 @@ const pending = new PendingView({
   dates,
   text,
   strings,
+  names,
   author,
   messages,
   edit: (text) => composer.take(text),
 });
-const typing = new Typing({ room, line: byId("typing"), strings, settings, muted });
+const typing = new Typing({ room, line: byId("typing"), strings, settings, muted, names });
 const stateLine = new StateLine({
   line: byId("state"),
   spoken: byId("state-spoken"),

@@ -23,8 +23,10 @@ function comings(language = "en") {
   const member = (nick) => ({ id: nick, nick });
   const come = (...nicks) => nicks.forEach((nick) => list.joined(member(nick)));
   const go = (...nicks) => nicks.forEach((nick) => list.left(member(nick)));
-  const plain = (words) => words.replace(/[\u2068\u2069]/g, "");
-  return { list, come, go, words: () => plain(list.words), renames: () => plain(list.renames) };
+  const plain = ({ sentence, members }) =>
+    sentence.replace(/\u2068(\d+)\u2069/g, (place, index) => members[index].nick);
+  const renames = () => plain(list.said(false));
+  return { list, come, go, words: () => plain(list.said(true)).slice(renames().length).trim(), renames };
 }
 
 test("one line says who came and who went, in the reader's language", () => {

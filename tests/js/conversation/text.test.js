@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import { Names } from "../../../chat/static/js/people/names.js";
 import { Nicks } from "../../../chat/static/js/people/nicks.js";
 import { Emoji, codeAt } from "../../../chat/static/js/writing/later/emoji.js";
 import { highlight, isReady, nameOf, prepare } from "../../../chat/static/js/conversation/later/highlight.js";
@@ -71,7 +72,7 @@ test("a nick is completed by any of its words, but the reader's own nick is not"
   const room = new Source();
   room.member = { id: "1", nick: "Alice" };
   const nicks = new Nicks(room);
-  const mentions = new NickCompletion(nicks);
+  const mentions = new NickCompletion(nicks, new Names(null));
   const members = [room.member, { id: "2", nick: "Zoé Martin" }, { id: "3", nick: "Bob" }];
   room.tell("welcome", { member: room.member, members, messages: [{ member: { id: "4", nick: "Bob 2" } }] });
   const words = (text) => mentions.complete(text)?.options.map((option) => option.words) ?? null;
@@ -83,6 +84,10 @@ test("a nick is completed by any of its words, but the reader's own nick is not"
   assert.equal(mentions.complete("@bo").isSure, true);
   assert.equal(mentions.complete("@Bob").isSure, false); // the nick is complete: Enter sends
   assert.equal(words("@Bob 2"), null);
+  // The one who is here now is suggested, not the one who wrote long ago.
+  room.tell("joined", { member: { id: "5", nick: "Bob 2" } });
+  room.tell("history", { messages: [{ member: { id: "6", nick: "Bob 2" } }] });
+  assert.deepEqual(nicks.owner("Bob 2"), { id: "5", nick: "Bob 2" });
 });
 
 test("each language that can be coloured is there, by its own name and by its aliases", async () => {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { conversationText } from "../../../chat/static/js/rooms/later/conversation-text.js";
 import { joined } from "../../../chat/static/js/offline/later/last-messages.js";
+import { Names } from "../../../chat/static/js/people/names.js";
 import { Posts } from "../../../chat/static/js/writing/posts.js";
 import { Store } from "../../../chat/static/js/base/store.js";
 import { Strings } from "../../../chat/static/js/base/strings.js";
@@ -77,7 +78,7 @@ test("the conversation as text has a line a message, in the reader's time, and s
   });
   const messages = [message(1, "Ann", "one\n[2026-11-24 16:06] Bob : forged"), message(2, "Bob", "{nick}")];
   const text = (given, muted) =>
-    conversationText({ link: "http://chat/", messages: given, isHidden: ({ id }) => id === muted, strings });
+    conversationText({ link: "http://chat/", messages: given, isHidden: ({ id }) => id === muted, names: new Names(strings), strings });
   assert.equal(
     text(messages),
     "http://chat/\n\n[2026-11-24 16:05] Ann : one\n    [2026-11-24 16:06] Bob : forged\n[2026-11-24 16:05] Bob : {nick}",

@@ -4,11 +4,13 @@ const LONGEST = 160; // characters of a message
 
 export class Desktop {
   #room;
+  #names;
   #strings;
   #shown = null;
 
-  constructor(room, strings) {
+  constructor(room, { names, strings }) {
     this.#room = room;
+    this.#names = names;
     this.#strings = strings;
   }
 
@@ -25,7 +27,7 @@ export class Desktop {
 
   show({ member, text }) {
     if (this.permission !== "granted") return;
-    const title = this.#strings.say("notification", { nick: member.nick, room: this.#room });
+    const title = this.#strings.say("notification", { nick: this.#names.text(member), room: this.#room });
     const options = {
       body: Array.from(text).slice(0, LONGEST).join(""),
       tag: `tchat:${this.#room}`,

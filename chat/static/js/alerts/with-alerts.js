@@ -9,10 +9,10 @@ import { isAnother } from "../server/gap.js";
 import { openOnDemand } from "../base/opener.js";
 
 export function withAlerts(page) {
-  const { byId, name, everywhere, parts, missing, settings, muted, strings, beside } = page;
+  const { byId, name, everywhere, parts, missing, settings, muted, names, strings, beside } = page;
   const { room, text, messages, conversation, unread } = page;
   const chime = new Chime();
-  const desktop = new Desktop(name, strings);
+  const desktop = new Desktop(name, { names, strings });
   const alerts = new Alerts({ settings, chime, desktop, text, beside });
   const favicon = new Favicon(document.querySelector("link[rel=icon]"));
   const lastRead = new LastRead({ store: everywhere, room: name, messages });
@@ -22,7 +22,7 @@ export function withAlerts(page) {
       import("../state/later/settings-box.js"),
       import("../people/later/muted-list.js"),
     ]);
-    new MutedList({ section: byId("muted"), muted, strings });
+    new MutedList({ section: byId("muted"), muted, names, strings });
     return new SettingsBox({ dialog: byId("settings"), settings, desktop, chime, strings });
   };
   openOnDemand([byId("settings-button")], parts, load, () => missing("unavailable"));

@@ -1,7 +1,7 @@
 // Makes ids and keys. It does not use crypto.randomUUID, which exists only on https and localhost:
 // people open a chat at home as http://192.168.…
 
-const DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; // Crockford's base 32: sorts as its numbers
+export const DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; // Crockford's base 32: sorts as its numbers
 const TIME_BITS = 30; // enough for 2,000 years of minutes
 const RANDOM_DIGITS = 16; // 80 bits
 const KEY_BYTES = 24;

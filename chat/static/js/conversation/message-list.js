@@ -18,15 +18,17 @@ export class MessageList extends Source {
   #list;
   #dates;
   #text;
+  #names;
   #views = [];
   #isQuiet = false;
   #news = []; // { element, at }: the latest messages, still to be read aloud
 
-  constructor(list, dates, text) {
+  constructor(list, dates, { text, names }) {
     super();
     this.#list = list;
     this.#dates = dates;
     this.#text = text;
+    this.#names = names;
   }
 
   get views() {
@@ -121,6 +123,12 @@ export class MessageList extends Source {
     this.tell("change");
   }
 
+  // Something in these elements was drawn again, so the heights of their messages may have changed.
+  redrawn(elements) {
+    for (const each of elements) each.closest(".message")?.classList.remove("settled");
+    this.tell("change");
+  }
+
   refresh(view) {
     const index = this.#views.indexOf(view);
     if (index >= 0) this.#follow(index, index + 1);
@@ -140,7 +148,7 @@ export class MessageList extends Source {
   }
 
   #make(message, mine) {
-    const view = new MessageView(message, this.#dates, { mine, text: this.#text });
+    const view = new MessageView(message, this.#dates, { mine, text: this.#text, names: this.#names });
     this.#hush();
     if (this.#isQuiet) hush(view.element);
     else this.#news.push({ element: view.element, at: performance.now() });

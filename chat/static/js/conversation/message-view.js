@@ -3,7 +3,6 @@
 
 import { apart } from "../base/source.js";
 import { sameDay, within5Minutes } from "../base/dates.js";
-import { write } from "../base/strings.js";
 import { dressAs } from "../people/mark.js";
 
 const template = document.getElementById("message");
@@ -13,16 +12,18 @@ export class MessageView {
   #message;
   #at;
   #dates;
+  #names;
   #edition; // of the dates, in which its time is written
   #since; // when the first message of its group was written
   #shape = ""; // what stands above its text
   #find = (name) => this.element.querySelector(`.${name}`);
 
   // `message`: { member, text, at }, and seq once it is in the log. `text` fills in its text.
-  constructor(message, dates, { mine, text }) {
+  constructor(message, dates, { mine, text, names }) {
     this.#message = message;
     this.#at = new Date(message.at);
     this.#dates = dates;
+    this.#names = names;
     apart(() => this.dress(message.member)); // even if this fails, the message is shown
     this.element.classList.toggle("mine", mine);
     if (message.seq) this.element.dataset.seq = message.seq;
@@ -48,15 +49,15 @@ export class MessageView {
     return ["day", "unread", "came"].some((name) => !this.#find(name).hidden);
   }
 
-  // Show who came and went before this message.
-  precede(words) {
+  // Show who came and went before this message (people/comings.js).
+  precede(said) {
     this.#find("came").hidden = false;
-    write(this.#find("came"), words);
+    this.#names.say(this.#find("came"), said);
   }
 
   dress(member) {
     this.#message = { ...this.#message, member };
-    dressAs(this.element, member);
+    dressAs(this.element, member, this.#names);
   }
 
   // Show what depends on the message before: the day, if a new one begins, and the author, unless

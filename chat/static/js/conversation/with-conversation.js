@@ -12,7 +12,7 @@ import { Text } from "./text.js";
 import { Unread } from "./unread.js";
 
 export function withConversation(page) {
-  const { byId, room, posts, sender, strings, dates, muted, beside } = page;
+  const { byId, room, posts, sender, strings, dates, names, muted, beside } = page;
   const [scroller, content, list] = [byId("scroller"), byId("content"), byId("messages")];
   const nicks = new Nicks(room);
   const selection = new Selection(content, list);
@@ -28,7 +28,8 @@ export function withConversation(page) {
     redraw,
     keep: (element, change) => messages.quietly(() => scroll.keep(element, change)),
   });
-  const messages = new MessageList(list, dates, text);
+  const messages = new MessageList(list, dates, { text, names });
+  names.on("change", () => redraw(() => messages.redrawn(names.renew())));
   new Far(messages, list);
   new Days({ dates, messages, redraw });
   const start = byId("start");

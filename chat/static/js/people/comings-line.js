@@ -1,23 +1,23 @@
 // The line below the last message that says who came and went, and who has another nick now. When
 // the next message comes, its words move above that message and are not read aloud again.
 
-import { write } from "../base/strings.js";
-
 const SETTLE_MS = 300; // people who come within this time are in one sentence
 
 export class ComingsLine {
   #line;
   #comings;
   #messages;
+  #names;
   #wanted;
   #timer;
 
   // `wanted()`: whether the reader wants to know who comes and goes. Who has another nick is always
   // said: without that, one would not know who speaks.
-  constructor({ line, comings, room, messages, wanted }) {
+  constructor({ line, comings, room, messages, names, wanted }) {
     this.#line = line;
     this.#comings = comings;
     this.#messages = messages;
+    this.#names = names;
     this.#wanted = wanted;
     for (const name of ["joined", "left", "renamed"]) {
       room.on(name, ({ member, was }) => {
@@ -39,19 +39,18 @@ export class ComingsLine {
   #later() {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      write(this.#line, this.#words);
+      this.#names.say(this.#line, this.#said);
     }, SETTLE_MS);
   }
 
-  get #words() {
-    const { words, renames } = this.#comings;
-    return this.#wanted() ? `${renames} ${words}`.trim() : renames;
+  get #said() {
+    return this.#comings.said(this.#wanted());
   }
 
   #moveTo(view) {
-    const words = this.#words;
-    if (words) {
-      view.precede(words);
+    const said = this.#said;
+    if (said.sentence) {
+      view.precede(said);
       this.#messages.refresh(view);
     }
     this.clear();

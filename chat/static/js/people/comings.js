@@ -10,9 +10,9 @@ const MOST_RENAMED = 100; // more are forgotten
 export class Comings {
   #strings;
   #join;
-  #came = new Map(); // member id → nick
+  #came = new Map(); // member id → member
   #went = new Map();
-  #renamed = new Map(); // member id → { was, nick }: the nick before the first change, and the last one
+  #renamed = new Map(); // member id → { was, member }: the nick before the first change, and the last one
 
   constructor(strings, language, preferred) {
     this.#strings = strings;
@@ -20,22 +20,23 @@ export class Comings {
   }
 
   // Who comes back may have another nick.
-  joined({ id, nick }) {
-    const was = this.#went.get(id);
-    if (!this.#went.delete(id)) this.#came.set(id, nick);
-    else if (was !== nick) this.renamed({ id, nick }, was);
+  joined(member) {
+    const was = this.#went.get(member.id)?.nick;
+    if (!this.#went.delete(member.id)) this.#came.set(member.id, member);
+    else if (was !== member.nick) this.renamed(member, was);
   }
 
-  left({ id, nick }) {
-    if (!this.#came.delete(id)) this.#went.set(id, nick);
+  left(member) {
+    if (!this.#came.delete(member.id)) this.#went.set(member.id, member);
   }
 
-  renamed({ id, nick }, before) {
-    if (this.#came.has(id)) return void this.#came.set(id, nick);
+  renamed(member, before) {
+    const { id, nick } = member;
+    if (this.#came.has(id)) return void this.#came.set(id, member);
     const { was } = this.#renamed.get(id) ?? { was: before };
     if (was === nick) this.#renamed.delete(id);
     else if (this.#renamed.has(id) || this.#renamed.size < MOST_RENAMED) {
-      this.#renamed.set(id, { was, nick });
+      this.#renamed.set(id, { was, member });
     }
   }
 
@@ -43,33 +44,35 @@ export class Comings {
     for (const members of [this.#came, this.#went, this.#renamed]) members.clear();
   }
 
-  // One sentence for those who came and one for those who went, or nothing.
-  get words() {
-    return [this.#sentence("came", this.#came), this.#sentence("went", this.#went)]
-      .filter(Boolean)
-      .join(" ");
+  // Gives { sentence, members }, as names.js writes it: a sentence for each new nick, and if these
+  // are `wanted`, one for those who came and one for those who went.
+  said(wanted) {
+    const members = [];
+    const place = (member) => isolate(members.push(member) - 1);
+    const sentences = [this.#renames(place)];
+    if (wanted) sentences.push(this.#people("came", this.#came, place), this.#people("went", this.#went, place));
+    return { sentence: sentences.filter(Boolean).join(" "), members };
   }
 
-  // A sentence for each new nick, or nothing.
-  get renames() {
+  #renames(place) {
     const renames = [...this.#renamed.values()];
     const named = renames.length > NAMED + 1 ? renames.slice(0, NAMED) : renames;
-    const sentences = named.map(({ was, nick }) =>
-      this.#strings.say("renamed", { was: isolate(was), nick: isolate(nick) }),
+    const sentences = named.map(({ was, member }) =>
+      this.#strings.say("renamed", { was: place({ ...member, nick: was }), nick: place(member) }),
     );
     const others = renames.length - named.length;
     if (others > 0) sentences.push(this.#strings.count("othersRenamed", others));
     return sentences.join(" ");
   }
 
-  #sentence(name, members) {
+  #people(name, members, place) {
     if (members.size === 0) return "";
-    const nicks = [...members.values()].map(isolate);
-    const named = nicks.length > NAMED + 1 ? nicks.slice(0, NAMED) : nicks;
-    const others = nicks.length - named.length;
+    const all = [...members.values()];
+    const named = (all.length > NAMED + 1 ? all.slice(0, NAMED) : all).map(place);
+    const others = all.length - named.length;
     const people = this.#join.format(
       others > 0 ? [...named, this.#strings.count("others", others)] : named,
     );
-    return this.#strings.count(name, nicks.length, { people });
+    return this.#strings.count(name, all.length, { people });
   }
 }

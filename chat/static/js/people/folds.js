@@ -1,17 +1,19 @@
 // Folds the messages of muted people behind a line that says so. Messages of one person that follow
 // one another have one line.
 
-import { isolate, write } from "../base/strings.js";
+import { isolate } from "../base/strings.js";
 
 export class Folds {
   #messages;
   #muted;
+  #names;
   #strings;
   #runs = new WeakMap(); // view → its run: { first, member, isOpen }
 
-  constructor({ messages, muted, strings }) {
+  constructor({ messages, muted, names, strings }) {
     this.#messages = messages;
     this.#muted = muted;
+    this.#names = names;
     this.#strings = strings;
     messages.on("appended", (view, previous) => {
       if (!muted.isEmpty) this.#place(view, previous);
@@ -54,8 +56,8 @@ export class Folds {
     element.hidden = isFolded && !isFirst;
     line.hidden = !isFirst;
     if (!isFirst) return;
-    const nick = isolate(member.nick);
-    write(line.querySelector("span"), this.#strings.say("folded", { nick }));
+    const sentence = this.#strings.say("folded", { nick: isolate(0) });
+    this.#names.say(line.querySelector("span"), { sentence, members: [member] });
     const button = line.querySelector("button");
     button.textContent = this.#strings.say(run.isOpen ? "fold" : "unfold");
     button.setAttribute("aria-expanded", run.isOpen);

@@ -26,9 +26,9 @@ function firstLetter(word) {
   return segment.segment;
 }
 
-// Colours `element` and puts the initials into the mark inside it.
-export function dressAs(element, member) {
-  element.querySelector(".nick").textContent = member.nick;
+// Colours `element`, writes the nick in it, and puts the initials into the mark inside it.
+export function dressAs(element, member, names) {
+  names.write(element.querySelector(".nick"), member);
   for (const name of [...element.classList]) {
     if (name.startsWith("hue-")) element.classList.remove(name);
   }

@@ -2,11 +2,11 @@
 
 export const lower = (text) => text.normalize("NFC").toLowerCase();
 
-const MOST = 2_000; // members; those known longest are forgotten first
+const MOST = 2_000; // members; those heard of longest ago are forgotten first
 
 export class Nicks {
   #room;
-  #nicks = new Map(); // member id → nick
+  #nicks = new Map(); // member id → { nick, isOld }
 
   constructor(room) {
     this.#room = room;
@@ -20,7 +20,14 @@ export class Nicks {
   }
 
   get all() {
-    return [...new Set(this.#nicks.values())];
+    return [...new Set(Array.from(this.#nicks.values(), ({ nick }) => nick))];
+  }
+
+  // The member who had one of these nicks last: in the room, nobody else has it.
+  owner(nick) {
+    const all = [...this.#nicks].filter(([, known]) => known.nick === nick);
+    const [id] = all.filter(([, { isOld }]) => !isOld).at(-1) ?? all.at(-1);
+    return { id, nick };
   }
 
   isMine(nick) {
@@ -30,7 +37,9 @@ export class Nicks {
   // An older message may have an older nick, which must not replace the one that is known.
   #note(members, isOld = false) {
     for (const { id, nick } of members) {
-      if (!isOld || !this.#nicks.has(id)) this.#nicks.set(id, nick);
+      if (isOld && this.#nicks.has(id)) continue;
+      this.#nicks.delete(id);
+      this.#nicks.set(id, { nick, isOld });
       if (this.#nicks.size > MOST) this.#nicks.delete(this.#nicks.keys().next().value);
     }
   }

@@ -12,13 +12,14 @@ export class People {
   #list;
   #heading;
   #muted;
+  #names;
   #strings;
   #template = document.getElementById("person");
   #order;
   #people = new Map(); // member id → { member, element }
   #me = null;
 
-  constructor({ panel, column, sheet, button, muted, strings, language }) {
+  constructor({ panel, column, sheet, button, muted, names, strings, language }) {
     this.#panel = panel;
     this.#column = column;
     this.#sheet = sheet;
@@ -26,8 +27,9 @@ export class People {
     this.#list = panel.querySelector("ul");
     this.#heading = panel.querySelector("h2");
     this.#muted = muted;
+    this.#names = names;
     this.#strings = strings;
-    muted.on("change", () => this.#dressAll());
+    for (const news of [muted, names]) news.on("change", () => this.#dressAll());
     this.#order = new Intl.Collator(language, { numeric: true });
     button.addEventListener("click", () => sheet.showModal());
     sheet.addEventListener("click", (event) => {
@@ -79,7 +81,7 @@ export class People {
   #make(member) {
     const element = this.#template.content.firstElementChild.cloneNode(true);
     element.dataset.member = member.id;
-    dressAs(element, member);
+    dressAs(element, member, this.#names);
     this.#people.set(member.id, { member, element });
     const isMe = member.id === this.#me.id;
     element.querySelector(isMe ? "button" : ".you").remove();
@@ -98,7 +100,7 @@ export class People {
     if (!button) return;
     element.classList.toggle("muted", isMuted);
     button.textContent = this.#strings.say(isMuted ? "unmute" : "mute");
-    const label = this.#strings.say(isMuted ? "unmuteNick" : "muteNick", { nick: member.nick });
+    const label = this.#strings.say(isMuted ? "unmuteNick" : "muteNick", { nick: this.#names.text(member) });
     button.setAttribute("aria-label", label);
   }
 

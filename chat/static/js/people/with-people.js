@@ -6,13 +6,15 @@ import { Folds } from "./folds.js";
 import { People } from "./people.js";
 import { Rename } from "./rename.js";
 
-export function withPeople({ byId, settings, room, messages, muted, typing, strings, language }) {
+export function withPeople(page) {
+  const { byId, settings, room, messages, muted, names, typing, strings, language } = page;
   const people = new People({
     panel: byId("people"),
     column: byId("people-column"),
     sheet: byId("people-sheet"),
     button: byId("people-button"),
     muted,
+    names,
     strings,
     language,
   });
@@ -22,9 +24,10 @@ export function withPeople({ byId, settings, room, messages, muted, typing, stri
     comings: new Comings(strings, language),
     room,
     messages,
+    names,
     wanted: () => settings.get("comings"),
   });
-  new Folds({ messages, muted, strings });
+  new Folds({ messages, muted, names, strings });
   muted.on("change", () => {
     for (const [id] of muted.all) typing.stopped({ id });
   });

@@ -5,7 +5,7 @@ import { RecentRooms } from "./recent-rooms.js";
 import { Share } from "./share.js";
 
 export function withRooms(page) {
-  const { byId, name, root, everywhere, parts, room, messages, muted, strings } = page;
+  const { byId, name, root, everywhere, parts, room, messages, muted, names, strings } = page;
   const share = new Share({
     buttons: [byId("share"), byId("empty-share"), byId("rooms-share")],
     texts: [byId("empty-link")],
@@ -25,7 +25,7 @@ export function withRooms(page) {
       import("./later/conversation-copy.js"),
     ]);
     const [button, said] = [byId("rooms-copy"), byId("rooms-said")];
-    const copy = new ConversationCopy({ button, said, link, messages, muted, strings });
+    const copy = new ConversationCopy({ button, said, link, messages, muted, names, strings });
     return new RoomsBox({ dialog: byId("rooms"), room: name, root, link, recent, copy, strings });
   };
   const loadQr = async () => {

@@ -21,18 +21,20 @@ export class PendingView {
   #text;
   #strings;
   #author;
+  #names;
   #messages;
   #edit;
   #views = new Map(); // by the post's id
 
   // `author()` gives the member who writes; `messages` is the list above this one; `edit(text)`
   // takes a text back into the composer.
-  constructor({ list, posts, dates, text, strings, author, messages, edit }) {
+  constructor({ list, posts, dates, text, strings, names, author, messages, edit }) {
     this.#list = list;
     this.#posts = posts;
     this.#dates = dates;
     this.#text = text;
     this.#strings = strings;
+    this.#names = names;
     this.#author = author;
     this.#messages = messages;
     this.#edit = edit;
@@ -71,7 +73,7 @@ export class PendingView {
 
   #make(post) {
     const message = { member: this.#author(), text: post.text, at: post.at };
-    const view = new MessageView(message, this.#dates, { mine: true, text: this.#text });
+    const view = new MessageView(message, this.#dates, { mine: true, text: this.#text, names: this.#names });
     view.element.classList.add("fresh");
     setTimeout(() => view.element.classList.remove("fresh"), PATIENCE_MS);
     this.#list.append(view.element);

@@ -13,15 +13,17 @@ export class Typing {
   #strings;
   #settings;
   #muted;
+  #names;
   #toldAt = -Infinity;
   #writers = new Map(); // member id → { nick, timer }
 
-  constructor({ room, line, strings, settings, muted }) {
+  constructor({ room, line, strings, settings, muted, names }) {
     this.#room = room;
     this.#line = line;
     this.#strings = strings;
     this.#settings = settings;
     this.#muted = muted;
+    this.#names = names;
     room.on("typing", ({ member }) => this.#started(member));
     room.on("left", ({ member }) => this.stopped(member));
     room.on("message", ({ member }) => this.stopped(member));
@@ -49,7 +51,7 @@ export class Typing {
     if (!this.#settings.get("typing")) return;
     clearTimeout(this.#writers.get(member.id)?.timer);
     const timer = setTimeout(() => this.stopped(member), SHOWN_MS);
-    this.#writers.set(member.id, { nick: isolate(member.nick), timer });
+    this.#writers.set(member.id, { nick: isolate(this.#names.text(member)), timer });
     this.#show();
   }
 

@@ -8,19 +8,19 @@
 import { copyMessage } from "./copying.js";
 import { isolate } from "../../base/strings.js";
 
-export function actionsOf({ muted, room, strings }) {
+export function actionsOf({ muted, names, room, strings }) {
   const copy = {
     isFor: () => true,
     words: () => strings.say("copy"),
     async act(message, button) {
-      return strings.say((await copyMessage(message, { button, strings })) ? "copied" : "notCopied");
+      return strings.say((await copyMessage(message, { button, names, strings })) ? "copied" : "notCopied");
     },
   };
   const mute = {
     isFor: ({ member }) => member.id !== room.member?.id,
     words({ member }) {
       const sentence = muted.has(member.id) ? "unmuteNick" : "muteNick";
-      return strings.say(sentence, { nick: isolate(member.nick) });
+      return strings.say(sentence, { nick: isolate(names.text(member)) });
     },
     act({ member }) {
       if (muted.has(member.id)) muted.unmute(member.id);

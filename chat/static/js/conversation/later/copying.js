@@ -9,13 +9,14 @@ export class Copying {
   #content;
   #messages;
   #selection;
-  #strings;
+  #page;
 
-  constructor({ content, messages, selection, strings }) {
+  // `page`: { names, strings }.
+  constructor({ content, messages, selection, ...page }) {
     this.#content = content;
     this.#messages = messages;
     this.#selection = selection;
-    this.#strings = strings;
+    this.#page = page;
     document.addEventListener("copy", (event) => this.#copy(event));
   }
 
@@ -38,14 +39,14 @@ export class Copying {
     return parts
       .map((each) => [messages.get(each.text.closest(".message")), each])
       .filter(([message]) => message) // posts that wait are no messages yet
-      .map(([message, each]) => entry({ ...message, text: partOf(each) }, this.#strings))
+      .map(([message, each]) => entry({ ...message, text: partOf(each) }, this.#page))
       .join("\n");
   }
 }
 
 // Copy one message. `button` is what was pressed. Gives whether it could be copied.
-export function copyMessage(message, { button, strings }) {
-  return copyText(entry(message, strings), button);
+export function copyMessage(message, { button, ...page }) {
+  return copyText(entry(message, page), button);
 }
 
 function within(range, element) {

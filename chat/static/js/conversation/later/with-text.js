@@ -11,11 +11,11 @@ import { RichText } from "./rich-text.js";
 import { withMessages } from "./with-messages.js";
 
 export function withText(page) {
-  const { byId, everywhere, parts, missing, nicks, strings, dates, redraw } = page;
+  const { byId, everywhere, parts, missing, nicks, names, strings, dates, redraw } = page;
   const emoji = new Emoji(byId("composer").dataset.emoji);
   const spoken = byId("spoken");
   const area = byId("text");
-  const sources = [new NickCompletion(nicks), emoji];
+  const sources = [new NickCompletion(nicks, names), emoji];
   new Completion({ area, list: byId("completions"), sources, spoken, strings });
   keepLines(area);
   new EmojiButton({
@@ -30,7 +30,7 @@ export function withText(page) {
   });
   const messages = page.messages();
   withMessages({ ...page, messages });
-  new Copying({ content: byId("content"), messages, selection: page.selection, strings });
+  new Copying({ content: byId("content"), messages, selection: page.selection, names, strings });
   new Printing({ place: byId("printed"), messages, dates, strings });
   return new RichText({ nicks, emoji, strings, spoken, redraw });
 }

@@ -3,13 +3,15 @@
 export class MutedList {
   #section;
   #muted;
+  #names;
   #strings;
 
-  constructor({ section, muted, strings }) {
+  constructor({ section, muted, names, strings }) {
     this.#section = section;
     this.#muted = muted;
+    this.#names = names;
     this.#strings = strings;
-    muted.on("change", () => this.#draw());
+    for (const news of [muted, names]) news.on("change", () => this.#draw());
     this.#draw();
   }
 
@@ -28,12 +30,12 @@ export class MutedList {
     const item = document.createElement("li");
     const name = document.createElement("bdi");
     name.translate = false;
-    name.textContent = nick;
+    this.#names.write(name, { id, nick });
     const button = document.createElement("button");
     button.type = "button";
     button.className = "quiet";
     button.textContent = this.#strings.say("unmute");
-    button.setAttribute("aria-label", this.#strings.say("unmuteNick", { nick }));
+    button.setAttribute("aria-label", this.#strings.say("unmuteNick", { nick: this.#names.text({ id, nick }) }));
     button.addEventListener("click", () => this.#muted.unmute(id));
     item.append(name, button);
     return item;

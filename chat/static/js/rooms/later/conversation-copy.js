@@ -13,7 +13,7 @@ export class ConversationCopy {
   #timer;
 
   // `said`: the element that a screen reader speaks, within the button's own dialog; `page`:
-  // { link, messages, muted, strings }.
+  // { link, messages, muted, names, strings }.
   constructor({ button, said, ...page }) {
     this.#button = button;
     this.#said = said;
@@ -27,11 +27,12 @@ export class ConversationCopy {
   }
 
   async #copy() {
-    const { link, messages, muted, strings } = this.#page;
+    const { link, messages, muted, names, strings } = this.#page;
     const text = conversationText({
       link,
       messages: messages.views.map(({ message }) => message),
       isHidden: ({ id }) => muted.has(id),
+      names,
       strings,
     });
     const isCopied = await copyText(text, this.#button);

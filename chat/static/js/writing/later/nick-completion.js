@@ -10,9 +10,11 @@ const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase
 
 export class NickCompletion {
   #nicks;
+  #names;
 
-  constructor(nicks) {
+  constructor(nicks, names) {
     this.#nicks = nicks;
+    this.#names = names;
   }
 
   // Gives what completes the text before the caret, as completion.js wants it, or null.
@@ -28,7 +30,11 @@ export class NickCompletion {
     return {
       from: before.length - asked.length - 1,
       isSure,
-      options: nicks.slice(0, MOST).map((nick) => ({ text: `@${nick} `, words: nick, sign: "@" })),
+      options: nicks.slice(0, MOST).map((nick) => ({
+        text: `@${nick} `,
+        words: this.#names.text(this.#nicks.owner(nick)),
+        sign: "@",
+      })),
     };
   }
 }
