@@ -241,14 +241,14 @@ class Tour:
 
     def _posts(self) -> Iterator[State]:
         tab = self.tab
-        self.wire.refuses = "muted"
+        self.wire.refusals["post"] = {"code": "muted"}
         tab.say("refused")
         expect(tab.waiting).to_have_count(1)
-        self.wire.refuses = "text_too_long"
+        self.wire.refusals["post"] = {"code": "text_too_long"}
         tab.say("too long")
         expect(tab.waiting).to_have_count(2)
         expect(self.button("Try again", "Réessayer").last).to_be_visible()
-        self.wire.refuses = None
+        self.wire.refusals.clear()
         yield "failed", _BOTH
         self.wire.deaf = True
         tab.say("waits")

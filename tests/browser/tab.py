@@ -108,7 +108,7 @@ class Wire:
     def __init__(self, page: Page) -> None:
         self.cut = False  # refuse connections
         self.deaf = False  # drop what the server says
-        self.refuses: str | None = None  # answer every post with this error
+        self.refusals: dict[str, dict[str, object]] = {}  # how each type of command is refused
         self.asked: list[str] = []  # every command, as JSON
         self._routes: list[WebSocketRoute] = []
         page.route_web_socket(re.compile(r"/ws$"), self._opened)
@@ -123,9 +123,9 @@ class Wire:
         def from_page(command: str | bytes) -> None:
             self.asked.append(str(command))
             asked = json.loads(command)
-            if self.refuses and asked["type"] == "post":
-                error = {"type": "error", "code": self.refuses, "detail": "", "id": asked["id"]}
-                route.send(json.dumps(error))
+            if refusal := self.refusals.get(asked["type"]):
+                error = {"type": "error", "detail": "", "command": asked["type"], **refusal}
+                route.send(json.dumps({**error, "id": asked["id"]} if "id" in asked else error))
             else:
                 server.send(command)
 

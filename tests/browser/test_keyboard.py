@@ -118,7 +118,7 @@ def test_keyboard_alone_does_everything(
 
     # Send again, or delete, a post that could not be sent.
     keyboard.press("Escape")
-    wire.refuses = "muted"
+    wire.refusals["post"] = {"code": "muted"}
     keyboard.type("first")
     keyboard.press("Enter")
     keyboard.type("second")
@@ -127,7 +127,7 @@ def test_keyboard_alone_does_everything(
     press(page, button("Delete").last, "Shift+Tab")
     expect(alice.waiting).to_have_count(1)
     expect(alice.composer).to_be_focused()
-    wire.refuses = None
+    wire.refusals.clear()
     press(page, button("Try again"), "Shift+Tab")
     bob.expect("message", text="first")
     expect(alice.composer).to_be_focused()

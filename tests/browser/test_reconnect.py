@@ -243,7 +243,7 @@ def test_full_server_is_said_to_be_full(
     [
         (1012, "The server is restarting. Trying again in", True),
         (1013, "The chat is full at the moment. Trying again in", True),
-        (1008, "Too many requests at once. Trying again in", True),
+        (1008, "Too much at once: the server asks for a pause. Trying again in", True),
         (4003, "A moderator removed you from this room.", False),
     ],
 )
@@ -308,7 +308,7 @@ def test_failed_post_keeps_its_text_and_can_be_deleted(open_tab: Enter) -> None:
 def test_refused_text_goes_back_into_the_composer(open_tab: Enter) -> None:
     tab = open_tab()
     wire = Wire(tab.page)
-    wire.refuses = "text_too_long"
+    wire.refusals["post"] = {"code": "text_too_long"}
     tab.open()
     tab.enter("Alice")
     tab.say("Hello")
@@ -318,6 +318,80 @@ def test_refused_text_goes_back_into_the_composer(open_tab: Enter) -> None:
     expect(tab.waiting).to_have_count(0)
     expect(tab.composer).to_have_value("Hello\nand more")
     expect(tab.composer).to_be_focused()
-    wire.refuses = None
+    wire.refusals.clear()
     tab.composer.press("Enter")
     tab.shows("Hello\nand more")
+
+
+@pytest.mark.not_webkit
+def test_what_is_refused_for_now_is_said_with_how_long_and_nothing_is_lost(open_tab: Enter) -> None:
+    tab = open_tab()
+    wire = Wire(tab.page)
+    wire.refusals["join"] = {"code": "rate_limited", "retry_after": 40}
+    tab.open()
+    tab.nick.fill("Alice")
+    tab.nick.press("Enter")
+    expect(tab.state).to_have_text("Too many people enter from your network at once.")
+    expect(tab.page.get_by_text(re.compile("Trying again in [456][0-9]\u00a0s"))).to_be_visible()
+    later = re.compile("The page enters by itself as soon as it can")
+    expect(tab.nick).to_have_accessible_description(later)
+    tab.nick.press("Enter")  # asking again does not help, and costs the server nothing
+    tab.wake()
+    expect(tab.nick).to_have_accessible_description(later)
+    assert len([each for each in wire.asked if '"join"' in each]) == 1
+    wire.refusals.clear()
+    tab.page.get_by_role("button", name="Now").click()
+    expect(tab.composer).to_be_visible()
+
+    wire.refusals["post"] = {"code": "rate_limited", "retry_after": 240}
+    said = "Too many messages from your network. Trying again in 4\u00a0min."
+    for _ in range(2):  # the second one is not even sent
+        tab.say("one")
+        expect(tab.waiting.get_by_text(said)).to_be_visible()
+        tab.waiting.get_by_role("button", name="Edit").click()
+        expect(tab.waiting).to_have_count(0)
+        expect(tab.composer).to_have_value("one")
+    assert len([each for each in wire.asked if '"post"' in each]) == 1
+    wire.refusals["post"] = {"code": "storage_unavailable", "retry_after": 1}
+    tab.page.reload()  # nothing was sent meanwhile, and a new page waits for nothing
+    tab.composer.press("Enter")
+    expect(tab.waiting).to_contain_text("cannot keep messages at the moment: this one waits")
+    expect(tab.waiting.get_by_role("button", name="Delete")).to_be_visible()
+    wire.refusals.clear()
+    tab.shows("one")
+
+    wire.refusals["rename"] = {"code": "rate_limited", "retry_after": 2}
+    tab.page.get_by_role("button", name="Change my nick").click()
+    box = tab.page.get_by_role("dialog", name="Change my nick")
+    box.get_by_role("textbox").fill("Alix")
+    box.get_by_role("textbox").press("Enter")
+    expect(box.get_by_role("alert")).to_have_text("You can change your nick in 2\u00a0s.")
+    expect(box.get_by_role("alert")).to_have_count(0)  # when it is no longer true
+    wire.refusals.clear()
+    box.get_by_role("textbox").press("Enter")
+    expect(box).to_be_hidden()
+
+
+@pytest.mark.not_webkit
+def test_nick_that_is_refused_when_the_page_comes_back_loses_no_text(enter: Enter) -> None:
+    tab = enter("Alice")
+    wire = Wire(tab.page)
+    wire.refusals["join"] = {"code": "nick_invalid"}
+    wire.refusals["post"] = {"code": "rate_limited", "retry_after": 60}
+    tab.composer.fill("half a sen")
+    tab.page.reload()
+    expect(tab.nick).to_have_accessible_description(re.compile("This nick is not possible here"))
+    expect(tab.nick).to_have_value("Alice")
+    del wire.refusals["join"]
+    tab.nick.fill("Alix")
+    tab.nick.press("Enter")
+    expect(tab.composer).to_have_value("half a sen")
+    tab.composer.press("Enter")
+    wire.refusals["join"] = {"code": "nick_invalid"}
+    expect(tab.waiting).to_contain_text("Too many messages from your network")
+    wire.close(1012)
+    expect(tab.nick).to_have_accessible_description(re.compile("This nick is not possible here"))
+    expect(tab.waiting).to_contain_text("half a sen")
+    wire.refusals.clear()
+    tab.nick.press("Enter")
+    tab.shows("half a sen")

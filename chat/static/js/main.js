@@ -101,7 +101,10 @@ const stateLine = new StateLine({
 const entry = new NickField({
   form: byId("entry"),
   strings,
-  chosen: (nick) => room.enter(nick),
+  chosen(nick) {
+    room.enter(nick);
+    if (connection.mustWait) entry.delay();
+  },
   owns: (nick) => identity.owns(nick),
 });
 const whoAmI = new WhoAmI({
@@ -153,7 +156,8 @@ posts.on("change", () => stage.draw());
 
 connection.on("state", (state) => {
   stateLine.set(state);
-  if (state.name === "waiting") entry.busy = false;
+  if (connection.mustWait) entry.delay();
+  else if (state.name === "waiting") entry.busy = false;
 });
 
 room.on("welcome", ({ limits }, { first, gap }) => {

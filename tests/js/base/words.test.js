@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Dates, untilMidnight } from "../../../chat/static/js/base/dates.js";
+import { Dates, untilMidnight, waitUntil } from "../../../chat/static/js/base/dates.js";
 import { hueOf, initials } from "../../../chat/static/js/people/mark.js";
 import { Strings } from "../../../chat/static/js/base/strings.js";
 
@@ -38,6 +38,11 @@ test("an exact time says the day, unless it is today", () => {
   assert.equal(dates.exact(now, now), "14:05:06");
   assert.equal(dates.exact(now, new Date(2026, 2, 4)), "3 Mar 2026, 14:05:06");
   assert.equal(untilMidnight(new Date(2026, 2, 3, 23, 59, 58)), 2_000);
+});
+
+test("a wait is in seconds, and a long one in minutes", () => {
+  const waits = [-5, 1, 7_001, 99_000, 99_001, 3_600_000].map((ms) => waitUntil(1_000 + ms, 1_000));
+  assert.deepEqual(waits, ["1\u00a0s", "1\u00a0s", "8\u00a0s", "99\u00a0s", "2\u00a0min", "60\u00a0min"]);
 });
 
 test("initials are letters as readers see them", () => {

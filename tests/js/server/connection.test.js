@@ -71,12 +71,20 @@ test("after a refused handshake the page asks for the reason", async () => {
   assert.equal(connection.state.reason, "full");
 });
 
+test("a server that answers, but to no WebSocket from here, is not called silent", async () => {
+  const connection = connect({ why: async () => "refused" });
+  FakeWebSocket.last.end(1006);
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.equal(connection.state.reason, "refused");
+});
+
 test("each close code has its own consequence", () => {
   for (const [code, name, reason, least, most] of [
     [1006, "waiting", "lost", 100, 500],
     [1012, "waiting", "restarting", 200, 2_000],
     [1013, "waiting", "full", 100, 500],
-    [1008, "waiting", "abuse", 15_000, 30_000],
+    [1008, "waiting", "abuse", 30_000, 45_000],
     [4003, "stopped", "removed", 0, 0],
     [4008, "connecting", undefined, 0, 0],
   ]) {
@@ -90,6 +98,54 @@ test("each close code has its own consequence", () => {
       assert.ok(least <= wait && wait <= most, `${code}: ${wait}`);
     }
   }
+});
+
+test("after abuse the page waits longer each time, until a connection has lasted", () => {
+  const connection = connect();
+  const wait = () => connection.state.retryAt - Date.now();
+  const beAbused = () => {
+    FakeWebSocket.last.open();
+    connection.joined();
+    FakeWebSocket.last.end(1008);
+  };
+  for (const least of [30_000, 60_000, 120_000, 240_000, 300_000, 300_000]) {
+    beAbused();
+    assert.equal(wait(), least * 1.5);
+    connection.wake(); // neither the network nor the reader's eyes end it earlier
+    assert.deepEqual([connection.mustWait, connection.state.reason], [true, "abuse"]);
+    mock.timers.tick(wait());
+    assert.equal(connection.state.name, "connecting");
+  }
+  FakeWebSocket.last.open();
+  connection.joined();
+  mock.timers.tick(30_000);
+  FakeWebSocket.last.end(1008);
+  assert.equal(wait(), 45_000);
+});
+
+test("handshakes that are refused after abuse are of the same cause", () => {
+  const connection = connect({ why: async () => "refused" });
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.end(1008);
+  for (let n = 0; n < 3; n += 1) {
+    mock.timers.tick(45_000);
+    FakeWebSocket.last.end(1006);
+    assert.equal(connection.state.reason, "abuse");
+    assert.equal(connection.state.retryAt - Date.now(), 45_000);
+  }
+  mock.timers.tick(45_000);
+  FakeWebSocket.last.open();
+  connection.joined();
+  FakeWebSocket.last.end(1006);
+  assert.equal(connection.state.reason, "lost");
+});
+
+test("pages that are told how long to wait come back at different moments", () => {
+  const connection = connect();
+  FakeWebSocket.last.open();
+  connection.pause("limited", 40_000);
+  assert.equal(connection.state.retryAt - Date.now(), 60_000);
+  assert.equal(connection.mustWait, true);
 });
 
 test("while a slow server restarts, the reason stays that it restarts", async () => {

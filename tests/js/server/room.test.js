@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { beforeEach, mock, test } from "node:test";
 
 import { Room } from "../../../chat/static/js/server/room.js";
 import { Source } from "../../../chat/static/js/base/source.js";
+
+beforeEach(() => {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout"] });
+});
 
 const ALICE = { id: "alice", nick: "Alice" };
 
@@ -15,7 +20,7 @@ class FakeConnection extends Source {
   stop = (reason) => this.did.push(["stop", reason]);
   pause = (reason) => this.did.push(["pause", reason]);
   redial = () => this.did.push(["redial"]);
-  retryNow = () => this.become("open");
+  wake = () => this.become("open");
   joined() {}
 
   become(name) {
@@ -160,6 +165,21 @@ test("after a refused nick, a lost connection is not dialled again", () => {
   }
 });
 
+test("a page whose nick is refused does not hold its connection while the reader thinks", () => {
+  const { connection, room } = enter({ type: "error", code: "nick_invalid" });
+  mock.timers.tick(9_000);
+  assert.deepEqual(connection.did, []);
+  room.enter("Bob"); // in time, it joins over the same connection
+  mock.timers.tick(9_000);
+  assert.deepEqual([connection.did, connection.sent.length], [[], 2]);
+  connection.tell("event", { type: "error", code: "nick_taken" });
+  mock.timers.tick(10_000);
+  assert.deepEqual(connection.did, [["stop", undefined]]);
+  connection.state = { name: "idle" };
+  room.enter("Carl");
+  assert.equal(connection.sent.length, 3);
+});
+
 test("each error is told as the refusal of what was asked", () => {
   const { room, say, last } = enter();
   say({ type: "error", code: "muted", command: "post", id: "a" });
@@ -172,13 +192,16 @@ test("each error is told as the refusal of what was asked", () => {
   assert.equal(last()[0], "history refused");
 });
 
-test("while a rename and older messages are asked for, a typing's refusal is nobody's", () => {
+test("while a rename and older messages are asked for, a typing's refusal is not theirs", () => {
   const { room, say, told } = enter();
   room.rename("Bob");
   room.history(7, 50);
   room.typing();
   const before = told.length;
+  const refusals = [];
+  room.on("typing refused", (error) => refusals.push(error.retry_after));
   say({ type: "error", code: "rate_limited", command: "typing", retry_after: 0.1 });
+  assert.deepEqual(refusals, [0.1]);
   say({ type: "error", code: "bad_json" });
   assert.equal(told.length, before);
   say({ type: "error", code: "nick_taken", command: "rename", suggest: "Bob 2" });

@@ -9,7 +9,7 @@ import { Area } from "../fakes.js";
 
 beforeEach(() => {
   mock.timers.reset();
-  mock.timers.enable({ apis: ["setTimeout"] });
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
 });
 
 function page(area = new Area()) {
@@ -88,7 +88,7 @@ test("at most twenty are in flight", () => {
 });
 
 test("a rate limit holds up all posts, and they keep their order", () => {
-  const { posts, sender, sent, texts } = page();
+  const { posts, sender, sent, settle, texts } = page();
   sender.joined("key", "m");
   posts.add("one");
   posts.add("two");
@@ -97,7 +97,42 @@ test("a rate limit holds up all posts, and they keep their order", () => {
   mock.timers.tick(1_999);
   assert.equal(sent.length, 2);
   mock.timers.tick(1);
-  assert.deepEqual(texts(), ["one", "two", "one", "two", "three"]);
+  // One asks again, so that a server that still refuses has to do it only once.
+  assert.deepEqual(texts(), ["one", "two", "one"]);
+  settle(sent[2].id);
+  assert.deepEqual(texts().slice(3), ["two", "three"]);
+});
+
+test("a post that waits for minutes may be taken back, and the others are sent when it is time", () => {
+  const { posts, sender, sent, texts } = page();
+  sender.joined("key", "m");
+  posts.add("one");
+  posts.add("two");
+  for (const { id } of [...sent]) sender.refused({ id, code: "rate_limited", retry_after: 240 });
+  assert.deepEqual(posts.all.map(({ reason, until }) => [reason, until]), [["rate_limited", 240_000], ["rate_limited", 240_000]]);
+  posts.drop(posts.all[0].id);
+  posts.add("three");
+  assert.deepEqual(posts.all.map(({ until }) => until), [240_000, 240_000]); // it waits as long
+  mock.timers.tick(239_999);
+  assert.equal(sent.length, 2);
+  mock.timers.tick(1);
+  assert.deepEqual(texts().slice(2), ["two"]);
+  assert.deepEqual([posts.all[0].reason, posts.all[0].until], [undefined, undefined]); // it is on its way
+});
+
+test("a refusal that goes on costs one command each time, also after a reconnect", () => {
+  const { posts, sender, sent } = page();
+  sender.joined("key", "m");
+  for (let i = 0; i < 20; i += 1) posts.add(`${i}`);
+  for (let n = 0; n < 5; n += 1) {
+    for (const { id } of sent.splice(0)) sender.refused({ id, code: "storage_unavailable", retry_after: 2 });
+    mock.timers.tick(2_000);
+    assert.equal(sent.length, 1);
+  }
+  sender.out();
+  sent.length = 0;
+  sender.joined("key", "m");
+  assert.equal(sent.length, 1);
 });
 
 test("a post that is refused for good fails, keeps its text, and may be tried again or deleted", () => {

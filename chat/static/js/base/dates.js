@@ -79,6 +79,12 @@ function midnight(date) {
   return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
 }
 
+// Says how long it is until a moment: « 8 s », « 3 min ». Both languages write these units so.
+export function waitUntil(moment, now = Date.now()) {
+  const seconds = Math.max(1, Math.ceil((moment - now) / 1000));
+  return seconds < 100 ? `${seconds}\u00a0s` : `${Math.ceil(seconds / 60)}\u00a0min`;
+}
+
 // Gives the milliseconds until the reader's next day begins. Some days have 23 or 25 hours.
 export function untilMidnight(now = new Date()) {
   return new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1) - now;

@@ -1,9 +1,13 @@
 // Loads messages that the list does not hold: older ones before the reader reaches the top, and
 // newer ones that the list had let go while the reader was far up.
 
+import { waitUntil } from "../base/dates.js";
+
 const PAGE = 50;
 const AHEAD_PX = 800;
 const RETRY_MS = 2_000;
+const LONG_MS = 3_000; // a longer wait is told
+const TICK_MS = 1_000;
 
 export class History {
   #room;
@@ -17,6 +21,8 @@ export class History {
   #more = false; // the log has messages before the first one shown
   #toEnd = false; // the reader wants to see the newest
   #loading = false;
+  #until = 0; // when it asks again for what was refused
+  #timer;
 
   constructor({ room, messages, scroll, scroller, selection, start, strings }) {
     this.#room = room;
@@ -29,7 +35,7 @@ export class History {
     scroller.addEventListener("scroll", () => this.check(), { passive: true });
     scroll.on("wanted", () => this.toEnd());
     room.on("history", (event) => this.#loaded(event));
-    room.on("out", () => (this.#loading = false));
+    room.on("out", () => this.#free());
     room.on("history refused", ({ retry_after }) => this.#later(retry_after));
   }
 
@@ -93,7 +99,7 @@ export class History {
   }
 
   #loaded({ messages, more }) {
-    this.#loading = false;
+    this.#free();
     if (this.#messages.isEmpty) return;
     const [from, to] = [messages[0]?.seq, messages.at(-1)?.seq];
     const { first, last } = this.#messages;
@@ -114,18 +120,33 @@ export class History {
 
   #later(retry_after) {
     if (!this.#loading) return;
-    const wait = retry_after === undefined ? RETRY_MS : retry_after * 1000;
-    setTimeout(() => {
-      this.#loading = false;
+    this.#until = Date.now() + (retry_after === undefined ? RETRY_MS : retry_after * 1000);
+    this.#wait();
+  }
+
+  #wait() {
+    this.#draw();
+    const left = this.#until - Date.now();
+    this.#timer = setTimeout(() => {
+      if (left > TICK_MS) return this.#wait();
+      this.#free();
       this.check();
-    }, wait);
+    }, Math.min(left, TICK_MS));
+  }
+
+  #free() {
+    clearTimeout(this.#timer);
+    this.#loading = false;
+    this.#until = 0;
   }
 
   #draw() {
     this.#scroll.isOpen = this.isBehind;
     const first = this.#messages.first?.seq;
     this.#start.hidden = first === undefined && !this.isEmptied;
-    if (this.#more) this.#start.textContent = this.#strings.say("loadingOlder");
+    if (this.#more && this.#until > Date.now() + LONG_MS) {
+      this.#start.textContent = this.#strings.say("olderLater", { wait: waitUntil(this.#until) });
+    } else if (this.#more) this.#start.textContent = this.#strings.say("loadingOlder");
     else this.#start.textContent = this.#strings.say(first === 1 ? "beginning" : "olderGone");
   }
 }

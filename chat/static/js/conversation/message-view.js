@@ -120,10 +120,10 @@ export class MessageView {
     this.#find("fate").hidden = false;
     this.#find("fate-words").textContent = words;
     this.#find("clock").toggleAttribute("hidden", state !== "waiting");
-    for (const [name, action] of Object.entries(actions)) {
+    for (const name of ["retry", "edit", "drop"]) {
       const button = this.#find(name);
-      button.hidden = state !== "failed";
-      button.onclick = action;
+      button.hidden = !actions[name];
+      button.onclick = actions[name];
     }
   }
 }

@@ -1,5 +1,6 @@
 // A form that asks for a nick: on entering, and on changing it later.
 
+import { waitUntil } from "../base/dates.js";
 import { isolate, write } from "../base/strings.js";
 
 export const NICK_LIMIT = 32; // code points, as the server counts
@@ -23,6 +24,7 @@ export class NickField {
   #strings;
   #chosen;
   #owns;
+  #timer;
 
   // `chosen(nick)` is called with the nick that somebody wants; `owns(nick)` says whether it is
   // theirs already, as far as this device knows.
@@ -77,10 +79,23 @@ export class NickField {
     this.#submit.disabled = busy;
   }
 
-  refuse({ code, suggest }) {
+  refuse({ code, suggest, retry_after }) {
     this.busy = false;
-    this.#say(this.#strings.say(REASONS[code] ?? "nickRefused"), suggest);
     this.#input.focus();
+    if (code === "rate_limited" && retry_after) return this.#wait(retry_after * 1000);
+    this.#say(this.#strings.say(REASONS[code] ?? "nickRefused"), { suggest });
+  }
+
+  // The page enters by itself, a little later, under the nick that was chosen last.
+  delay() {
+    this.busy = false;
+    this.#say(this.#strings.say("entryLater"), { isWrong: false });
+  }
+
+  // The sentence stays as long as it is true. A screen reader reads it once.
+  #wait(ms) {
+    this.#say(this.#strings.say("nickLater", { wait: waitUntil(Date.now() + ms) }), { isWrong: false });
+    this.#timer = setTimeout(() => this.#say(""), ms);
   }
 
   #submitted() {
@@ -93,10 +108,11 @@ export class NickField {
     this.#chosen(nick);
   }
 
-  #say(reason, suggest) {
+  #say(reason, { suggest, isWrong = reason !== "" } = {}) {
+    clearTimeout(this.#timer);
     this.#error.textContent = reason;
-    this.#input.toggleAttribute("aria-invalid", reason !== "");
-    if (reason) this.#input.setAttribute("aria-invalid", "true");
+    if (isWrong) this.#input.setAttribute("aria-invalid", "true");
+    else this.#input.removeAttribute("aria-invalid");
     this.#suggestion.hidden = !suggest;
     this.#suggestion.value = suggest ?? "";
     const nick = isolate(suggest ?? "");

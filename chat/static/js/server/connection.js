@@ -15,7 +15,9 @@ const TOO_SLOW = 4008;
 
 const STEADY_MS = 5_000; // after a connection that lasted this long, the waits are short again
 const RESTART_MS = [200, 2_000]; // random: all pages were told at the same moment
-const PENANCE_MS = [15_000, 30_000]; // the waits after abuse
+const COOL_DOWN_MS = 30_000; // after abuse: the server answers nobody of this address meanwhile
+const COOLEST_MS = 300_000; // each time it happens again, the wait is twice as long
+const SPREAD = 1.5; // pages that were all told to wait so long do not come back at the same moment
 
 export class Connection extends Source {
   #url;
@@ -26,6 +28,8 @@ export class Connection extends Source {
   #timer;
   #joinedAt = null;
   #restarting = false; // the server said so, and no connection has opened since
+  #isCooling = false; // after abuse, until it joins again
+  #coolDowns = 0; // how often, since a connection lasted
   #state = { name: "idle" };
 
   // `why()` finds out why the server refused a handshake.
@@ -53,12 +57,18 @@ export class Connection extends Source {
   // The server let this page in. From now on this connection counts as one that worked.
   joined() {
     this.#joinedAt = Date.now();
+    this.#isCooling = false;
   }
 
   // The network is back, or the reader looks at the page again: do not wait any longer.
   wake() {
-    if (this.#state.name === "waiting" && this.#state.reason !== "abuse") this.#dial();
+    if (this.#state.name === "waiting" && !this.mustWait) this.#dial();
     this.check();
+  }
+
+  // The server said that this page must wait.
+  get mustWait() {
+    return this.#state.name === "waiting" && ["abuse", "limited"].includes(this.#state.reason);
   }
 
   // The line may have been cut: ask the server now.
@@ -75,10 +85,11 @@ export class Connection extends Source {
     this.#socket?.abandon(TOO_SLOW);
   }
 
-  // Leave, and come back in `delay` ms.
-  pause(reason, delay = this.#backoff.next()) {
+  // Leave, and come back in `least` ms or a little later.
+  pause(reason, least) {
     this.#leave();
-    this.#wait(reason, delay);
+    const backoff = this.#backoff;
+    this.#wait(reason, least === undefined ? backoff.next() : backoff.between(least, least * SPREAD));
   }
 
   stop(reason) {
@@ -106,13 +117,16 @@ export class Connection extends Source {
 
   #ended({ code, opened }) {
     this.#socket = null;
-    if (this.#joinedAt !== null && Date.now() - this.#joinedAt >= STEADY_MS) this.#backoff.reset();
+    const lasted = this.#joinedAt === null ? 0 : Date.now() - this.#joinedAt;
+    if (lasted >= STEADY_MS) this.#backoff.reset();
+    if (lasted >= COOL_DOWN_MS) this.#coolDowns = 0;
     if (code === REMOVED) return this.stop("removed");
     if (code === RESTARTING) {
       this.#restarting = true;
       return this.#wait("restarting", this.#backoff.between(...RESTART_MS));
     }
-    if (code === ABUSE) return this.#wait("abuse", this.#backoff.between(...PENANCE_MS));
+    if (code === ABUSE) this.#coolDowns += 1;
+    if (code === ABUSE || (!opened && this.#isCooling)) return this.#coolDown();
     if (code === TOO_SLOW && this.#backoff.attempts === 0) {
       this.#backoff.between(0, 0);
       return this.#dial();
@@ -121,10 +135,17 @@ export class Connection extends Source {
     if (!opened) this.#learnWhy();
   }
 
+  #coolDown() {
+    this.#isCooling = true;
+    const least = Math.min(COOLEST_MS, COOL_DOWN_MS * 2 ** (this.#coolDowns - 1));
+    this.#wait("abuse", this.#backoff.between(least, least * SPREAD));
+  }
+
   async #learnWhy() {
     const state = this.#state;
     const reason = await this.#why();
-    if (this.#state === state && reason === "full") this.#become({ ...state, reason });
+    if (this.#state !== state || reason === "unreachable") return;
+    if (reason === "full" || state.reason === "unreachable") this.#become({ ...state, reason });
   }
 
   #wait(reason, delay) {

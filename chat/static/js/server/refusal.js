@@ -3,14 +3,15 @@
 
 const PATIENCE_MS = 4_000;
 
-// Gives "full" or "unreachable". `root`: the path of the chat.
+// Gives "full", "unreachable", or "refused": the server answers, but not to WebSockets from here,
+// perhaps because there were too many. `root`: the path of the chat.
 export async function whyRefused(root) {
   const patience = new AbortController();
   const timer = setTimeout(() => patience.abort(), PATIENCE_MS);
   try {
     const answer = await fetch(`${root}/status`, { cache: "no-store", signal: patience.signal });
     const status = await answer.json();
-    return status.full === true ? "full" : "unreachable";
+    return status.full === true ? "full" : "refused";
   } catch {
     return "unreachable";
   } finally {

@@ -2,14 +2,16 @@
 //
 // Tells "welcome" (event, { first, resumed, gap }), "message" (event, { fresh }), "joined",
 // "left", "renamed", "typing", "history" and "out" (no longer joined). Tells refusals as
-// "entry refused", "rename refused", "post refused" and "history refused".
+// "entry refused", "rename refused", "post refused", "history refused" and "typing refused".
 
 import { gapAfter } from "./gap.js";
 import { followsFrom } from "./join-refusal.js";
 import { Source } from "../base/source.js";
 
 const SIMPLE = new Set(["joined", "left", "typing", "history"]);
-const ANSWERED = new Set(["rename", "history"]); // commands whose refusal matters to somebody here
+const ANSWERED = new Set(["rename", "history", "typing"]); // commands whose refusal matters to somebody here
+
+const ASKING_MS = 10_000; // a server has few places for those who do not enter
 
 export class Room extends Source {
   #name;
@@ -20,6 +22,7 @@ export class Room extends Source {
   #member = null;
   #joined = false;
   #refused = false;
+  #leaving;
 
   constructor(name, identity, connection) {
     super();
@@ -54,9 +57,10 @@ export class Room extends Source {
   // Join with the nick and the key that this tab already has.
   reenter() {
     this.#refused = false;
+    clearTimeout(this.#leaving);
     const { name } = this.#connection.state;
     if (name === "open") this.#join();
-    else if (name === "waiting") this.#connection.retryNow();
+    else if (name === "waiting") this.#connection.wake();
     else this.#connection.start();
   }
 
@@ -152,6 +156,8 @@ export class Room extends Source {
     if (pause) return this.#connection.pause(pause, ms);
     if (!ask) return;
     this.#refused = true;
+    clearTimeout(this.#leaving);
+    this.#leaving = setTimeout(() => this.#connection.stop(), ASKING_MS); // the next nick dials again
     this.tell("entry refused", error);
   }
 }

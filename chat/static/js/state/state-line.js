@@ -1,5 +1,7 @@
 // Says in words what state the connection is in. Says nothing while the connection works.
 
+import { waitUntil } from "../base/dates.js";
+
 const TICK_MS = 250;
 const PATIENCE_MS = 400; // a connection that opens faster than this needs no sentence
 const RESUMED_MS = 3_000;
@@ -80,6 +82,8 @@ export class StateLine {
       restarting: "stateRestarting",
       full: "stateFull",
       abuse: "stateAbuse",
+      limited: "stateLimited",
+      refused: "stateRefused",
       storage: "stateStorage",
       unreachable: this.#wasIn ? "stateLost" : "stateUnreachable",
     };
@@ -87,8 +91,7 @@ export class StateLine {
   }
 
   #next() {
-    const seconds = Math.max(1, Math.ceil((this.#state.retryAt - Date.now()) / 1000));
-    return this.#strings.say("stateRetry", { seconds });
+    return this.#strings.say("stateRetry", { wait: waitUntil(this.#state.retryAt) });
   }
 
   // Only the visible sentence counts seconds: a screen reader would read each one aloud.

@@ -1,9 +1,12 @@
 // Shows the posts that wait or failed. They are in their own list below the log, because the log is
 // only appended to.
 
+import { waitUntil } from "../base/dates.js";
 import { MessageView } from "../conversation/message-view.js";
 
 const PATIENCE_MS = 700; // a post that is in the log sooner needs no words
+const LONG_MS = 3_000; // a post that waits longer may be taken back
+const TICK_MS = 1_000;
 
 const TEMPORARY = { rate_limited: "postRateLimited", storage_unavailable: "postStorage" };
 const FAILED = {
@@ -25,6 +28,7 @@ export class PendingView {
   #messages;
   #edit;
   #views = new Map(); // by the post's id
+  #ticking;
 
   // `author()` gives the member who writes; `messages` is the list above this one; `edit(text)`
   // takes a text back into the composer.
@@ -48,16 +52,11 @@ export class PendingView {
     const views = new Map();
     for (const post of this.#posts.all) {
       const view = this.#views.get(post.id) ?? this.#make(post);
-      view.setFate(post.state, this.#words(post), {
-        retry: () => this.#posts.retry(post.id),
-        edit: () => {
-          this.#posts.drop(post.id);
-          this.#edit(post.text);
-        },
-        drop: () => this.#posts.drop(post.id),
-      });
+      view.setFate(post.state, this.#words(post), this.#actions(post));
       views.set(post.id, view);
     }
+    clearTimeout(this.#ticking);
+    if (this.#posts.all.some(waitsLong)) this.#ticking = setTimeout(() => this.refresh(), TICK_MS);
     for (const [id, view] of this.#views) {
       if (!views.has(id)) view.element.remove();
     }
@@ -80,7 +79,22 @@ export class PendingView {
     return view;
   }
 
+  // A post that may be on its way can no longer be taken back.
+  #actions(post) {
+    const retry = () => this.#posts.retry(post.id);
+    const drop = () => this.#posts.drop(post.id);
+    const edit = () => {
+      drop();
+      this.#edit(post.text);
+    };
+    if (post.state === "failed") return { retry, edit, drop };
+    return post.reason === "storage_unavailable" || waitsLong(post) ? { edit, drop } : {};
+  }
+
   #words(post) {
+    if (post.reason === "rate_limited" && waitsLong(post)) {
+      return this.#strings.say("postLimited", { wait: waitUntil(post.until) });
+    }
     if (post.state === "waiting") return this.#strings.say(TEMPORARY[post.reason] ?? "postWaiting");
     return this.#strings.say(FAILED[post.reason] ?? "postFailed");
   }
@@ -94,3 +108,5 @@ export class PendingView {
     previous?.endGroup();
   }
 }
+
+const waitsLong = ({ state, until }) => state === "waiting" && until > Date.now() + LONG_MS;

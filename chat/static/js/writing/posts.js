@@ -2,7 +2,8 @@
 // tab, so that a reload loses nothing.
 //
 // A post: { id, text, at, key, member, state: "waiting" | "failed", reason }. Its key and its
-// member are null until it is first sent.
+// member are null until it is first sent. A post that waits because one was refused has `until`, the time
+// at which it is sent again, if that is known.
 
 import { makeId } from "../base/ids.js";
 import { Source } from "../base/source.js";
@@ -74,9 +75,15 @@ export class Posts extends Source {
     return true;
   }
 
-  // The post will be sent later. `reason` says why it waits.
-  delay(id, reason) {
-    this.find(id).reason = reason;
+  // These posts will be sent at `until`. `reason` says why they wait.
+  delay(posts, { reason, until }) {
+    for (const post of posts) Object.assign(post, { reason, until });
+    this.#changed();
+  }
+
+  // What was refused for now is sent again.
+  resume() {
+    this.#posts.filter(({ state }) => state === "waiting").forEach(wait);
     this.#changed();
   }
 
@@ -112,6 +119,7 @@ export class Posts extends Source {
 function wait(post) {
   post.state = "waiting";
   delete post.reason;
+  delete post.until;
 }
 
 function fail(post, reason) {

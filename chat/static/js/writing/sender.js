@@ -13,7 +13,8 @@ export class Sender {
   #send;
   #me = null; // { key, member } while joined
   #inFlight = new Set();
-  #paused = false;
+  #most = IN_FLIGHT; // fewer after a refusal, so that the server need not refuse twenty at once
+  #pause = null; // { reason, until } while it sends nothing, because a post was refused for now
   #timer;
   #backoff;
 
@@ -32,39 +33,47 @@ export class Sender {
 
   out() {
     this.#me = null;
-    this.#paused = false;
+    this.#pause = null;
     this.#inFlight.clear();
     clearTimeout(this.#timer);
   }
 
   settled(id) {
     this.#inFlight.delete(id);
+    this.#most = Math.min(IN_FLIGHT, this.#most + 1);
     this.#backoff.reset();
     this.#pump();
   }
 
   refused({ id, code, retry_after }) {
     this.#inFlight.delete(id);
-    if (!this.#posts.find(id)) return;
+    const post = this.#posts.find(id);
+    if (!post) return;
     if (!TEMPORARY.has(code)) return this.#posts.fail(id, code);
-    this.#pause(retry_after === undefined ? this.#backoff.next() : retry_after * 1000);
-    this.#posts.delay(id, code);
+    const wait = retry_after === undefined ? this.#backoff.next() : retry_after * 1000;
+    this.#most = 1;
+    this.#pause = { reason: code, until: Date.now() + wait };
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#pause = null;
+      this.#posts.resume();
+    }, wait);
+    this.#posts.delay([post], this.#pause);
   }
 
   // One refused post holds up all posts: those behind it must not overtake it.
-  #pause(ms) {
-    this.#paused = true;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#paused = false;
-      this.#pump();
-    }, ms);
+  #hold() {
+    const waiting = this.#posts.all.filter(
+      ({ id, state, reason }) => state === "waiting" && !reason && !this.#inFlight.has(id),
+    );
+    if (waiting.length > 0) this.#posts.delay(waiting, this.#pause);
   }
 
   #pump() {
-    if (!this.#me || this.#paused) return;
+    if (this.#pause) return this.#hold();
+    if (!this.#me) return;
     for (const post of this.#posts.all) {
-      if (this.#inFlight.size >= IN_FLIGHT) break;
+      if (this.#inFlight.size >= this.#most) break;
       if (post.state !== "waiting" || this.#inFlight.has(post.id)) continue;
       this.#posts.sign(post, this.#me);
       if (!this.#send(post.id, post.text)) break;

@@ -25,6 +25,7 @@ export class Typing {
     this.#muted = muted;
     this.#names = names;
     room.on("typing", ({ member }) => this.#started(member));
+    room.on("typing refused", ({ retry_after }) => this.#wait(retry_after));
     room.on("left", ({ member }) => this.stopped(member));
     room.on("message", ({ member }) => this.stopped(member));
     room.on("out", () => this.#stopAll());
@@ -35,6 +36,11 @@ export class Typing {
   typed() {
     if (!this.#settings.get("typing") || performance.now() - this.#toldAt < TELL_MS) return;
     if (this.#room.typing()) this.#toldAt = performance.now();
+  }
+
+  // Nobody needs to know that this was refused: others see it a little later.
+  #wait(seconds = 0) {
+    this.#toldAt = performance.now() + seconds * 1000;
   }
 
   stopped({ id }) {
