@@ -31,6 +31,7 @@ from chat.web.hosts import Hosts
 from chat.web.machines import create_machines
 from chat.web.pages import chosen_language, create_pages, keep_pages
 from chat.web.prefix import Prefixed
+from chat.web.privacy import create_privacy
 from chat.web.refusals import Refusals
 from chat.web.shell import DIST, LANGUAGES, Shell, read_shell
 from chat.web.socket import create_ws
@@ -121,6 +122,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     hosts = Hosts(settings, Refusals(app.logger))
     app.before_request(lambda: hosts.check(request.environ))
     app.register_blueprint(create_pages(shell, errors))
+    app.register_blueprint(create_privacy(settings, shell))
     app.register_blueprint(create_machines(settings, hub, log, registry, admission, dropped_lines))
     app.register_blueprint(create_ws(settings, hub, admission, ledger, flusher))
     app.after_request(lambda response: compress(response, request.accept_encodings))

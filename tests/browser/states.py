@@ -88,10 +88,22 @@ class Tour:
 
     def _entering(self) -> Iterator[State]:
         tab = self.tab
+        self.page.goto("/privacy")
+        expect(self.page.get_by_role("heading", level=2)).to_be_visible()
+        yield "what is kept", _BOTH
         tab.path = f"/r/{self.room}"
         tab.open()
         expect(tab.nick).to_be_visible()
         yield "first visit", _BOTH
+        self.wire.refusals["join"] = {"code": "rate_limited", "retry_after": 60}
+        tab.nick.fill("Zoé")
+        tab.nick.press("Enter")
+        expect(self.page.get_by_role("alert").filter(visible=True)).to_be_visible()
+        yield "entering later", _NARROW
+        self.wire.refusals.clear()
+        self.page.evaluate("sessionStorage.clear()")  # as if no nick had been chosen
+        tab.open()
+        expect(tab.nick).to_be_visible()
         tab.nick.press("Enter")
         expect(self.page.get_by_role("alert").filter(visible=True)).to_be_visible()
         yield "invalid nick", _BOTH
@@ -137,7 +149,7 @@ class Tour:
         yield "what a message offers", _BOTH
         page.mouse.move(0, 0)
         self.wire.tell(type="typing", member={"id": "carl", "nick": LONGEST_NICK[:-1] + "V"})
-        for nick in ("Carl", "Dora", "שלמה"):
+        for nick in ("Carl", LONGEST_NICK, "שלמה"):  # the longest is another member's already
             self.wire.tell(type="joined", member={"id": nick, "nick": nick})
         expect(page.get_by_text(re.compile("V\u2069 (is writing|écrit)"))).to_be_visible()
         expect(page.get_by_role("status").filter(has_text="Carl")).to_be_visible()
@@ -241,6 +253,13 @@ class Tour:
 
     def _posts(self) -> Iterator[State]:
         tab = self.tab
+        self.wire.refusals["post"] = {"code": "rate_limited", "retry_after": 40}
+        tab.say("later")
+        expect(tab.waiting.get_by_text(re.compile("your network|votre réseau"))).to_be_visible()
+        yield "held back", _BOTH
+        self.button("Delete", "Supprimer").click()
+        tab.page.reload()  # a new page does not wait
+        expect(tab.composer).to_be_visible()
         self.wire.refusals["post"] = {"code": "muted"}
         tab.say("refused")
         expect(tab.waiting).to_have_count(1)

@@ -1,7 +1,6 @@
 // Wires what tells a reader about messages while they look elsewhere, and the settings.
 
 import { Alerts } from "./alerts.js";
-import { Chime } from "./chime.js";
 import { Desktop } from "./desktop.js";
 import { Favicon } from "./favicon.js";
 import { LastRead } from "../conversation/last-read.js";
@@ -11,9 +10,14 @@ import { openOnDemand } from "../base/opener.js";
 export function withAlerts(page) {
   const { byId, name, everywhere, parts, missing, settings, muted, names, strings, beside } = page;
   const { room, text, messages, conversation, unread } = page;
-  const chime = new Chime();
+  let chime = null;
+  const loadChime = async () => new (await import("./later/chime.js")).Chime();
+  const ring = async () => {
+    chime ??= parts.ahead(loadChime).catch(() => (chime = null));
+    (await chime)?.ring();
+  };
   const desktop = new Desktop(name, { names, strings });
-  const alerts = new Alerts({ settings, chime, desktop, text, beside });
+  const alerts = new Alerts({ settings, ring, desktop, text, beside });
   const favicon = new Favicon(document.querySelector("link[rel=icon]"));
   const lastRead = new LastRead({ store: everywhere, room: name, messages });
   const title = document.title;
@@ -23,7 +27,7 @@ export function withAlerts(page) {
       import("../people/later/muted-list.js"),
     ]);
     new MutedList({ section: byId("muted"), muted, names, strings });
-    return new SettingsBox({ dialog: byId("settings"), settings, desktop, chime, strings });
+    return new SettingsBox({ dialog: byId("settings"), settings, desktop, ring, strings });
   };
   openOnDemand([byId("settings-button")], parts, load, () => missing("unavailable"));
   conversation.on("news", (message) => alerts.arrived(message));

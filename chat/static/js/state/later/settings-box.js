@@ -4,15 +4,15 @@ export class SettingsBox {
   #dialog;
   #settings;
   #desktop;
-  #chime;
+  #ring;
   #strings;
   #hint;
 
-  constructor({ dialog, settings, desktop, chime, strings }) {
+  constructor({ dialog, settings, desktop, ring, strings }) {
     this.#dialog = dialog;
     this.#settings = settings;
     this.#desktop = desktop;
-    this.#chime = chime;
+    this.#ring = ring;
     this.#strings = strings;
     this.#hint = dialog.querySelector("#notify-hint");
     dialog.addEventListener("click", (event) => {
@@ -45,7 +45,7 @@ export class SettingsBox {
   async #changed(field) {
     const value = field.type === "checkbox" ? field.checked : field.value;
     this.#settings.set(field.name, value);
-    if (field.name === "sound" && value !== "never") this.#chime.ring(); // as an example
+    if (field.name === "sound" && value !== "never") void this.#ring(); // as an example
     if (field.name === "notify" && value !== "never") {
       if ((await this.#desktop.ask()) !== "granted") this.#settings.set("notify", "never");
       this.#draw();

@@ -1,0 +1,37 @@
+"""`/privacy`: the page that says what is kept, where, and for how long."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from flask import Blueprint, Response, make_response, render_template, request
+from flask_babel import force_locale, get_locale
+
+from chat.config import Settings
+from chat.web.shell import PAPER, Shell
+
+_PAGES = 16  # kept as they were rendered: for each language, and each path of a proxy
+
+
+def create_privacy(settings: Settings, shell: Shell) -> Blueprint:
+    """Make the blueprint of the page; all templates may say what `settings` say of keeping."""
+    blueprint = Blueprint("privacy", __name__)
+
+    def render(language: str, root: str) -> str:
+        with force_locale(language):
+            return render_template("privacy.html", paper=PAPER, shell=shell, root=root)
+
+    html = lru_cache(_PAGES)(render) if shell.is_built else render
+
+    @blueprint.get("/privacy")
+    def page() -> Response:
+        response = make_response(html(str(get_locale()), request.root_path))
+        response.vary.update(("Accept-Language", "Cookie"))
+        response.cache_control.no_cache = True
+        return response
+
+    @blueprint.app_context_processor
+    def kept() -> dict[str, Settings]:
+        return {"kept": settings}
+
+    return blueprint
