@@ -70,6 +70,8 @@ def test_first_view_is_small_before_and_after_the_join(
     first = network.until_welcome()
     assert len(first) < MOST_REQUESTS, first  # entering the room is one more
     assert 10_000 < sum(first.values()) < MOST_BYTES, first
+    # Whoever thinks about a nick, perhaps for minutes, takes no place on the server.
+    assert not [url for url in first if url.endswith("/ws")]
     tab.enter("Alice")
     expect(tab.log.get_by_role("listitem")).to_have_count(30)
     inside = network.until_welcome()

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Comings } from "../../../chat/static/js/people/comings.js";
-import { drawn } from "../../../chat/static/js/alerts/favicon.js";
+import { drawn } from "../../../chat/static/js/alerts/later/favicon.js";
 import { mentionsIn } from "../../../chat/static/js/conversation/mentions.js";
 import { Muted } from "../../../chat/static/js/people/muted.js";
 import { calls, Settings } from "../../../chat/static/js/state/settings.js";

@@ -2,7 +2,6 @@
 
 import { Alerts } from "./alerts.js";
 import { Desktop } from "./desktop.js";
-import { Favicon } from "./favicon.js";
 import { LastRead } from "../conversation/last-read.js";
 import { isAnother } from "../server/gap.js";
 import { openOnDemand } from "../base/opener.js";
@@ -10,15 +9,13 @@ import { openOnDemand } from "../base/opener.js";
 export function withAlerts(page) {
   const { byId, name, everywhere, parts, missing, settings, muted, names, strings, beside } = page;
   const { room, text, messages, conversation, unread } = page;
-  let chime = null;
-  const loadChime = async () => new (await import("./later/chime.js")).Chime();
-  const ring = async () => {
-    chime ??= parts.ahead(loadChime).catch(() => (chime = null));
-    (await chime)?.ring();
-  };
+  const chime = parts.once(async () => new (await import("./later/chime.js")).Chime());
+  const ring = async () => (await chime())?.ring();
+  const icon = document.querySelector("link[rel=icon]");
+  const favicon = parts.once(async () => new (await import("./later/favicon.js")).Favicon(icon));
   const desktop = new Desktop(name, { names, strings });
   const alerts = new Alerts({ settings, ring, desktop, text, beside });
-  const favicon = new Favicon(document.querySelector("link[rel=icon]"));
+  let unseen = 0;
   const lastRead = new LastRead({ store: everywhere, room: name, messages });
   const title = document.title;
   const load = async () => {
@@ -33,7 +30,9 @@ export function withAlerts(page) {
   conversation.on("news", (message) => alerts.arrived(message));
   unread.on("change", (number) => {
     document.title = number > 0 ? `(${number}) ${title}` : title;
-    favicon.show(number);
+    if (number === unseen) return;
+    unseen = number;
+    void favicon().then((icon) => icon?.show(unseen));
   });
   lastRead.on("elsewhere", (seq) => {
     unread.readElsewhere(seq);

@@ -36,6 +36,13 @@ export class Parts extends Source {
     if (this.#isGone) throw new Error("gone");
     return this.get(load);
   }
+
+  // Gives a function that fetches such a part when it is first called, and gives it. If it cannot be
+  // fetched, the function gives null, and the next call tries again.
+  once(load) {
+    let loading = null;
+    return () => (loading ??= this.ahead(load).catch(() => (loading = null)));
+  }
 }
 
 // Says whether the server has this version of the page: /shell/… exists for the server's own

@@ -24,7 +24,7 @@ const letters = (id, number) =>
 
 export class Names extends Source {
   #strings;
-  #known = new Map(); // look → { ids, length } of the members who had such a nick, and of their tags
+  #known = new Map(); // look → { tags, length }: the letters of each member (id) who had such a nick
   #written = new WeakMap(); // element → { member, tag }
   #isTelling = false;
 
@@ -36,8 +36,8 @@ export class Names extends Source {
   // Gives the member's tag, like "#k7qxm2", or "" as long as nobody else has had this nick.
   tag({ id, nick }) {
     const looks = look(nick);
-    const { ids, length } = this.#note(looks, id);
-    return ids.size > 1 || LIKE_A_TAG.test(looks) ? `#${letters(id, length)}` : "";
+    const tags = this.#note(looks, id);
+    return tags.size > 1 || LIKE_A_TAG.test(looks) ? `#${tags.get(id)}` : "";
   }
 
   // Gives the nick for use where there is only text.
@@ -89,16 +89,21 @@ export class Names extends Source {
   }
 
   #note(looks, id) {
-    const known = this.#known.get(looks) ?? { ids: new Set(), length: LETTERS };
+    const known = this.#known.get(looks) ?? { tags: new Map(), length: LETTERS };
+    const { tags } = known;
     this.#known.delete(looks);
     this.#known.set(looks, known);
-    if (known.ids.has(id)) return known;
-    forgetFirst(known.ids.add(id), MOST_OF_A_NICK);
     forgetFirst(this.#known, MOST);
+    if (tags.has(id)) return tags;
     const before = known.length;
-    while (areSame(known) && known.length < id.length) known.length += MORE;
-    if (known.ids.size === 2 || known.length > before) this.#later();
-    return known;
+    while ([...tags.values()].includes(letters(id, known.length)) && known.length < id.length) {
+      known.length += MORE;
+      for (const each of tags.keys()) tags.set(each, letters(each, known.length));
+    }
+    tags.set(id, letters(id, known.length));
+    forgetFirst(tags, MOST_OF_A_NICK);
+    if (tags.size === 2 || known.length > before) this.#later();
+    return tags;
   }
 
   // Once for all that is being written now, and only when that is on the page.
@@ -111,9 +116,6 @@ export class Names extends Source {
     });
   }
 }
-
-const areSame = ({ ids, length }) =>
-  new Set(Array.from(ids, (id) => letters(id, length))).size < ids.size;
 
 function forgetFirst(all, most) {
   if (all.size > most) all.delete(all.keys().next().value);

@@ -2,12 +2,12 @@
 
 import { Comings } from "./comings.js";
 import { ComingsLine } from "./comings-line.js";
-import { openOnDemand } from "../base/opener.js";
 import { Folds } from "./folds.js";
 import { People } from "./people.js";
+import { Rename } from "./rename.js";
 
 export function withPeople(page) {
-  const { byId, settings, room, messages, muted, names, typing, strings, language, parts } = page;
+  const { byId, settings, room, messages, muted, names, typing, strings, language } = page;
   const people = new People({
     panel: byId("people"),
     column: byId("people-column"),
@@ -18,16 +18,7 @@ export function withPeople(page) {
     strings,
     language,
   });
-  const loadRename = async () => {
-    const { Rename } = await import("./later/rename.js");
-    return new Rename({ dialog: byId("rename"), room, strings });
-  };
-  const rename = byId("rename-button");
-  openOnDemand([rename], parts, loadRename, () => page.missing("unavailable"));
-  // While not joined, the page cannot ask for another nick.
-  rename.disabled = true;
-  room.on("welcome", () => (rename.disabled = false));
-  room.on("out", () => (rename.disabled = true));
+  new Rename({ dialog: byId("rename"), button: byId("rename-button"), room, strings });
   new ComingsLine({
     line: byId("comings"),
     comings: new Comings(strings, language),

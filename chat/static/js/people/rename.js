@@ -1,13 +1,13 @@
 // The dialog in which a member who is in the room changes their nick.
 
-import { NickField } from "../nick-field.js";
+import { NickField } from "./nick-field.js";
 
 export class Rename {
   #dialog;
   #field;
   #room;
 
-  constructor({ dialog, room, strings }) {
+  constructor({ dialog, button, room, strings }) {
     this.#dialog = dialog;
     this.#room = room;
     this.#field = new NickField({
@@ -15,15 +15,20 @@ export class Rename {
       strings,
       chosen: (nick) => this.#chosen(nick),
     });
+    button.addEventListener("click", () => this.#open());
     dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
     room.on("rename refused", (error) => this.#field.refuse(error));
     room.on("renamed", ({ member }) => {
       if (member.id === room.member.id) dialog.close();
     });
     room.on("out", () => dialog.close());
+    // While not joined, the page cannot ask for another nick.
+    button.disabled = true;
+    room.on("welcome", () => (button.disabled = false));
+    room.on("out", () => (button.disabled = true));
   }
 
-  open() {
+  #open() {
     this.#field.clear();
     this.#field.offer(this.#room.member.nick);
     this.#dialog.showModal();
