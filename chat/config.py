@@ -49,13 +49,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     #: What the log says of people's addresses: their network, all of them, or nothing.
     chat_log_addresses: Literal["short", "full", "none"] = "short"
     #: All limits on what one person or one address may ask; off for benchmarks.
-    #: Names under which the chat may be asked for, besides those of this machine and its network.
-    chat_hosts: str = ""
-    #: The secret that lets a program on another machine read /metrics; empty: none may.
-    chat_metrics_token: Annotated[str, Meta(min_length=16, max_length=256)] = ""
-    #: What the log says of people's addresses: their network, all of them, or nothing.
-    chat_log_addresses: Literal["short", "full", "none"] = "short"
-    #: Rate limits; off for benchmarks.
     chat_limits: Literal["on", "off"] = "on"
     # An address is IPv4's, or the first 64 bits of IPv6's. All of an amount may be used at once;
     # then it comes back evenly.

@@ -31,7 +31,7 @@ def create_privacy(settings: Settings, shell: Shell) -> Blueprint:
         return response
 
     @blueprint.app_context_processor
-    def kept() -> dict[str, Settings]:
-        return {"kept": settings}
+    def told() -> dict[str, Settings]:
+        return {"settings": settings}
 
     return blueprint
