@@ -1,9 +1,9 @@
-"""One thread for each connection, which ends with it."""
+"""Threads for connections: one each, which ends with it."""
 
 from __future__ import annotations
 
 import logging
-from _thread import start_new_thread
+from _thread import get_ident, start_new_thread
 from collections import deque
 from collections.abc import Callable
 from threading import Lock
@@ -16,6 +16,8 @@ _Task = TypeVar("_Task")
 
 class ConnectionThreads(Generic[_Task]):
     """A thread for each task; when `limit` are taken, the next tasks wait.
+
+    Whose tasks wait, take turns: who has many keeps only their own waiting.
 
     The usual pool keeps its threads for ever, and with each of them what the C library keeps
     for a thread's next allocations: a server would hold on to the memory of its busiest hour,
@@ -31,20 +33,21 @@ class ConnectionThreads(Generic[_Task]):
         """Allow `limit` threads at a time; `do` does a task on one."""
         self._limit = limit
         self._do = do
-        # Guards _running and _waiting.
+        # Guards all below.
         self._lock = Lock()
         self._running = 0
-        # Not more than the sockets that gunicorn accepts.
-        self._waiting: deque[_Task] = deque()
+        # By whose they are, whose turn is next first. Not more than the sockets that are accepted.
+        self._waiting: dict[str, deque[_Task]] = {}
+        self._apart: set[int] = set()  # threads that do not count any more
 
-    def start(self, task: _Task) -> None:
+    def start(self, task: _Task, whose: str = "") -> None:
         """Do a task on a thread, now or when one is free.
 
         Raises RuntimeError when the machine has no more threads; the task is not done then.
         """
         with self._lock:
             if self._running >= self._limit:
-                self._waiting.append(task)
+                self._waiting.setdefault(whose, deque()).append(task)
                 return
             self._running += 1
         try:
@@ -54,17 +57,51 @@ class ConnectionThreads(Generic[_Task]):
                 self._running -= 1
             raise
 
+    def go_apart(self) -> None:
+        """Let the task on this thread, which will take long, count no more: another may follow.
+
+        Raises RuntimeError when the machine has no thread for that one; it waits on then.
+        """
+        with self._lock:
+            task = self._next()
+            self._apart.add(get_ident())
+        if task is None:
+            return
+        try:
+            start_new_thread(self._run, (task[1],))
+        except RuntimeError:
+            with self._lock:
+                self._apart.remove(get_ident())
+                self._waiting.setdefault(task[0], deque()).appendleft(task[1])
+            raise
+
     def shutdown(self, *, wait: bool) -> None:
         """Do nothing: gunicorn asks for it last, and the threads end with their connections."""
 
-    def _run(self, task: _Task | None) -> None:
+    def _run(self, task: _Task) -> None:
         """Do a task, and after it those that wait."""
-        while task is not None:
+        while True:
             try:
                 self._do(task)
             except Exception:
                 _logger.exception("a connection's thread: a bug; it goes on with the next")
             with self._lock:
-                task = self._waiting.popleft() if self._waiting else None
-                if task is None:
-                    self._running -= 1
+                if get_ident() in self._apart:
+                    self._apart.remove(get_ident())
+                    return
+                following = self._next()
+            if following is None:
+                return
+            _, task = following
+
+    def _next(self) -> tuple[str, _Task] | None:
+        """Give the task whose turn it is, or let one thread less run; with the lock held."""
+        if not self._waiting:
+            self._running -= 1
+            return None
+        whose = next(iter(self._waiting))
+        tasks = self._waiting.pop(whose)
+        task = tasks.popleft()
+        if tasks:
+            self._waiting[whose] = tasks  # last now
+        return whose, task

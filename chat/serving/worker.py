@@ -12,8 +12,8 @@ The methods that are overridden are gunicorn's own: a new gunicorn has to pass
 
 from __future__ import annotations
 
-import errno
 import os
+import re
 import selectors
 import signal
 import socket
@@ -26,31 +26,30 @@ from types import FrameType
 from typing import Any
 
 from gunicorn.http import get_parser
-from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from chat import Chat
 from chat.log import LogError
 from chat.serving.addresses import start_lines
 from chat.serving.holder import predecessor, refuse_stranger
-from chat.serving.limits import RESERVE, tune_interpreter
+from chat.serving.limits import ANSWERED_AT_ONCE, CHECKED_AT_ONCE, RESERVE, tune_interpreter
+from chat.serving.peer_socket import LIMIT_BYTES, PeerSocket, has_head
 from chat.serving.terminal import ignore_further_stops
 from chat.serving.threads import ConnectionThreads
 from chat.web.refusals import SparingFilter
 
 _HEAD_WITHIN_S = 5.0  # from accepting, or from the first byte of a further request
 _LINGER_S = 2.0  # for a peer to read its answer and end its side
-_SEND_WITHIN_S = 10.0  # a piece of an answer; a file's are 8 KiB
+_SEND_WITHIN_S = 10.0  # 8 KiB more of an answer that the kernel did not take at once
+_SEND_BYTES = 8192
+_UNSENT_BYTES = 67_108_864  # of all such answers; then the slowest peers are ended
 _STOP_LINGER_S = 0.5  # the same, and for a further request, when the worker stops
-_ACCEPTED_AT_ONCE = 64  # then it is the others' turn
+_AT_ONCE = 64  # peers that come, or that are late; then it is the others' turn
 _ACCEPT_AGAIN_S = 1.0  # after it failed: a descriptor may be free then
 _CLAIM_EVERY_S = 0.02  # while parked: everybody waits meanwhile
 _OVERDUE_S = 5  # after gunicorn's graceful timeout; then the kernel ends a worker that hangs
 _BOOT_ERROR = 3  # in gunicorn's terms: it must not try again and again
-_HEAD_END = b"\r\n\r\n"
-_LIMIT_BYTES = 16_384  # of a head, which waits in memory; a browser's are a twentieth of it
-_CHUNK_BYTES = 8192
-_HEAD_TOO_LARGE = f"A request is refused with 431: its head is over {_LIMIT_BYTES} bytes"
+_HEAD_TOO_LARGE = f"A request is refused with 431: its head is over {LIMIT_BYTES} bytes"
 _NO_THREAD = "The machine has no thread for a connection: it is closed"
 # Headers of a request that is its connection's last: with a body, or asking for a WebSocket.
 _LAST = frozenset(("CONTENT-LENGTH", "TRANSFER-ENCODING", "UPGRADE", "SEC-WEBSOCKET-KEY"))
@@ -63,18 +62,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        # Connections without a thread, and when each is due (monotonic seconds), in that
-        # order. The first wait for the rest of a head, the others for their peer's end.
+        # Connections without a thread, and when each is due (monotonic seconds), in that order.
+        # They wait for the rest of a head, for their peer to read, and for its end.
         self._arriving: dict[Any, float] = {}
+        self._sending: dict[Any, float] = {}
         self._leaving: dict[Any, float] = {}
+        self._unsent_bytes = 0  # of all in _sending
+        self._more_are_late = False  # than were ended in the last turn
         self._stopping_since: float | None = None  # monotonic seconds
         self._accept_again_at = 0.0  # monotonic seconds
 
     # --- start and stop --------------------------------------------------------------
 
     def get_thread_pool(self) -> ConnectionThreads[Any]:
-        """Give each connection a thread of its own."""
-        return ConnectionThreads(self.cfg.threads, self._serve)
+        """Give each request a thread: few at a time, because only one of them computes."""
+        self._checks = ConnectionThreads(CHECKED_AT_ONCE, self._serve)
+        return ConnectionThreads(ANSWERED_AT_ONCE, self._serve)
 
     def load_wsgi(self) -> None:
         """Load the application, and make its thousands of threads cheap."""
@@ -86,8 +89,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             SparingFilter("Invalid request from ip=", _HEAD_TOO_LARGE, _NO_THREAD)
         )
         tune_interpreter()
-        admission = self.wsgi.extensions["chat"].admission
-        admission.limit = min(admission.limit, self.cfg.threads - RESERVE)
+        chat: Chat = self.wsgi.extensions["chat"]
+        chat.admission.limit = min(chat.admission.limit, self.cfg.threads - RESERVE)
+        chat.admission.go_apart = self.tpool.go_apart
+        # Behind a proxy all peers are the proxy. It limits sockets itself: docs/nginx.conf.
+        behind_proxy = chat.settings.trusted_proxies > 0
+        self._ledger = None if behind_proxy else chat.ledger
+        if chat.ledger is not None:
+            chat.ledger.fit(self.worker_connections, chat.admission.limit)
+        prefix = re.escape(chat.settings.script_name.encode())
+        self._check = re.compile(rb"(?:\r\n)?(?:GET|HEAD) (?:%b)?/(?:healthz|status)[ ?]" % prefix)
 
     def init_signals(self) -> None:
         """Leave SIGHUP and USR2 to the master: a terminal that closes sends one to both."""
@@ -181,20 +192,29 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def accept(self, listener: socket.socket) -> None:
         """Accept those who wait; gunicorn takes one in each turn of its loop."""
-        for _ in range(_ACCEPTED_AT_ONCE):
-            count = self.nr_conns
-            if count >= self.worker_connections:
+        server = listener.getsockname()
+        for _ in range(_AT_ONCE):
+            if self.nr_conns >= self.worker_connections:
                 return
             try:
-                super().accept(listener)
-            except Exception as error:  # noqa: BLE001 -- no descriptor or no memory is left
+                accepted, client = listener.accept()
+            except BlockingIOError:
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:  # no descriptor or no memory is left
                 self.log.error("Nobody is let in for a second: %s", error)
-                self.nr_conns = count
                 self._accept_again_at = monotonic() + _ACCEPT_AGAIN_S
                 self.set_accept_enabled(False)
                 return
-            if self.nr_conns <= count:
-                return
+            account = None
+            if self._ledger is not None and isinstance(client, tuple):
+                account = self._ledger.account(client[0])
+                if not account.open_socket():
+                    accepted.close()
+                    continue
+            self.nr_conns += 1
+            self.enqueue_req(TConn(self.cfg, PeerSocket(accepted, account), client, server))
 
     def enqueue_req(self, conn: Any) -> None:
         """Give a connection a thread, now or once its next head is whole."""
@@ -204,31 +224,26 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._fail(conn, error)
 
     def _await_head(self, conn: Any) -> None:
-        if conn.parser is None:
-            family, kind, protocol = conn.sock.family, conn.sock.type, conn.sock.proto
-            conn.sock = _Socket(family, kind, protocol, conn.sock.detach())
-            conn.sock.settimeout(0)  # as it is, but Python does not know yet
-            conn.parser = get_parser(self.cfg, conn.sock, conn.client)
         # A further request may have come right behind the one before.
-        received = bytearray(conn.parser.unreader.take_buffered())
+        is_first = conn.parser is None
+        received = bytearray() if is_first else bytearray(conn.parser.unreader.take_buffered())
 
         def settle() -> None:
-            if len(received) > _LIMIT_BYTES and not _has_head(received):
+            if len(received) > LIMIT_BYTES and not has_head(received):
                 self.log.warning(_HEAD_TOO_LARGE)
-                try:
-                    conn.sock.send(self._unread(431))
-                except OSError:
-                    pass  # the peer is gone, or does not read
-                self._see_off(conn)
+                conn.sock.sendall(self._unread(431))
+                self._after_answer(conn, lambda: self._see_off(conn))
                 return
-            if not _has_head(received):
+            if not has_head(received):
                 self._end(conn)
                 return
+            if is_first:
+                conn.parser = get_parser(self.cfg, conn.sock, conn.client)
             conn.parser.unreader.unread(bytes(received))
             conn.data_ready = True  # gunicorn need not wait for it
-            self._give_thread(conn)
+            self._give_thread(conn, self._checks if self._check.match(received) else self.tpool)
 
-        self._wait(self._arriving, conn, received, settle, _HEAD_WITHIN_S)
+        self._read(self._arriving, conn, received, settle, _HEAD_WITHIN_S)
 
     def handle_request(self, req: Any, conn: Any) -> bool:
         """Answer a request, on the connection's thread; some are their connection's last.
@@ -238,16 +253,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """
         if any(name in _LAST for name, _ in req.headers):
             req.force_close()
+        req._expected_100_continue = False  # or gunicorn would wait until it can say so
         return bool(super().handle_request(req, conn))
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer, with a page of ours, where gunicorn could not read a request; it logs why."""
         answer = _Answer()
         super().handle_error(req, answer, addr, exc)
-        try:
-            write_nonblock(client, self._unread(answer.status))
-        except OSError as error:
-            self.log.debug("A peer did not get its error: %s", error)
+        client.sendall(self._unread(answer.status))
 
     def _unread(self, status: int) -> bytes:
         """Give the answer to a request that could not be read."""
@@ -262,10 +275,38 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._fail(conn, error)
 
     def _finish(self, conn: Any, fs: Future[Any]) -> None:
-        if not fs.cancelled() and fs.exception() is None and fs.result():
-            super().finish_request(conn, fs)
-        else:
-            self._see_off(conn)
+        def settle() -> None:
+            if not fs.cancelled() and fs.exception() is None and fs.result():
+                super(Worker, self).finish_request(conn, fs)
+            else:
+                self._see_off(conn)
+
+        self._after_answer(conn, settle)
+
+    def _after_answer(self, conn: Any, settle: Callable[[], None]) -> None:
+        """Go on once the kernel has all of an answer, of which a peer may be slow to take more."""
+        sock, goal = conn.sock, conn.sock.unsent_bytes - _SEND_BYTES
+        if not sock.unsent_bytes:
+            settle()
+            return
+
+        def writable() -> None:
+            nonlocal goal
+            before = sock.unsent_bytes
+            sock.flush()
+            self._unsent_bytes -= before - sock.unsent_bytes
+            if not sock.unsent_bytes:
+                self._forget(self._sending, conn)
+                settle()
+            elif sock.unsent_bytes <= goal:
+                goal = sock.unsent_bytes - _SEND_BYTES
+                del self._sending[conn]
+                self._sending[conn] = monotonic() + _SEND_WITHIN_S  # last now
+
+        self._unsent_bytes += sock.unsent_bytes
+        self._wait(self._sending, conn, selectors.EVENT_WRITE, writable, _SEND_WITHIN_S)
+        while self._unsent_bytes > _UNSENT_BYTES:
+            self._end_first(self._sending)
 
     def _see_off(self, conn: Any) -> None:
         """Wait until a peer has read its answer and ends its side."""
@@ -275,7 +316,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         except OSError:  # the peer was first
             self._end(conn)
         else:
-            self._wait(self._leaving, conn, None, lambda: self._end(conn), _LINGER_S)
+            self._read(self._leaving, conn, None, lambda: self._end(conn), _LINGER_S)
 
     def murder_pending(self) -> None:
         """End what is late, or in the way of a stop; gunicorn calls this all the time."""
@@ -286,20 +327,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             stops_at = self._stopping_since + _STOP_LINGER_S
             for conn in self.keepalived_conns:
                 conn.timeout = min(conn.timeout, stops_at)
-        for waiting in (self._arriving, self._leaving):
-            while waiting:
-                conn, due_at = next(iter(waiting.items()))
-                if now < min(due_at, stops_at):
-                    break
-                try:
-                    self._forget(waiting, conn)
-                    self._end(conn)
-                except Exception as error:  # noqa: BLE001 -- logged by _fail
-                    self._fail(conn, error)
+        left = _AT_ONCE
+        for waiting in (self._arriving, self._sending, self._leaving):
+            while waiting and left and min(next(iter(waiting.values())), stops_at) <= now:
+                self._end_first(waiting)
+                left -= 1
+        self._more_are_late = not left
 
-    def _give_thread(self, conn: Any) -> None:
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Do what has happened meanwhile; do not wait for more while somebody is late."""
+        super().wait_for_and_dispatch_events(0.0 if self._more_are_late else timeout)
+
+    def _give_thread(self, conn: Any, threads: ConnectionThreads[Any]) -> None:
         try:
-            self.tpool.start(conn)
+            threads.start(conn, conn.client[0] if isinstance(conn.client, tuple) else "")
         except RuntimeError:
             self.log.warning(_NO_THREAD)
             self._end(conn)
@@ -309,12 +350,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         outcome: Future[Any] = Future()  # finish_request of gunicorn wants one
         try:
             outcome.set_result(self.handle(conn))
+            conn.sock.flush()
         except BaseException as error:
             self.log.exception("A connection's thread: a bug")
             outcome.set_exception(error)
         self.method_queue.defer(self.finish_request, conn, outcome)
 
-    def _wait(
+    def _read(
         self,
         waiting: dict[Any, float],
         conn: Any,
@@ -324,29 +366,54 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     ) -> None:
         """Read without waiting until there is a head, if one is wanted, or an end; then settle."""
         conn.sock.setblocking(False)
-        if _read(conn.sock, head):
+        if conn.sock.read(head):
             settle()
             return
 
-        def readable(_sock: socket.socket) -> None:
+        def readable() -> None:
+            if conn.sock.read(head):
+                self._forget(waiting, conn)
+                settle()
+
+        self._wait(waiting, conn, selectors.EVENT_READ, readable, within_s)
+
+    def _wait(
+        self,
+        waiting: dict[Any, float],
+        conn: Any,
+        event: int,
+        proceed: Callable[[], None],
+        within_s: float,
+    ) -> None:
+        """Proceed whenever a socket allows it, until the connection is forgotten, or is due."""
+
+        def happened(_sock: socket.socket) -> None:
             try:
-                if _read(conn.sock, head):
-                    self._forget(waiting, conn)
-                    settle()
+                proceed()
             except Exception as error:  # noqa: BLE001 -- logged by _fail
                 self._fail(conn, error)
 
         waiting[conn] = monotonic() + within_s
-        self.poller.register(conn.sock, selectors.EVENT_READ, readable)
+        self.poller.register(conn.sock, event, happened)
 
     def _forget(self, waiting: dict[Any, float], conn: Any) -> None:
         del waiting[conn]
         self.poller.unregister(conn.sock)
+        if waiting is self._sending:
+            self._unsent_bytes -= conn.sock.unsent_bytes
+
+    def _end_first(self, waiting: dict[Any, float]) -> None:
+        conn = next(iter(waiting))
+        try:
+            self._forget(waiting, conn)
+            self._end(conn)
+        except Exception as error:  # noqa: BLE001 -- logged by _fail
+            self._fail(conn, error)
 
     def _fail(self, conn: Any, error: Exception) -> None:
         """End a connection in whose turn an exception came; the loop goes on with the others."""
         self.log.error("A connection is ended: a bug", exc_info=error)
-        for waiting in (self._arriving, self._leaving):
+        for waiting in (self._arriving, self._sending, self._leaving):
             if conn in waiting:
                 self._forget(waiting, conn)
         self._end(conn)
@@ -368,45 +435,3 @@ class _Answer:
     def sendall(self, answer: bytes) -> None:
         """Read the status from `HTTP/1.1 431 …`."""
         self.status = int(answer.split(b" ", 2)[1])
-
-
-class _Socket(socket.socket):
-    """A socket that does not wait for ever for a peer to read: it would keep its thread."""
-
-    def setblocking(self, flag: bool, /) -> None:
-        """Block or not; without a system call where it does already."""
-        if flag != (self.gettimeout() is None):
-            super().setblocking(flag)
-
-    def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """Send everything; a peer that takes too long for it counts as gone."""
-        self.settimeout(_SEND_WITHIN_S)
-        try:
-            super().sendall(data, flags)
-        except TimeoutError:
-            raise BrokenPipeError(errno.EPIPE, "the peer does not read") from None
-        finally:
-            self.settimeout(None)
-
-
-def _has_head(received: bytearray) -> bool:
-    # gunicorn passes over one empty line before a request (RFC 9112, section 2.2).
-    return received.find(_HEAD_END, 2 if received.startswith(b"\r\n") else 0) >= 0
-
-
-def _read(sock: socket.socket, head: bytearray | None) -> bool:
-    """Read what is there; return True for a head, for too much, and for the peer's end."""
-    try:
-        for _ in range(_LIMIT_BYTES // _CHUNK_BYTES):  # then it is the others' turn
-            if head is not None and (_has_head(head) or len(head) > _LIMIT_BYTES):
-                return True
-            data = sock.recv(_CHUNK_BYTES)
-            if not data:
-                return True
-            if head is not None:
-                head += data
-    except BlockingIOError:
-        return False
-    except OSError:  # the peer reset the connection
-        return True
-    return head is not None and _has_head(head)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Lock
 
 
@@ -10,6 +11,8 @@ class Admission:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        # What the process does on the thread of a request that becomes a WebSocket.
+        self.go_apart: Callable[[], None] = lambda: None
         # Guards _admitted.
         self._lock = Lock()
         self._admitted = 0

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, g, request
 from flask_sock import Sock
 
 from chat.config import Settings
-from chat.names.addresses import peer_in_log
+from chat.names.addresses import peer_address, peer_in_log
 from chat.protocol import CloseCode
 from chat.rooms.commands import Hub
 from chat.rooms.ledger import Ledger
@@ -91,16 +91,21 @@ def create_ws(
         again = {"Retry-After": "5"}
         if hub.stopping:
             refuse(503, "Stopping: try again later.", "the server stops", **again)
+        if ledger is not None:
+            account = ledger.account(peer_address(environ))
+            if wait_s := account.open_ws():  # the ledger logs which setting says so
+                line = f"its address has used up what one may have{_proxy_hint(settings, environ)}"
+                again = {"Retry-After": str(ceil(wait_s))}
+                refuse(429, "Too many connections from your network.", line, **again)
+            g.account = account
         if not admission.enter():
             line = f"all {admission.limit} places are taken. CHAT_MAX_CONNECTIONS sets their number"
             refuse(503, "Full: try again later.", line, **again)
         g.admitted = True
-        if ledger is not None:
-            account = ledger.account(request.remote_addr or "")
-            if wait_s := account.open_ws():
-                again = {"Retry-After": str(ceil(wait_s))}
-                refuse(429, "Too many from your network: try again later.", "…", **again)
-            g.account = account
+        try:
+            admission.go_apart()
+        except RuntimeError:
+            refuse(503, "No thread: try again later.", "the machine has no thread left", **again)
 
     @blueprint.errorhandler(OSError)
     def give_up(_error: OSError) -> Response:
@@ -167,6 +172,17 @@ def _foreign(environ: Mapping[str, Any]) -> str:
     return (
         f"the page's origin is {origin}, but Host is {host}. If that page is yours: {_HOST_HINT}, "
         f"or set CHAT_ALLOWED_ORIGINS={origin}"
+    )
+
+
+def _proxy_hint(settings: Settings, environ: Mapping[str, Any]) -> str:
+    """Say what to set where all visitors seem to have the address of a proxy."""
+    through_proxy = "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ
+    if settings.trusted_proxies or not through_proxy:
+        return ""
+    return (
+        ". It comes through a proxy, whose address stands for all visitors: if that is yours, set "
+        "TRUSTED_PROXIES=1"
     )
 
 
