@@ -24,7 +24,6 @@ from chat.serving.logs import dropped_lines
 from chat.sockets.flusher import Flusher
 from chat.web.admission import Admission
 from chat.web.application import Application
-from chat.web.compression import compress
 from chat.web.errors import ErrorPages
 from chat.web.files import Files
 from chat.web.hosts import Hosts
@@ -121,11 +120,10 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     errors = ErrorPages(app, shell, settings.script_name)
     hosts = Hosts(settings, Refusals(app.logger))
     app.before_request(lambda: hosts.check(request.environ))
-    app.register_blueprint(create_pages(shell, errors))
+    app.register_blueprint(create_pages(shell, errors, settings.script_name))
     app.register_blueprint(create_privacy(settings, shell))
     app.register_blueprint(create_machines(settings, hub, log, registry, admission, dropped_lines))
     app.register_blueprint(create_ws(settings, hub, admission, ledger, flusher))
-    app.after_request(lambda response: compress(response, request.accept_encodings))
     if shell.is_built:
         keep_pages(app)
         files = Files(app.wsgi_app, package / DIST, shell.names)

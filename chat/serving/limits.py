@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 RESERVE = 24  # threads that WebSockets may not take: pages and /status always answer
-ANSWERED_AT_ONCE = 4
+ANSWERED_AT_ONCE = 2
 CHECKED_AT_ONCE = 2
 # Sockets without a thread: kept alive, or with half a request. Browsers open six for a page: with
 # fewer here, of a thousand people who come at once some wait until others' are ended.

@@ -1,33 +1,37 @@
-"""Pages leave compressed. Files have been compressed by `make page`."""
+"""Texts leave as they were prepared once, compressed. Files have been compressed by `make page`."""
 
 from __future__ import annotations
 
 import gzip
-from functools import lru_cache
+import hashlib
 
-from werkzeug.datastructures import Accept
-from werkzeug.wrappers import Response
+from flask import Request, Response
 
-_TEXTS = {"application/manifest+json", "text/html", "text/javascript"}
-_PAGES = 64  # kept compressed, 6 KB each beside their text
 _WORTH_BYTES = 512  # what is smaller fits the packet that leaves anyway
+_TAG_BYTES = 12
 
 
-def compress(response: Response, accepted: Accept) -> Response:
-    """Compress a response for whoever accepts gzip.
+class Prepared:
+    """A text as it leaves, plain and compressed; its ETag lets a reload cost a head alone.
 
     What the page says is no secret next to what a stranger wrote: compression tells nothing.
     """
-    if response.status_code != 200 or response.mimetype not in _TEXTS or response.is_streamed:
+
+    def __init__(self, text: str, kind: str) -> None:
+        """Prepare a text of a media type, like text/html."""
+        self._plain = text.encode()
+        self._packed = gzip.compress(self._plain, 9, mtime=0)
+        self._kind = kind
+        self._tag = hashlib.blake2b(self._plain, digest_size=_TAG_BYTES).hexdigest()
+
+    def answer(self, request: Request) -> Response:
+        """Answer a request: in the form that it accepts, or that what it has is still the same."""
+        packs = request.accept_encodings.quality("gzip") > 0 and len(self._plain) >= _WORTH_BYTES
+        response = Response(self._packed if packs else self._plain, mimetype=self._kind)
+        if packs:
+            response.content_encoding = "gzip"
+        response.set_etag(f"{self._tag}-gzip" if packs else self._tag)
+        response.vary.add("Accept-Encoding")
+        response.cache_control.no_cache = True  # but ask each time, so that an update shows
+        response.make_conditional(request)
         return response
-    response.vary.add("Accept-Encoding")
-    body = response.get_data()
-    if accepted.quality("gzip") > 0 and len(body) >= _WORTH_BYTES:
-        response.set_data(_pack(body))
-        response.content_encoding = "gzip"
-    return response
-
-
-@lru_cache(_PAGES)
-def _pack(body: bytes) -> bytes:
-    return gzip.compress(body, 9, mtime=0)

@@ -12,7 +12,6 @@ from flask import (
     Flask,
     Response,
     abort,
-    make_response,
     redirect,
     render_template,
     request,
@@ -23,13 +22,20 @@ from flask_babel import force_locale, get_domain, get_locale
 from werkzeug.exceptions import NotFound
 
 from chat.names.rooms import HOME, is_room_path, nearest_room, room_at, room_meant
+from chat.web.compression import Prepared
 from chat.web.errors import ErrorPages
 from chat.web.headers import DOCUMENT, WORKER_POLICY
 from chat.web.shell import LANGUAGES, PAPER, Shell
 
 LANGUAGE_COOKIE = "language"
 _A_YEAR_S = 365 * 24 * 3600
-_PAGES = 64  # kept as they were rendered, 20 KB each
+_OTHERS = 64  # texts for paths that are not the setting's, 25 KB each
+
+_KINDS = {
+    "index.html": "text/html",
+    "sw.js": "text/javascript",
+    "manifest.jinja": "application/manifest+json",
+}
 
 
 def keep_pages(app: Flask) -> None:
@@ -42,36 +48,53 @@ def keep_pages(app: Flask) -> None:
                 get_domain().get_translations()
 
 
-def create_pages(shell: Shell, errors: ErrorPages) -> Blueprint:
-    """Make the blueprint of the pages; the headers of all answers are set here too."""
+def create_pages(shell: Shell, errors: ErrorPages, root: str) -> Blueprint:
+    """Make the blueprint of the pages; the headers of all answers are set here too.
+
+    `root` is the path where the chat is usually shown.
+    """
     blueprint = Blueprint("chat", __name__)
 
-    def render(room: str, language: str, root: str) -> str:
+    def prepare(name: str, language: str, root: str, *, is_kept: bool = False) -> Prepared:
+        """Render a text once for all: the language and the path of the chat are all that varies."""
         with force_locale(language):
-            return render_template("index.html", room=room, paper=PAPER, shell=shell, root=root)
+            text = render_template(
+                name,
+                shell=shell,
+                paper=PAPER,
+                root=root,
+                is_kept=is_kept,
+                kept=_kept(shell, root),
+            )
+        return Prepared(text, _KINDS[name])
 
-    # Of the built page, nothing changes but the room's name, the language, and the path under
-    # which a proxy shows it.
-    html = lru_cache(_PAGES)(render) if shell.is_built else render
+    # Some proxies pass on a path that a stranger wrote: such ones do not push out the usual.
+    usual = lru_cache(maxsize=None)(prepare) if shell.is_built else prepare
+    other = lru_cache(_OTHERS)(prepare) if shell.is_built else prepare
 
-    def page(room: str) -> Response:
-        """Give a room's page in the reader's language; fresh each time, so that an update shows."""
-        response = make_response(html(room, str(get_locale()), request.root_path))
+    def answer(name: str, *, is_kept: bool = False) -> Response:
+        """Give a text in the reader's language."""
+        path = request.root_path
+        prepared = usual if path == root else other
+        return prepared(name, str(get_locale()), path, is_kept=is_kept).answer(request)
+
+    def page(*, is_kept: bool = False) -> Response:
+        """Give the page; which room it shows, it reads from its address."""
+        response = answer("index.html", is_kept=is_kept)
         _tell_language(response)
-        response.cache_control.no_cache = True
         return response
 
     @blueprint.get("/")
     def home() -> ResponseReturnValue:
         if not request.environ["PATH_INFO"]:  # /chat, which is outside /chat/
             return redirect(url_for("chat.home"), 308)
-        return page(HOME)
+        return page()
 
     @blueprint.get("/r/<room>")
     def room(room: str) -> Response:
         if room == HOME or room_meant(room) != room:
             abort(404)
-        return page(room)
+        return page()
 
     @blueprint.app_errorhandler(404)
     def lead(error: NotFound) -> ResponseReturnValue:
@@ -96,37 +119,20 @@ def create_pages(shell: Shell, errors: ErrorPages) -> Blueprint:
         if version != shell.version or language not in LANGUAGES:
             abort(404)
         with force_locale(language):
-            return page("")
+            return page(is_kept=True)
 
     @blueprint.get("/sw.js")
     def worker() -> Response:
         if not shell.is_built:
             abort(404)
-        root = request.root_path
-        kept = {
-            "version": shell.version,
-            "root": root,
-            "files": [f"{root}/static/{name}" for name in shell.kept],
-            "later": [f"{root}/static/{name}" for name in shell.later],
-            "pages": {each: f"{root}/shell/{shell.version}/{each}" for each in LANGUAGES},
-            "otherwise": LANGUAGES[0],
-        }
-        response = make_response(render_template("sw.js", kept=kept))
-        response.mimetype = "text/javascript"
-        response.cache_control.no_cache = True
+        response = answer("sw.js")
         response.headers["Content-Security-Policy"] = WORKER_POLICY
         return response
 
     @blueprint.get("/manifest.webmanifest")
     def manifest() -> Response:
-        response = make_response(
-            render_template(
-                "manifest.jinja", paper=PAPER["light"], shell=shell, root=request.root_path
-            )
-        )
-        response.mimetype = "application/manifest+json"
+        response = answer("manifest.jinja")
         response.vary.update(("Accept-Language", "Cookie"))
-        response.cache_control.no_cache = True
         return response
 
     @blueprint.after_app_request
@@ -142,6 +148,18 @@ def chosen_language() -> str | None:
     """Give the language that the reader chose in this browser, if it is one of ours."""
     chosen = request.cookies.get(LANGUAGE_COOKIE)
     return chosen if chosen in LANGUAGES else None
+
+
+def _kept(shell: Shell, root: str) -> dict[str, object]:
+    """Say what the service worker keeps."""
+    return {
+        "version": shell.version,
+        "root": root,
+        "files": [f"{root}/static/{name}" for name in shell.kept],
+        "later": [f"{root}/static/{name}" for name in shell.later],
+        "pages": {each: f"{root}/shell/{shell.version}/{each}" for each in LANGUAGES},
+        "otherwise": LANGUAGES[0],
+    }
 
 
 def _tell_language(response: Response) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, render_template, request
 from flask_babel import force_locale, get_locale
 
 from chat.config import Settings
+from chat.web.compression import Prepared
 from chat.web.shell import PAPER, Shell
 
 _PAGES = 16  # kept as they were rendered: for each language, and each path of a proxy
@@ -17,17 +18,18 @@ def create_privacy(settings: Settings, shell: Shell) -> Blueprint:
     """Make the blueprint of the page; all templates may say what `settings` say of keeping."""
     blueprint = Blueprint("privacy", __name__)
 
-    def render(language: str, root: str) -> str:
+    def prepare(language: str, root: str) -> Prepared:
         with force_locale(language):
-            return render_template("privacy.html", paper=PAPER, shell=shell, root=root)
+            text = render_template("privacy.html", paper=PAPER, shell=shell, root=root)
+        return Prepared(text, "text/html")
 
-    html = lru_cache(_PAGES)(render) if shell.is_built else render
+    prepared = lru_cache(_PAGES)(prepare) if shell.is_built else prepare
 
     @blueprint.get("/privacy")
     def page() -> Response:
-        response = make_response(html(str(get_locale()), request.root_path))
+        response = Response()
+        prepared(str(get_locale()), request.root_path).fill(response, request)
         response.vary.update(("Accept-Language", "Cookie"))
-        response.cache_control.no_cache = True
         return response
 
     @blueprint.app_context_processor

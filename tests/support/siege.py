@@ -114,7 +114,7 @@ class Siege:
         while (now := monotonic()) < until:
             while self._back and self._back[0][0] <= now:
                 self._back.pop(0)[1]()
-            for key, events in self._selector.select(_AGAIN_S):
+            for key, events in self._selector.select(min(_AGAIN_S, until - now)):
                 key.data(events)
             for sock, back in self._deaf[:]:
                 if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or _is_closed(sock):
@@ -159,7 +159,11 @@ def main() -> None:
     while True:
         siege.go(1.0)
         if len(sys.argv) > 7 or True:
-            print(f"{(siege.pages - before) / (monotonic() - at):.0f} pages/s", file=sys.stderr, flush=True)
+            print(
+                f"{(siege.pages - before) / (monotonic() - at):.0f} pages/s",
+                file=sys.stderr,
+                flush=True,
+            )
         before, at = siege.pages, monotonic()
 
 

@@ -6,13 +6,14 @@ import gzip
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pytest
-from flask import Flask
+from flask import Flask, template_rendered
 from flask.testing import FlaskClient
+from jinja2 import Template
 
 from chat import Chat, create_app
 
@@ -60,15 +61,70 @@ def chat_of(app: Flask) -> Chat:
 # --- pages ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("path", "room"), [("/", "general"), ("/r/6-b_2", "6-b_2"), ("/r/été", "été")]
-)
-def test_page_is_that_of_its_room(client: FlaskClient, path: str, room: str) -> None:
-    response = client.get(path)
+def test_page_is_the_same_for_all_rooms_and_names_none(client: FlaskClient) -> None:
+    home = client.get("/")
+    assert (home.status_code, home.mimetype) == (200, "text/html")
+    assert "<title>Tchat</title>" in home.text
+    for path in ("/r/6-b_2", "/r/été"):
+        assert client.get(path).data == home.data
 
-    assert response.status_code == 200
-    assert response.mimetype == "text/html"
-    assert f'data-room="{room}"' in response.text
+
+@contextmanager
+def renderings(app: Flask) -> Iterator[list[str]]:
+    """Note the templates that are rendered meanwhile."""
+    names: list[str] = []
+
+    def note(_app: Flask, template: Template, **_more: object) -> None:
+        names.append(str(template.name))
+
+    with template_rendered.connected_to(note, app):
+        yield names
+
+
+@pytest.mark.parametrize("path", ["/", "/sw.js", "/manifest.webmanifest"])
+def test_page_is_rendered_once_a_language_whatever_room_is_asked_for(
+    make_app: Callable[..., Flask], path: str
+) -> None:
+    app = make_app()
+    client = app.test_client()
+    with renderings(app) as names:
+        for number in range(20):
+            for language in ("fr", "en"):
+                for encoding in ("gzip", "identity"):
+                    headers = {"Accept-Language": language, "Accept-Encoding": encoding}
+                    room = f"/r/room-{number}" if path == "/" else path
+                    assert client.get(room, headers=headers).status_code == 200
+    assert len(names) == 2
+
+
+def test_paths_that_strangers_invent_do_not_push_out_the_page(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = make_app(TRUSTED_PROXIES=1, SCRIPT_NAME="/chat")
+    client = app.test_client()
+    client.get("/chat/")
+    for number in range(100):  # a proxy that passes the header on
+        page = client.get(f"/x{number}/", headers={"X-Forwarded-Prefix": f"/x{number}"})
+        assert f'data-root="/x{number}"' in page.text
+    with renderings(app) as names:
+        assert 'data-root="/chat"' in client.get("/chat/").text
+    assert not names
+
+
+@pytest.mark.parametrize("path", ["/", "/r/salon", "/sw.js", "/manifest.webmanifest"])
+def test_reload_of_what_has_not_changed_costs_no_body(client: FlaskClient, path: str) -> None:
+    tags = set()
+    for encoding in ("gzip", "identity"):
+        headers = {"Accept-Encoding": encoding, "Accept-Language": "fr"}
+        tag = client.get(path, headers=headers).headers["ETag"]
+        again = client.get(path, headers={**headers, "If-None-Match": tag})
+        assert (again.status_code, again.data) == (304, b"")
+        assert "Accept-Encoding" in again.vary
+        tags.add(tag)
+    assert len(tags) == 2
+    if path != "/sw.js":
+        other = {"Accept-Language": "en", "If-None-Match": ", ".join(tags)}
+        assert client.get(path, headers=other).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -134,8 +190,8 @@ def test_page_of_no_room_has_a_language_of_its_own(
 
     assert f'<html lang="{language}"' in response.text
     assert f">{word}</button>" in response.text
-    assert 'data-room=""' in response.text
-    assert "<title>Tchat</title>" in response.text
+    assert " data-kept>" in response.text
+    assert " data-kept>" not in client.get("/").text
 
 
 @pytest.mark.parametrize("path", ["/shell/0123456789abcdef/fr", "/shell/{version}/de"])
@@ -171,7 +227,6 @@ def test_address_that_can_be_repaired_leads_to_the_one_address_of_its_room(
             assert (response.status_code, response.location) == (308, place), path
             response = client.get(place)
         assert response.status_code == 200, path
-        assert f'data-room="{room}"' in response.text, path
 
 
 def test_address_of_no_room_is_not_found(client: FlaskClient) -> None:

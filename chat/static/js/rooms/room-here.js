@@ -1,19 +1,25 @@
-// Finds out which room this page shows. The server's page says so. The page that is kept for times
-// without a server is of no room and takes the room's name from its address.
+// Finds out which room this page shows: its address says so.
 
 import { HOME, roomAt, roomPath } from "./room-name.js";
 
-// Gives { name, isKept, isMissed }; `isMissed`: no room can have the name in the address.
+// Gives { name, isKept, isMissed }. `isKept`: the page is the one that is kept for times without a
+// server; `isMissed`: no room can have the name in the address.
 export function roomHere() {
-  const { room, root } = document.body.dataset;
+  const { root, kept } = document.body.dataset;
+  const isKept = kept !== undefined;
   // A proxy may show the page at /chat too, which is outside of /chat/.
   if (location.pathname === root) history.replaceState(null, "", `${root}/`);
-  if (room) return { name: room, isKept: false, isMissed: false };
-  const found = roomAt(location.pathname, root);
+  const found = isKept ? roomAt(location.pathname, root) : roomGiven();
   const name = found ?? HOME;
   const path = roomPath(name, root);
-  if (location.pathname !== path) history.replaceState(null, "", path);
+  if (isKept && location.pathname !== path) history.replaceState(null, "", path);
   document.title = `${name} · ${document.title}`;
   for (const place of document.querySelectorAll(".room-name")) place.textContent = name;
-  return { name, isKept: true, isMissed: found === null };
+  return { name, isKept, isMissed: found === null };
+}
+
+// The server gives a page at its one address only, and may know letters that this browser does not.
+function roomGiven() {
+  const [, written] = /\/r\/([^/]+)$/.exec(location.pathname) ?? [];
+  return written ? decodeURIComponent(written) : HOME;
 }
