@@ -18,7 +18,7 @@ BUILDER := tools/page/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run upgrade replace test chaos soak overload smooth machines arrival browsers \
+.PHONY: help run upgrade replace test chaos soak overload siege smooth machines arrival browsers \
 	pictures lint format lock binary translations vendor \
 	page icons unicode audit licences lighthouse bench autobahn fuzz clean
 
@@ -65,6 +65,9 @@ soak: $(DEV)  ## serve 300 pages for 10 minutes, or HOURS=n: nothing grows, noth
 
 overload: $(DEV)  ## measure what a client that never reads costs the other clients
 	$(BIN)/python -m tests.long.overload
+
+siege: $(DEV)  ## measure how long /healthz and /status take while strangers besiege the server
+	$(BIN)/python -m tests.long.siege
 
 smooth: $(DEV)  ## measure a page with 10,000 messages beside one with 50
 	@tools/need.sh chromium

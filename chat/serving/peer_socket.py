@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from typing import Any
 
 from chat.rooms.ledger import Account
@@ -11,6 +12,7 @@ from chat.sockets.nonblocking import SEND_FLAGS
 LIMIT_BYTES = 16_384  # of a head, which waits in memory; a browser's are a twentieth of it
 _CHUNK_BYTES = 8192
 _HEAD_END = b"\r\n\r\n"
+_AT_ONCE = struct.pack("ii", 1, 0)  # for SO_LINGER: forget what was not sent
 _PIECES = 16  # of an answer, given to the kernel at once
 
 
@@ -78,6 +80,9 @@ class PeerSocket(socket.socket):
     def close(self) -> None:
         """Close, and tell the account once; gunicorn closes some sockets twice."""
         account, self._account = self._account, None
+        if self._unsent and self.fileno() >= 0:
+            # The kernel would keep megabytes for a peer that does not read, and for minutes.
+            self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self._unsent.clear()
         super().close()
         if account is not None:

@@ -44,6 +44,10 @@ _UPGRADE_HINT = (
     "(nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header "
     'Connection "upgrade";)'
 )
+_PROXY_HINT = (
+    "An address is limited whose requests come through a proxy: all visitors seem to have the "
+    "proxy's. If it is yours, set TRUSTED_PROXIES=1"
+)
 
 
 def create_ws(
@@ -91,16 +95,20 @@ def create_ws(
         again = {"Retry-After": "5"}
         if hub.stopping:
             refuse(503, "Stopping: try again later.", "the server stops", **again)
+        full = f"all {admission.limit} places are taken. CHAT_MAX_CONNECTIONS sets their number"
+        if admission.full:
+            refuse(503, "Full: try again later.", full, **again)
         if ledger is not None:
             account = ledger.account(peer_address(environ))
-            if wait_s := account.open_ws():  # the ledger logs which setting says so
-                line = f"its address has used up what one may have{_proxy_hint(settings, environ)}"
+            if wait_s := account.open_ws():
+                if settings.trusted_proxies == 0 and _is_forwarded(environ):
+                    refusals.note("forwarded", _PROXY_HINT)
+                line = "its address has used up what the settings CHAT_ADDRESS_… allow one"
                 again = {"Retry-After": str(ceil(wait_s))}
                 refuse(429, "Too many connections from your network.", line, **again)
             g.account = account
         if not admission.enter():
-            line = f"all {admission.limit} places are taken. CHAT_MAX_CONNECTIONS sets their number"
-            refuse(503, "Full: try again later.", line, **again)
+            refuse(503, "Full: try again later.", full, **again)
         g.admitted = True
         try:
             admission.go_apart()
@@ -175,15 +183,9 @@ def _foreign(environ: Mapping[str, Any]) -> str:
     )
 
 
-def _proxy_hint(settings: Settings, environ: Mapping[str, Any]) -> str:
-    """Say what to set where all visitors seem to have the address of a proxy."""
-    through_proxy = "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ
-    if settings.trusted_proxies or not through_proxy:
-        return ""
-    return (
-        ". It comes through a proxy, whose address stands for all visitors: if that is yours, set "
-        "TRUSTED_PROXIES=1"
-    )
+def _is_forwarded(environ: Mapping[str, Any]) -> bool:
+    """Tell whether a proxy, or whoever plays one, passed a request on."""
+    return "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ
 
 
 def _ended(status: int, sentence: str, headers: Mapping[str, str]) -> Refusal:

@@ -215,7 +215,7 @@ def test_time_that_scripts_are_given_is_that_of_a_slow_line(open_tab: Enter) -> 
     _hanging(tab.page)
     tab.page.goto(tab.path, wait_until="commit")
     expect(tab.page.locator("#stalled")).to_be_hidden()  # the style sheet has arrived
-    expect(tab.page.locator("h1 .room-name")).to_be_visible()
+    expect(tab.page.get_by_role("banner")).to_be_visible()
     # From the beginning there is no button that does nothing.
     assert tab.page.locator("button:visible").count() == 0
     delay = "parseFloat(getComputedStyle(document.querySelector('#stalled')).animationDelay)"
