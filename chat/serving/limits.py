@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-RESERVE = 24  # threads that WebSockets may not take: pages and /status always answer
+RESERVE = 24  # threads that WebSockets may not take: those for answers, and the server's own
+# Requests that are answered at a time. Only one thread computes, and waits for nobody meanwhile:
+# more of them would answer no more requests, and who waits for the GIL would wait for each.
 ANSWERED_AT_ONCE = 2
-CHECKED_AT_ONCE = 2
+CHECKED_AT_ONCE = 2  # the same for /healthz and /status, which wait for no others
 # Sockets without a thread: kept alive, or with half a request. Browsers open six for a page: with
 # fewer here, of a thousand people who come at once some wait until others' are ended.
 _IDLE = 6000

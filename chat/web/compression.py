@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 
-from flask import Request, Response
+from werkzeug.wrappers import Request, Response
 
 _WORTH_BYTES = 512  # what is smaller fits the packet that leaves anyway
 _TAG_BYTES = 12
@@ -24,14 +24,14 @@ class Prepared:
         self._kind = kind
         self._tag = hashlib.blake2b(self._plain, digest_size=_TAG_BYTES).hexdigest()
 
-    def answer(self, request: Request) -> Response:
-        """Answer a request: in the form that it accepts, or that what it has is still the same."""
+    def fill(self, response: Response, request: Request) -> None:
+        """Answer: in the form that a request accepts, or that what it has is still the same."""
         packs = request.accept_encodings.quality("gzip") > 0 and len(self._plain) >= _WORTH_BYTES
-        response = Response(self._packed if packs else self._plain, mimetype=self._kind)
+        response.set_data(self._packed if packs else self._plain)
+        response.mimetype = self._kind
         if packs:
             response.content_encoding = "gzip"
         response.set_etag(f"{self._tag}-gzip" if packs else self._tag)
         response.vary.add("Accept-Encoding")
-        response.cache_control.no_cache = True  # but ask each time, so that an update shows
+        response.cache_control.no_cache = True  # asked for each time, so that an update shows
         response.make_conditional(request)
-        return response

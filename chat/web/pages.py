@@ -76,7 +76,9 @@ def create_pages(shell: Shell, errors: ErrorPages, root: str) -> Blueprint:
         """Give a text in the reader's language."""
         path = request.root_path
         prepared = usual if path == root else other
-        return prepared(name, str(get_locale()), path, is_kept=is_kept).answer(request)
+        response = Response()
+        prepared(name, str(get_locale()), path, is_kept=is_kept).fill(response, request)
+        return response
 
     def page(*, is_kept: bool = False) -> Response:
         """Give the page; which room it shows, it reads from its address."""
@@ -112,7 +114,7 @@ def create_pages(shell: Shell, errors: ErrorPages, root: str) -> Blueprint:
         near = room_meant(path.strip("/")) if typed is None else nearest_room(typed)
         return errors.answer(error, typed, near)
 
-    # The page of no room, which stands in for any when there is no server. Its version is in
+    # The page that is kept, which stands in for a room's when there is no server. Its version is in
     # its address: a worker that keeps the page keeps the one that goes with its files.
     @blueprint.get("/shell/<version>/<language>")
     def empty_page(version: str, language: str) -> Response:
