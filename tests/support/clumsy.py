@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from chat import create_app
-from chat.serving import worker
+from chat.serving import peer_socket
 
 app = create_app()
 
-_has_head = worker._has_head
+_has_head = peer_socket.has_head
 
 
 def has_head_with_a_bug(received: bytearray) -> bool:
@@ -16,4 +16,4 @@ def has_head_with_a_bug(received: bytearray) -> bool:
     return _has_head(received)
 
 
-worker._has_head = has_head_with_a_bug
+peer_socket.has_head = has_head_with_a_bug

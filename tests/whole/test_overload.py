@@ -25,7 +25,7 @@ def test_full_server_refuses_with_503_and_still_answers(
         status, head = stack.enter_context(RawPeer(server)).handshake()
         assert status == 503
         assert "retry-after" in head
-        assert "general" in server.get("/")
+        assert "<title>Tchat</title>" in server.get("/")
         peers[0].frame(b"", CLOSE)
         assert peers[0].close_code() == 0  # the answer to an empty close frame is an empty one
         while server.status()["full"]:
