@@ -94,3 +94,43 @@ def test_task_that_raises_gives_its_thread_to_the_next(caplog: pytest.LogCapture
         threads.start(task)
     assert [done.get(timeout=_WITHIN_S) for _ in range(2)] == [1, 2]
     assert "ZeroDivisionError: a bug" in caplog.text
+
+
+def test_who_has_many_tasks_keeps_only_their_own_waiting() -> None:
+    leave, done = Event(), SimpleQueue[str]()
+
+    def do(task: str) -> None:
+        if task == "first":
+            leave.wait(_WITHIN_S)
+        done.put(task)
+
+    threads = ConnectionThreads(1, do)
+    threads.start("first")
+    for number in range(3):
+        threads.start(f"many-{number}", "many")
+    threads.start("stranger", "other")
+    leave.set()
+    tasks = [done.get(timeout=_WITHIN_S) for _ in range(5)]
+    assert tasks == ["first", "many-0", "stranger", "many-1", "many-2"]
+
+
+def test_task_that_goes_apart_makes_room_for_the_next_and_counts_no_more() -> None:
+    leave, done = Event(), SimpleQueue[int]()
+
+    def do(task: int) -> None:
+        if task < 0:
+            threads.go_apart()
+            leave.wait(_WITHIN_S)
+        done.put(task)
+
+    threads = ConnectionThreads(1, do)
+    before = figures(os.getpid()).threads
+    for task in (-1, 1, -2, 2):
+        threads.start(task)
+    assert [done.get(timeout=_WITHIN_S) for _ in range(2)] == [1, 2]
+    leave.set()
+    assert {done.get(timeout=_WITHIN_S) for _ in range(2)} == {-1, -2}
+    while figures(os.getpid()).threads > before:
+        pass  # bounded by the test's timeout
+    threads.start(3)
+    assert done.get(timeout=_WITHIN_S) == 3
