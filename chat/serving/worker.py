@@ -36,6 +36,7 @@ from chat.serving.limits import ANSWERED_AT_ONCE, CHECKED_AT_ONCE, RESERVE, tune
 from chat.serving.peer_socket import LIMIT_BYTES, PeerSocket, has_head
 from chat.serving.terminal import ignore_further_stops
 from chat.serving.threads import ConnectionThreads
+from chat.serving.waiting import Waiting
 from chat.web.refusals import SparingFilter
 
 _HEAD_WITHIN_S = 5.0  # from accepting, or from the first byte of a further request
@@ -62,11 +63,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        # Connections without a thread, and when each is due (monotonic seconds), in that order.
-        # They wait for the rest of a head, for their peer to read, and for its end.
-        self._arriving: dict[Any, float] = {}
-        self._sending: dict[Any, float] = {}
-        self._leaving: dict[Any, float] = {}
+        # For the rest of a head, for the peer to read, and for its end.
+        self._arriving = Waiting(_HEAD_WITHIN_S, self._fail)
+        self._sending = Waiting(_SEND_WITHIN_S, self._fail)
+        self._leaving = Waiting(_LINGER_S, self._fail)
         self._unsent_bytes = 0  # of all in _sending
         self._more_are_late = False  # than were ended in the last turn
         self._stopping_since: float | None = None  # monotonic seconds
@@ -243,7 +243,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             conn.data_ready = True  # gunicorn need not wait for it
             self._give_thread(conn, self._checks if self._check.match(received) else self.tpool)
 
-        self._read(self._arriving, conn, received, settle, _HEAD_WITHIN_S)
+        self._read(self._arriving, conn, received, settle)
 
     def handle_request(self, req: Any, conn: Any) -> bool:
         """Answer a request, on the connection's thread; some are their connection's last.
@@ -296,17 +296,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             sock.flush()
             self._unsent_bytes -= before - sock.unsent_bytes
             if not sock.unsent_bytes:
-                self._forget(self._sending, conn)
+                self._sending.discard(conn, self.poller)
                 settle()
             elif sock.unsent_bytes <= goal:
                 goal = sock.unsent_bytes - _SEND_BYTES
-                del self._sending[conn]
-                self._sending[conn] = monotonic() + _SEND_WITHIN_S  # last now
+                self._sending.renew(conn)
 
         self._unsent_bytes += sock.unsent_bytes
-        self._wait(self._sending, conn, selectors.EVENT_WRITE, writable, _SEND_WITHIN_S)
+        self._sending.add(conn, self.poller, selectors.EVENT_WRITE, writable)
         while self._unsent_bytes > _UNSENT_BYTES:
-            self._end_first(self._sending)
+            self._end(self._sending.first(float("inf")))
 
     def _see_off(self, conn: Any) -> None:
         """Wait until a peer has read its answer and ends its side."""
@@ -316,21 +315,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         except OSError:  # the peer was first
             self._end(conn)
         else:
-            self._read(self._leaving, conn, None, lambda: self._end(conn), _LINGER_S)
+            self._read(self._leaving, conn, None, lambda: self._end(conn))
 
     def murder_pending(self) -> None:
         """End what is late, or in the way of a stop; gunicorn calls this all the time."""
         super().murder_pending()
-        now = monotonic()
-        stops_at = float("inf")
+        due_at = monotonic()
         if self._stopping_since is not None:
             stops_at = self._stopping_since + _STOP_LINGER_S
+            if due_at >= stops_at:
+                due_at = float("inf")
             for conn in self.keepalived_conns:
                 conn.timeout = min(conn.timeout, stops_at)
         left = _AT_ONCE
         for waiting in (self._arriving, self._sending, self._leaving):
-            while waiting and left and min(next(iter(waiting.values())), stops_at) <= now:
-                self._end_first(waiting)
+            while left and (conn := waiting.first(due_at)) is not None:
+                self._end(conn)
                 left -= 1
         self._more_are_late = not left
 
@@ -357,12 +357,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.method_queue.defer(self.finish_request, conn, outcome)
 
     def _read(
-        self,
-        waiting: dict[Any, float],
-        conn: Any,
-        head: bytearray | None,
-        settle: Callable[[], None],
-        within_s: float,
+        self, waiting: Waiting, conn: Any, head: bytearray | None, settle: Callable[[], None]
     ) -> None:
         """Read without waiting until there is a head, if one is wanted, or an end; then settle."""
         conn.sock.setblocking(False)
@@ -372,53 +367,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
         def readable() -> None:
             if conn.sock.read(head):
-                self._forget(waiting, conn)
+                waiting.discard(conn, self.poller)
                 settle()
 
-        self._wait(waiting, conn, selectors.EVENT_READ, readable, within_s)
-
-    def _wait(
-        self,
-        waiting: dict[Any, float],
-        conn: Any,
-        event: int,
-        proceed: Callable[[], None],
-        within_s: float,
-    ) -> None:
-        """Proceed whenever a socket allows it, until the connection is forgotten, or is due."""
-
-        def happened(_sock: socket.socket) -> None:
-            try:
-                proceed()
-            except Exception as error:  # noqa: BLE001 -- logged by _fail
-                self._fail(conn, error)
-
-        waiting[conn] = monotonic() + within_s
-        self.poller.register(conn.sock, event, happened)
-
-    def _forget(self, waiting: dict[Any, float], conn: Any) -> None:
-        del waiting[conn]
-        self.poller.unregister(conn.sock)
-        if waiting is self._sending:
-            self._unsent_bytes -= conn.sock.unsent_bytes
-
-    def _end_first(self, waiting: dict[Any, float]) -> None:
-        conn = next(iter(waiting))
-        try:
-            self._forget(waiting, conn)
-            self._end(conn)
-        except Exception as error:  # noqa: BLE001 -- logged by _fail
-            self._fail(conn, error)
+        waiting.add(conn, self.poller, selectors.EVENT_READ, readable)
 
     def _fail(self, conn: Any, error: Exception) -> None:
         """End a connection in whose turn an exception came; the loop goes on with the others."""
         self.log.error("A connection is ended: a bug", exc_info=error)
-        for waiting in (self._arriving, self._sending, self._leaving):
-            if conn in waiting:
-                self._forget(waiting, conn)
         self._end(conn)
 
     def _end(self, conn: Any) -> None:
+        self._arriving.discard(conn, self.poller)
+        self._leaving.discard(conn, self.poller)
+        if self._sending.discard(conn, self.poller):
+            self._unsent_bytes -= conn.sock.unsent_bytes
         self.nr_conns -= 1
         conn.close()
 
