@@ -61,9 +61,10 @@ class Site(Nginx):
         return int(answer.split()[1]), answer.decode("latin-1").lower()
 
     def get(self, path: str) -> str:
-        """Fetch a path, and wait no longer than a second."""
+        """Fetch a path, and wait no longer than a second; browsers are told to keep to TLS."""
         url = f"https://127.0.0.1:{self.port}{path}"
         with urllib.request.urlopen(url, timeout=1.0, context=self.trust) as response:
+            assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
             return str(response.read().decode())
 
     def client(self, **options: object) -> Client:
