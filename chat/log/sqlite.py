@@ -199,14 +199,19 @@ class SQLiteLog:
         """Raise StorageUnavailable if the log could lately not be read or written; never wait.
 
         It says what the writer's thread has found, which looks twice a second, or once while it is
-        busy.
+        busy; only whether the file is still in its place is looked at here.
         """
         if self._closed:
             raise StorageUnavailable("the log is closed")
         if not (self._writer and self._writer.is_alive()):
             raise StorageUnavailable("the log's writer has stopped")
-        if self._opened is None:
+        opened = self._opened
+        if opened is None:
             raise StorageUnavailable(self._closed_because)
+        try:
+            opened.check_place()
+        except LogChanged as change:
+            raise StorageUnavailable(str(change)) from change
         for problem in (self._trouble, self._damage, self._unreadable):
             if problem is not None:
                 raise StorageUnavailable(problem)

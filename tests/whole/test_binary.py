@@ -73,7 +73,10 @@ def test_binary_delivers_a_message_and_stops_in_time(
 ) -> None:
     server = start("--database", "chat.db")
     with Client(server.ws_url) as ann:
-        ann.join("аdmin")  # the table of lookalikes is a data file
+        ann.join("Coco")
+        with Client(server.ws_url) as other:
+            # The tables of lookalikes are data files: these letters are Cyrillic.
+            assert other.refusal(type="join", nick="Сосо")["code"] == "nick_taken"
         ann.post("Bonjour")
         assert ann.texts() == ["Bonjour"]
         assert server.stop() < STOP_S

@@ -10,14 +10,13 @@ export class Alerts {
   #beside;
 
   // `text` knows which messages mention the reader.
-  constructor({ settings, ring, desktop, text, beside }) {
+  constructor({ settings, ring, show, text, beside }) {
     this.#settings = settings;
     this.#text = text;
     this.#beside = beside;
-    addEventListener("focus", () => desktop.clear());
     beside.on("ring", ({ message, sound, notify }) => {
       if (sound) void ring();
-      if (notify) desktop.show(message);
+      if (notify) void show(message);
     });
   }
 

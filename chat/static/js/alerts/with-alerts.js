@@ -1,7 +1,6 @@
 // Wires what tells a reader about messages while they look elsewhere, and the settings.
 
 import { Alerts } from "./alerts.js";
-import { Desktop } from "./desktop.js";
 import { LastRead } from "../conversation/last-read.js";
 import { isAnother } from "../server/gap.js";
 import { openOnDemand } from "../base/opener.js";
@@ -13,20 +12,29 @@ export function withAlerts(page) {
   const ring = async () => (await chime())?.ring();
   const icon = document.querySelector("link[rel=icon]");
   const favicon = parts.once(async () => new (await import("./later/favicon.js")).Favicon(icon));
-  const desktop = new Desktop(name, { names, strings });
-  const alerts = new Alerts({ settings, ring, desktop, text, beside });
+  const loadDesktop = async () => {
+    const { Desktop } = await import("./later/desktop.js");
+    return new Desktop(name, { names, strings });
+  };
+  const desktop = parts.once(loadDesktop);
+  const show = async (message) => (await desktop())?.show(message);
+  // Without the permission there is no notification to close.
+  const clear = async () => mayNotify() && (await desktop())?.clear();
+  const alerts = new Alerts({ settings, ring, show, text, beside });
   let unseen = 0;
   const lastRead = new LastRead({ store: everywhere, room: name, messages });
   const title = document.title;
   const load = async () => {
-    const [{ SettingsBox }, { MutedList }] = await Promise.all([
+    const [{ SettingsBox }, { MutedList }, desktop] = await Promise.all([
       import("../state/later/settings-box.js"),
       import("../people/later/muted-list.js"),
+      loadDesktop(),
     ]);
     new MutedList({ section: byId("muted"), muted, names, strings });
     return new SettingsBox({ dialog: byId("settings"), settings, desktop, ring, strings });
   };
   openOnDemand([byId("settings-button")], parts, load, () => missing("unavailable"));
+  addEventListener("focus", () => void clear());
   conversation.on("news", (message) => alerts.arrived(message));
   unread.on("change", (number) => {
     document.title = number > 0 ? `(${number}) ${title}` : title;
@@ -36,7 +44,7 @@ export function withAlerts(page) {
   });
   lastRead.on("elsewhere", (seq) => {
     unread.readElsewhere(seq);
-    desktop.clear();
+    void clear();
   });
   room.on("out", () => lastRead.leave());
   room.on("welcome", ({ epoch, seq, member }, { first, resumed, gap }) => {
@@ -49,3 +57,5 @@ export function withAlerts(page) {
     if ((first || !resumed) && place) unread.returned(place, member);
   });
 }
+
+const mayNotify = () => globalThis.Notification?.permission === "granted";
