@@ -22,6 +22,8 @@ class PeerSocket(socket.socket):
     A peer that does not read would otherwise keep the thread that answers it.
     """
 
+    __slots__ = ("_account", "_unsent", "unsent_bytes")
+
     def __init__(self, accepted: socket.socket, account: Account | None) -> None:
         """Take over a socket that was just accepted, and counted in an address's account."""
         family, kind, protocol = accepted.family, accepted.type, accepted.proto
