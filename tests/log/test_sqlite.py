@@ -254,7 +254,7 @@ def test_check_reads_nothing_and_waits_for_nobody(
     log.start(heard.tail, heard.replaced)
     counted = calls(log.check)
     assert counted["check"] == 1
-    assert not {"C execute", "C stat", "C get", "get", "wait"} & set(counted)
+    assert not {"C execute", "C get", "get", "wait"} & set(counted)
 
 
 def trouble(log: SQLiteLog) -> str:
