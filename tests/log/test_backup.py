@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 
 from chat.log.copies import backup
 from tests.log.test_storage import MOUNT, ON_LINUX, SMALL_DISK, may_mount
-from tests.support.client import Client
+from tests.support.client import WAIT_S, Client
 from tests.support.interrupted import Interrupter
 from tests.support.logs import Past, epoch, fill, stored
 from tests.support.servers import ROOT, ChatServer
@@ -115,7 +116,11 @@ def test_backups_amid_a_crowd_have_a_prefix_of_each_room_and_cost_nobody_a_messa
         thread.start()
     copies = [tmp_path / f"copy-{number}.db" for number in range(3)]
     known: list[dict[str, int]] = []
+    deadline = time.monotonic() + WAIT_S
     try:
+        while not all(acknowledged.values()):
+            assert time.monotonic() < deadline, "nobody talks"
+            time.sleep(0.01)  # bounded by the deadline: there is no event to wait for
         for copy in copies:
             known.append({room: len(texts) for room, texts in acknowledged.items()})
             done = server.run("backup", copy)
