@@ -46,13 +46,15 @@ export class MessageActions {
     return this.#row.closest("[hidden]") !== null;
   }
 
-  // While the keyboard is in the list, the row stays with it: a list that scrolls under the mouse
-  // would take it away. It also stays where it is while the mouse selects text.
+  // The row comes when the mouse moves. A list that moves under the mouse leaves it where it is:
+  // nobody presses « Mute Carl » because Bob's message has just made room for Carl's. While the
+  // keyboard is in the list, the row stays with it. It also stays while the mouse selects text.
   #followMouse() {
     const point = (element) => this.#list.querySelector(":focus-visible") || this.#show(element);
     const isPointing = ({ pointerType, buttons }) => pointerType === "mouse" && buttons === 0;
-    this.#list.addEventListener("pointerover", (event) => {
-      if (isPointing(event)) point(messageAround(event.target));
+    this.#list.addEventListener("pointermove", (event) => {
+      const element = messageAround(event.target);
+      if (isPointing(event) && element !== this.#view?.element) point(element);
     });
     this.#list.addEventListener("pointerleave", (event) => {
       if (isPointing(event)) point(null);
