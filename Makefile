@@ -53,7 +53,7 @@ test: $(DEV) $(BUILDER)  ## run every test (installs Chromium and Node where it 
 	@tools/need.sh binutils
 	@tools/need.sh libpython
 	$(if $(JS_TESTS),node --test $(JS_TESTS))
-	$(BIN)/python -m pytest -q -m alone
+	$(BIN)/python -m pytest -q -m alone tests/serving tests/whole
 	$(BIN)/python -m pytest -m "not alone" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 # `make test` has a short form. The seed decides what breaks and when, but timing differs in each run.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -225,22 +226,26 @@ def test_keys_that_are_for_writing_are_for_the_composer(enter: Enter, meet: Meet
     assert tab.composer.evaluate("(area) => area.selectionStart") < 100
 
 
-@pytest.mark.parametrize(
-    ("scheme", "colours"), [("light", "none"), ("dark", "none"), ("light", "active")]
+_COLOURS: tuple[tuple[Literal["light", "dark"], Literal["none", "active"]], ...] = (
+    ("light", "none"),
+    ("dark", "none"),
+    ("light", "active"),
 )
-def test_focus_is_always_visible(
-    enter: Enter, meet: Meet, scheme: str, colours: str, home: str
-) -> None:
-    tab = enter("Alice", color_scheme=scheme, forced_colors=colours)
+
+
+def test_focus_is_always_visible(enter: Enter, meet: Meet, home: str) -> None:
+    tab = enter("Alice")
     meet("Bob").say("https://example.org\n```\ncode\n```")
     expect(tab.log.get_by_role("link")).to_be_visible()
     expect(tab.page.get_by_role("button", name="Mute Bob")).to_be_visible()
-    walk_in_sight(tab.page)
-    for opener in ("Settings", home, "Change my nick"):
-        tab.page.get_by_role("button", name=opener, exact=True).press("Enter")
-        expect(tab.page.get_by_role("dialog").filter(visible=True)).to_be_visible()
+    for scheme, colours in _COLOURS:
+        tab.page.emulate_media(color_scheme=scheme, forced_colors=colours)
         walk_in_sight(tab.page)
-        tab.page.keyboard.press("Escape")
+        for opener in ("Settings", home, "Change my nick"):
+            tab.page.get_by_role("button", name=opener, exact=True).press("Enter")
+            expect(tab.page.get_by_role("dialog").filter(visible=True)).to_be_visible()
+            walk_in_sight(tab.page)
+            tab.page.keyboard.press("Escape")
 
 
 # Measures the outline of the element with the focus: its width, the contrast of its colour with the

@@ -220,9 +220,9 @@ def test_log_in_a_file_has_every_line_up_to_the_last(
 ) -> None:
     server = make_server(command)
     server.start()
-    come_and_go(server, 300)
+    come_and_go(server, 100)
     server.stop(signal.SIGINT)
-    assert server.log().count(" disconnect ") == 300
+    assert server.log().count(" disconnect ") == 100
     assert "were not logged" not in server.log()
     if command is not FLASK_RUN:
         assert server.log().rstrip().endswith("Shutting down: Master")

@@ -174,7 +174,7 @@ def test_any_conversation_agrees_with_the_model(make_server: Callable[..., ChatS
     run_state_machine_as_test(
         lambda: Conversation(server),
         settings=settings(
-            max_examples=15,
+            max_examples=10,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),
