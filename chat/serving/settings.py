@@ -72,8 +72,8 @@ def gunicorn_settings() -> dict[str, Any]:
         # What gunicorn accepts must exceed its threads, or /status waits for a WebSocket; and
         # it must not run out of descriptors: accept() would fail, and end the worker.
         "worker_connections": allowed.accepted,
-        # Peers that wait to be accepted, as many as the system allows (net.core.somaxconn). One more
-        # is not heard, and tries again after a second.
+        # Peers that wait to be accepted, as many as the system allows (net.core.somaxconn). One
+        # more is not heard, and tries again after a second.
         "backlog": 65_535,
         "max_requests": 0,  # it would count WebSockets, and end them all
         "graceful_timeout": _GRACEFUL_S,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -16,6 +18,7 @@ from flask.testing import FlaskClient
 from jinja2 import Template
 
 from chat import Chat, create_app
+from tests.whole.test_costs import calls
 
 UPGRADE = {
     "Connection": "Upgrade",
@@ -510,3 +513,14 @@ def test_upgrade_that_fails_gives_its_place_back(make_app: Callable[..., Flask])
 
     assert response.status_code >= 400
     assert not chat_of(app).admission.full
+
+
+def test_templates_are_compiled_once_for_all_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    start = partial(create_app, {"CHAT_DATABASE": str(tmp_path / "tchat.db")})
+    start()
+    counted = calls(start)
+    assert counted["keep_pages"] == 1
+    assert counted["visit_Template"] == 0
