@@ -411,11 +411,13 @@ class SQLiteLog:
         """Use the file of this program's version at a path."""
         try:
             opened = Opened(self._path)
-        except (OSError, sqlite3.Error) as error:
+            space = Space(opened, self._limit_bytes)
+            self._trouble = space.problem()
+        except (LogChanged, OSError, sqlite3.Error) as error:
             raise LogError(f"the database {path} cannot be used: {error}") from error
-        self._space = Space(opened, self._limit_bytes)
-        self._upkeep = Upkeep(opened, self._space, self._rules, self._now_ms)
-        self._trouble = self._damage = self._unreadable = None
+        self._space = space
+        self._upkeep = Upkeep(opened, space, self._rules, self._now_ms)
+        self._damage = self._unreadable = None
         self._opened = opened
         if path.stat().st_size > SEARCHED_FIRST_BYTES:
             self._search = DamageSearch(path, partial(self._say_damage, path))

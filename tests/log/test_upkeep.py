@@ -250,7 +250,8 @@ def test_damage_in_a_large_file_is_found_while_it_serves_and_stops_the_posts(
     with server.database.open("rb+") as file:
         file.seek(20 << 20)
         file.write(random.Random(3).randbytes(64 << 10))
-    server.start()
+    server.launch()
+    server.logged("is damaged")
     wait_until(lambda: "damaged" in health(server))
     with Client(server.ws_url) as ann:
         ann.join("Ann")  # what can still be read is given
