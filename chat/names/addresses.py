@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Literal
 
 #: What the log says of an address: its network, all of it, or nothing.
 Told = Literal["short", "full", "none"]
 
+_AT_HAND = 1024  # addresses whose forms are at hand: each connection asks twice
 _LONGEST = 64  # characters; the longest address with brackets and a port has 53
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 
@@ -36,6 +38,7 @@ def peer_in_log(environ: Mapping[str, Any], told: Told) -> str:
     return (address if told == "full" else shortened(address)) or "somebody"
 
 
+@lru_cache(_AT_HAND)
 def shortened(address: str) -> str:
     """Leave the part of an address that tells a network and no person, for the log."""
     try:
@@ -47,6 +50,7 @@ def shortened(address: str) -> str:
     return f"{IPv6Address(int(parsed) >> 80 << 80)}/48"
 
 
+@lru_cache(_AT_HAND)
 def _canonical(address: str) -> str:
     """Give an address in its one form, without port and zone; "" for what is none."""
     if len(address) > _LONGEST:
