@@ -22,13 +22,19 @@ class PeerSocket(socket.socket):
     A peer that does not read would otherwise keep the thread that answers it.
     """
 
-    __slots__ = ("_account", "_unsent", "unsent_bytes")
+    __slots__ = ("_account", "_unsent", "is_beyond", "unsent_bytes")
 
-    def __init__(self, accepted: socket.socket, account: Account | None) -> None:
-        """Take over a socket that was just accepted, and counted in an address's account."""
+    def __init__(
+        self, accepted: socket.socket, account: Account | None, *, is_beyond: bool = False
+    ) -> None:
+        """Take over a socket that was just accepted, and counted in an address's account.
+
+        Or it `is_beyond` what its address may have, and not counted.
+        """
         family, kind, protocol = accepted.family, accepted.type, accepted.proto
         super().__init__(family, kind, protocol, accepted.detach())
         self._account = account
+        self.is_beyond = is_beyond
         # What was not sent yet. A file's content is here as it is in memory, not once more.
         self._unsent: list[memoryview] = []
         self.unsent_bytes = 0

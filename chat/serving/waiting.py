@@ -18,6 +18,9 @@ class Waiting:
         self._fail = fail
         self._due_at: dict[Any, float] = {}  # monotonic seconds, in that order
 
+    def __len__(self) -> int:
+        return len(self._due_at)
+
     def add(
         self, conn: Any, poller: BaseSelector, events: int, proceed: Callable[[], None]
     ) -> None:

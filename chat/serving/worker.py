@@ -40,6 +40,8 @@ from chat.serving.waiting import Waiting
 from chat.web.refusals import SparingFilter
 
 _HEAD_WITHIN_S = 5.0  # from accepting, or from the first byte of a further request
+_BEYOND = 64  # sockets at a time that are more than their addresses may have
+_BEYOND_WITHIN_S = 1.0  # for the head of a check, on such a socket
 _LINGER_S = 2.0  # for a peer to read its answer and end its side
 _SEND_WITHIN_S = 10.0  # 8 KiB more of an answer that the kernel did not take at once
 _SEND_BYTES = 8192
@@ -65,6 +67,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*arguments, **options)
         # For the rest of a head, for the peer to read, and for its end.
         self._arriving = Waiting(_HEAD_WITHIN_S, self._fail)
+        # The same, of those that are more than their addresses may have: they may ask for a check.
+        self._beyond = Waiting(_BEYOND_WITHIN_S, self._fail)
         self._sending = Waiting(_SEND_WITHIN_S, self._fail)
         self._leaving = Waiting(_LINGER_S, self._fail)
         self._unsent_bytes = 0  # of all in _sending
@@ -207,14 +211,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self._accept_again_at = monotonic() + _ACCEPT_AGAIN_S
                 self.set_accept_enabled(False)
                 return
-            account = None
+            account, is_beyond = None, False
             if self._ledger is not None and isinstance(client, tuple):
                 account = self._ledger.account(client[0])
-                if not account.open_socket():
-                    accepted.close()
-                    continue
+                is_beyond = not account.open_socket()
+            if is_beyond:
+                account = None
+                if len(self._beyond) == _BEYOND:
+                    self._end(self._beyond.first(float("inf")))
             self.nr_conns += 1
-            self.enqueue_req(TConn(self.cfg, PeerSocket(accepted, account), client, server))
+            sock = PeerSocket(accepted, account, is_beyond=is_beyond)
+            self.enqueue_req(TConn(self.cfg, sock, client, server))
 
     def enqueue_req(self, conn: Any) -> None:
         """Give a connection a thread, now or once its next head is whole."""
@@ -225,7 +232,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _await_head(self, conn: Any) -> None:
         # A further request may have come right behind the one before.
-        is_first = conn.parser is None
+        is_first, is_beyond = conn.parser is None, conn.sock.is_beyond
         received = bytearray() if is_first else bytearray(conn.parser.unreader.take_buffered())
 
         def settle() -> None:
@@ -237,13 +244,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             if not has_head(received):
                 self._end(conn)
                 return
+            is_check = self._check.match(received)
+            if is_beyond and not is_check:
+                self._end(conn)
+                return
             if is_first:
                 conn.parser = get_parser(self.cfg, conn.sock, conn.client)
             conn.parser.unreader.unread(bytes(received))
             conn.data_ready = True  # gunicorn need not wait for it
-            self._give_thread(conn, self._checks if self._check.match(received) else self.tpool)
+            self._give_thread(conn, self._checks if is_check else self.tpool)
 
-        self._read(self._arriving, conn, received, settle)
+        self._read(self._beyond if is_beyond else self._arriving, conn, received, settle)
 
     def handle_request(self, req: Any, conn: Any) -> bool:
         """Answer a request, on the connection's thread; some are their connection's last.
@@ -251,7 +262,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         Nothing here reads bodies: gunicorn would wait for the rest of it on a thread. And who
         asked for a WebSocket in vain sends no further request.
         """
-        if any(name in _LAST for name, _ in req.headers):
+        if conn.sock.is_beyond or any(name in _LAST for name, _ in req.headers):
             req.force_close()
         req._expected_100_continue = False  # or gunicorn would wait until it can say so
         return bool(super().handle_request(req, conn))
@@ -328,7 +339,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             for conn in self.keepalived_conns:
                 conn.timeout = min(conn.timeout, stops_at)
         left = _AT_ONCE
-        for waiting in (self._arriving, self._sending, self._leaving):
+        for waiting in (self._arriving, self._beyond, self._sending, self._leaving):
             while left and (conn := waiting.first(due_at)) is not None:
                 self._end(conn)
                 left -= 1
@@ -379,6 +390,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _end(self, conn: Any) -> None:
         self._arriving.discard(conn, self.poller)
+        self._beyond.discard(conn, self.poller)
         self._leaving.discard(conn, self.poller)
         if self._sending.discard(conn, self.poller):
             self._unsent_bytes -= conn.sock.unsent_bytes
