@@ -122,13 +122,6 @@ lock: $(DEV)  ## compile the requirements files from pyproject.toml and the .in 
 audit: .venv-audit/.installed  ## ask the advisory services about every package that is locked
 	$(PYTHON) tools/audit.py .venv-audit/bin/pip-audit
 
-.venv-audit/.installed: requirements-audit.txt
-	@tools/need.sh python
-	@tools/need.sh venv
-	$(PYTHON) -m venv .venv-audit
-	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	@touch $@
-
 licences: $(DEV)  ## list the packages of others and their licences in docs/licences.md
 	$(BIN)/python tools/licences.py
 
@@ -222,11 +215,11 @@ SECONDS ?= 300
 fuzz: .venv-fuzz/.installed  ## fuzz the code that parses a stranger's input (SECONDS=300 for each target)
 	tools/fuzz.sh $(SECONDS)
 
-.venv-fuzz/.installed: requirements-fuzz.txt
+.venv-%/.installed: requirements-%.txt
 	@tools/need.sh python
 	@tools/need.sh venv
-	$(PYTHON) -m venv .venv-fuzz
-	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 clean:  ## remove what make made; instance/, with the conversations, stays

@@ -360,10 +360,10 @@ class Account:
         self._full_at[budget] -= number * amount.period_s / amount.number
 
     def _remember(self, room: str, full_at: float) -> None:
-        self._rooms.pop(room, None)
-        self._rooms[room] = full_at  # the newest last
+        self._rooms[room] = full_at
         if len(self._rooms) > _ROOMS_LIMIT:
-            del self._rooms[next(iter(self._rooms))]
+            # The one whose share is least used: nobody gets a share again by entering other rooms.
+            del self._rooms[min(self._rooms, key=self._rooms.__getitem__)]
 
     def _tell(self, budget: Budget) -> None:
         amount = self._ledger.allowance.amounts[budget]

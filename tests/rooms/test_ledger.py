@@ -204,6 +204,19 @@ def test_room_that_was_entered_long_ago_is_new_again(clock: Clock) -> None:
         account.enter("r0")
 
 
+def test_share_of_a_room_is_not_got_again_by_entering_others(clock: Clock) -> None:
+    settings = {"CHAT_RETENTION_MESSAGES": "1000", "CHAT_ADDRESS_JOINS": "1000"}
+    account = Ledger(read_allowance(read_settings(settings)), now_s=clock).account("192.0.2.1")
+    account.enter("one")
+    for _ in range(100):
+        account.post("one", 1)
+    for number in range(599):  # as many as an address may enter in an hour
+        clock.now_s += 0.01
+        account.enter(f"r{number}")
+    with pytest.raises(Refused):
+        account.post("one", 1)
+
+
 def test_limit_is_told_with_its_setting(clock: Clock) -> None:
     told: list[str] = []
     ledger = Ledger(
