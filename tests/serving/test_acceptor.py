@@ -49,23 +49,25 @@ def come_and_go(server: ChatServer) -> None:
 
 
 def test_silent_sockets_of_one_address_leave_room_for_strangers(make_server: MakeServer) -> None:
-    server = make_server(settings={"CHAT_ADDRESS_SOCKETS": "20"})
+    server = make_server(settings={"CHAT_ADDRESS_SOCKETS": "20", "CHAT_JOIN_WITHIN_S": "600"})
     server.start()
     for _ in range(5):
         come_and_go(server)
     with ExitStack() as stack:
-        silent = [stack.enter_context(RawPeer(server)) for _ in range(120)]
+        # The server ends no WebSocket meanwhile, however slow the machine is.
+        staying = [stack.enter_context(RawPeer(server)).open() for _ in range(20)]
+        silent = [stack.enter_context(RawPeer(server)) for _ in range(100)]
         assert not is_let_in(stack.enter_context(RawPeer(server)))
-        with pytest.raises(EOFError):
+        with pytest.raises((EOFError, ConnectionResetError)):
             stack.enter_context(RawPeer(server)).open()
         assert server.get("/healthz") == "ok\n"  # who looks after the server may be there too
         assert not server.status()["full"]
-        assert silent[30].at_end()  # it was among the oldest of too many
+        assert silent[10].at_end()  # it was among the oldest of too many
         with Client(server.ws_url, source_address=(STRANGER, 0)) as ann:
             ann.join("Ann")
             assert ann.post("hello")["seq"] == 1
         assert silent[-1].at_end()  # a moment later
-        silent[0].sock.close()
+        staying[0].sock.close()
         while not is_let_in(stack.enter_context(RawPeer(server))):
             pass  # bounded by the test's timeout: the server sees the end a moment later
     assert "CHAT_ADDRESS_SOCKETS=20" in server.logged("too many sockets")
