@@ -83,6 +83,12 @@ class DamageSearch:
             tell(found)
 
 
+def is_damage(error: Exception) -> bool:
+    """Tell whether SQLite says that the file is damaged, or is none of its own."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what it adds about the place
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 def damage_in(database: sqlite3.Connection) -> str | None:
     """Search a whole file, however large; give the first problem found."""
     found = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])

@@ -16,6 +16,7 @@ from threading import Lock
 
 from chat.log import StorageUnavailable
 from chat.log import statements as sql
+from chat.log.damage import is_damage
 from chat.log.schema import VERSION
 from chat.log.statements import Head
 
@@ -29,6 +30,10 @@ _READ_LIMIT = 10_000  # rooms that were read, until the writer takes note of the
 
 class LogChanged(Exception):
     """The file is not the log any more that it was; the message says what has happened."""
+
+
+class Damaged(StorageUnavailable):
+    """A file in which something was found that SQLite never writes."""
 
 
 class ReadersBusy(StorageUnavailable):
@@ -89,7 +94,8 @@ class Opened:
                     raise StorageUnavailable("the database has another epoch")
                 yield database
         except (sqlite3.Error, LogChanged) as error:
-            raise StorageUnavailable(str(error)) from error
+            kind = Damaged if is_damage(error) else StorageUnavailable
+            raise kind(str(error)) from error
         finally:
             if self._closed:
                 database.close()  # close() cannot find this one any more
@@ -142,16 +148,10 @@ class Opened:
         self._heads.clear()
         self._version = version
 
-    def probe(self) -> str | None:
-        """Read like the readers, unless they are all at it; give the reason if that fails."""
-        try:
-            with self.reading(wait_s=0.0) as database:
-                sql.head(database, "")
-        except ReadersBusy:
-            return None
-        except StorageUnavailable as problem:
-            return str(problem)
-        return None
+    def probe(self) -> None:
+        """Read like the readers, unless they are all at it; raise StorageUnavailable like them."""
+        with suppress(ReadersBusy), self.reading(wait_s=0.0) as database:
+            sql.head(database, "")
 
     def take_read(self) -> set[int]:
         """Give the ids of the rooms that were read since the last call."""

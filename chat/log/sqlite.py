@@ -15,7 +15,6 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -34,10 +33,10 @@ from chat.log import (
     Tail,
 )
 from chat.log import statements as sql
-from chat.log.damage import SEARCHED_FIRST_BYTES, DamageSearch
+from chat.log.damage import SEARCHED_FIRST_BYTES, DamageSearch, is_damage
 from chat.log.lock import FileLock
 from chat.log.migration import Stopped, migrate, refuse_without_space
-from chat.log.opened import LogChanged, Opened
+from chat.log.opened import Damaged, LogChanged, Opened
 from chat.log.schema import VERSION, prepare
 from chat.log.space import Space
 from chat.log.statements import Head
@@ -212,7 +211,7 @@ class SQLiteLog:
             opened.check_place()
         except LogChanged as change:
             raise StorageUnavailable(str(change)) from change
-        for problem in (self._trouble, self._damage, self._unreadable):
+        for problem in (self._damage, self._trouble, self._unreadable):
             if problem is not None:
                 raise StorageUnavailable(problem)
         silent_s = monotonic() - self._heard_at
@@ -227,6 +226,9 @@ class SQLiteLog:
         try:
             with opened.reading() as database:
                 yield opened, database
+        except Damaged as problem:
+            self._say_damage(str(problem))
+            raise
         except StorageUnavailable as problem:
             self._say("nothing can be read: %s", str(problem))
             raise
@@ -316,7 +318,7 @@ class SQLiteLog:
             replaced()
         except (OSError, sqlite3.Error) as error:
             self._trouble = str(error)
-            self._say("nothing can be stored: %s", str(error))
+            self._say_failure("nothing can be stored: %s", error)
             if self._opened is not None and self._opened.database.in_transaction:
                 self._opened.database.execute("ROLLBACK")
             self._refuse(batch, str(error))
@@ -391,11 +393,18 @@ class SQLiteLog:
         try:
             busy = self._upkeep.step()
         except sqlite3.Error as error:
-            self._say("nothing can be pruned: %s", str(error))
+            self._say_failure("nothing can be pruned: %s", error)
             if opened.database.in_transaction:
                 opened.database.execute("ROLLBACK")
             busy = False
-        self._unreadable = opened.probe()
+        unreadable = None
+        try:
+            opened.probe()
+        except Damaged as problem:
+            self._say_damage(str(problem))
+        except StorageUnavailable as problem:
+            unreadable = str(problem)
+        self._unreadable = unreadable
         now = monotonic()
         self._upkeep_at = now + (_REST * (now - began_at) if busy else _UPKEEP_EVERY_S)
 
@@ -420,7 +429,7 @@ class SQLiteLog:
         self._damage = self._unreadable = None
         self._opened = opened
         if path.stat().st_size > SEARCHED_FIRST_BYTES:
-            self._search = DamageSearch(path, partial(self._say_damage, path))
+            self._search = DamageSearch(path, self._say_damage)
 
     def _let_go(self) -> None:
         opened, self._opened, self._space, self._upkeep = self._opened, None, None, None
@@ -467,8 +476,17 @@ class SQLiteLog:
             raise
         _logger.info("log: the database is up to date; the old one stays as %s", old)
 
-    def _say_damage(self, path: Path, found: str) -> None:
-        self._damage = f"the database {path} is damaged ({found}): restore it from a copy"
+    def _say_failure(self, sentence: str, error: Exception) -> None:
+        if is_damage(error):
+            self._say_damage(str(error))
+        else:
+            self._say(sentence, str(error))
+
+    def _say_damage(self, found: str) -> None:
+        """Store nothing any more: it would spoil what can still be saved of the file."""
+        if self._damage is not None:
+            return
+        self._damage = f"the database {self._path} is damaged ({found}): restore it from a copy"
         self._say("%s; no post is stored any more", self._damage)
 
 
