@@ -33,7 +33,8 @@ from chat.log import (
     Tail,
 )
 from chat.log import statements as sql
-from chat.log.damage import SEARCHED_FIRST_BYTES, DamageSearch, is_damage
+from chat.log.condition import Condition
+from chat.log.damage import SEARCHED_FIRST_BYTES, DamageSearch
 from chat.log.lock import FileLock
 from chat.log.migration import Stopped, migrate, refuse_without_space
 from chat.log.opened import Damaged, LogChanged, Opened
@@ -50,7 +51,6 @@ _COMMIT_LIMIT = 1000  # drafts in one commit
 _POLL_S = 0.5  # how often an idle writer looks at the file
 _REST = 2.0  # times as long as a step of upkeep took, until the next
 _UPKEEP_EVERY_S = 1.0  # when there was nothing to do
-_SILENT_S = 5.0  # without a sign of the writer, until the log counts as hanging
 _MIGRATE_AGAIN_S = 60.0  # after a migration that failed
 
 _Batch = list[tuple[Draft, Answer]]
@@ -84,6 +84,7 @@ class SQLiteLog:
         self._lock = Lock()
         self._writer: Thread | None = None
         self._closed = False
+        self._condition = Condition(self._path)
         self._server: int | None = None  # the pid that others are told
         # The writer's thread sets these:
         self._file_lock = FileLock(path.resolve())
@@ -92,13 +93,7 @@ class SQLiteLog:
         self._upkeep: Upkeep | None = None
         self._upkeep_at = 0.0  # monotonic seconds
         self._open_at = 0.0  # monotonic seconds: when to try again
-        self._closed_because = "the log is not open"  # said while there is no _opened
-        self._trouble: str | None = None  # why nothing can be stored
-        self._unreadable: str | None = None  # why nothing can be read
-        self._heard_at = 0.0  # monotonic seconds: the last sign of the writer
-        self._said = ""  # the reason that was logged last
         self._search: DamageSearch | None = None
-        self._damage: str | None = None  # what the search has found
 
     def claim(self, server: int | None = None) -> bool:
         """Take the file for this process alone; False while another process has it.
@@ -134,7 +129,7 @@ class SQLiteLog:
             refuse_without_space(path)
         with self._lock:
             if self._writer is None and not self._closed:
-                self._heard_at = monotonic()
+                self._condition.note_sign()
                 self._writer = Thread(
                     target=self._write, args=(tail, replaced), name="log-writer", daemon=True
                 )
@@ -147,8 +142,8 @@ class SQLiteLog:
         """
         if self._closed:
             raise StorageUnavailable("the log is closed")
-        if self._damage is not None:
-            raise StorageUnavailable(self._damage)
+        if (damage := self._condition.damage) is not None:
+            raise StorageUnavailable(damage)
         if self._queue.qsize() >= _QUEUE_LIMIT:
             raise StorageUnavailable("too many posts wait for the disk")
         self._queue.put((draft, answer))
@@ -165,12 +160,6 @@ class SQLiteLog:
         if self._opened is not None:
             self._opened.close()
         self._file_lock.release()
-
-    def _say(self, sentence: str, why: str) -> None:
-        """Log why something cannot be done, once, however often it is tried."""
-        if why != self._said:
-            self._said = why
-            _logger.error(f"log: {sentence}", why)  # noqa: G004 -- a constant sentence
 
     # --- reading --------------------------------------------------------------------
 
@@ -206,31 +195,28 @@ class SQLiteLog:
             raise StorageUnavailable("the log's writer has stopped")
         opened = self._opened
         if opened is None:
-            raise StorageUnavailable(self._closed_because)
+            raise StorageUnavailable(self._condition.closed_because)
         try:
             opened.check_place()
         except LogChanged as change:
             raise StorageUnavailable(str(change)) from change
-        for problem in (self._damage, self._trouble, self._unreadable):
-            if problem is not None:
-                raise StorageUnavailable(problem)
-        silent_s = monotonic() - self._heard_at
-        if silent_s > _SILENT_S:
-            raise StorageUnavailable(f"the log has hung for {silent_s:.0f} s: is it the disk?")
+        self._condition.raise_problem()
 
     @contextmanager
     def _reading(self) -> Iterator[tuple[Opened, sqlite3.Connection]]:
         opened = self._opened
-        if self._closed or opened is None:
-            raise StorageUnavailable("the log is closed" if self._closed else self._closed_because)
+        if self._closed:
+            raise StorageUnavailable("the log is closed")
+        if opened is None:
+            raise StorageUnavailable(self._condition.closed_because)
         try:
             with opened.reading() as database:
                 yield opened, database
         except Damaged as problem:
-            self._say_damage(str(problem))
+            self._condition.say_damage(str(problem))
             raise
         except StorageUnavailable as problem:
-            self._say("nothing can be read: %s", str(problem))
+            self._condition.say("nothing can be read: %s", str(problem))
             raise
 
     @staticmethod
@@ -247,7 +233,7 @@ class SQLiteLog:
         closing = False
         while not closing:
             batch, closing = self._take()
-            self._heard_at = monotonic()
+            self._condition.note_sign()
             try:
                 self._do(batch, tail, replaced, closing=closing)
             except Exception as error:
@@ -299,7 +285,7 @@ class SQLiteLog:
             if opened is None:
                 # Before the file is opened: these were posted behind those that were refused when
                 # it was let go, and must not overtake them.
-                self._refuse(batch, self._closed_because)
+                self._refuse(batch, self._condition.closed_because)
                 batch = []
                 if not closing and monotonic() >= self._open_at:
                     opened = self._open_again()
@@ -311,14 +297,14 @@ class SQLiteLog:
             if opened is not None and not closing and monotonic() >= self._upkeep_at:
                 self._keep_up(opened)
         except LogChanged as change:
-            self._closed_because = str(change)
-            self._say("%s; every connection is told to come back", str(change))
+            self._condition.closed_because = str(change)
+            self._condition.say("%s; every connection is told to come back", str(change))
             self._let_go()
-            self._refuse(batch, self._closed_because)
+            self._refuse(batch, self._condition.closed_because)
             replaced()
         except (OSError, sqlite3.Error) as error:
-            self._trouble = str(error)
-            self._say_failure("nothing can be stored: %s", error)
+            self._condition.trouble = str(error)
+            self._condition.say_failure("nothing can be stored: %s", error)
             if self._opened is not None and self._opened.database.in_transaction:
                 self._opened.database.execute("ROLLBACK")
             self._refuse(batch, str(error))
@@ -328,22 +314,22 @@ class SQLiteLog:
         opened.check()
         assert self._space is not None
         trouble = self._space.problem()
-        if trouble is None and self._trouble is not None:
+        if trouble is None and self._condition.trouble is not None:
             trouble = sql.problem_with_writing(opened.database)
-        self._trouble = trouble
+        self._condition.trouble = trouble
 
     def _commit(self, opened: Opened, batch: _Batch, tail: Tail) -> None:
         """Store a batch in one transaction, then tell everybody concerned."""
         assert self._space is not None
         if (full := self._space.problem()) is not None:
             opened.check()
-            self._trouble = full
+            self._condition.trouble = full
             self._refuse_new(opened, batch, full)
             return
         committed, repeated = self._store(opened, batch)
         # Where it was stored is still where others will look for it.
         opened.check_place()
-        self._trouble, self._said = None, ""
+        self._condition.note_stored()
         for room, messages in committed.items():
             try:
                 tail(room, messages)
@@ -393,7 +379,7 @@ class SQLiteLog:
         try:
             busy = self._upkeep.step()
         except sqlite3.Error as error:
-            self._say_failure("nothing can be pruned: %s", error)
+            self._condition.say_failure("nothing can be pruned: %s", error)
             if opened.database.in_transaction:
                 opened.database.execute("ROLLBACK")
             busy = False
@@ -401,10 +387,10 @@ class SQLiteLog:
         try:
             opened.probe()
         except Damaged as problem:
-            self._say_damage(str(problem))
+            self._condition.say_damage(str(problem))
         except StorageUnavailable as problem:
             unreadable = str(problem)
-        self._unreadable = unreadable
+        self._condition.unreadable = unreadable
         now = monotonic()
         self._upkeep_at = now + (_REST * (now - began_at) if busy else _UPKEEP_EVERY_S)
 
@@ -421,15 +407,15 @@ class SQLiteLog:
         try:
             opened = Opened(self._path)
             space = Space(opened, self._limit_bytes)
-            self._trouble = space.problem()
+            trouble = space.problem()
         except (LogChanged, OSError, sqlite3.Error) as error:
             raise LogError(f"the database {path} cannot be used: {error}") from error
         self._space = space
         self._upkeep = Upkeep(opened, space, self._rules, self._now_ms)
-        self._damage = self._unreadable = None
+        self._condition.note_opened(trouble)
         self._opened = opened
         if path.stat().st_size > SEARCHED_FIRST_BYTES:
-            self._search = DamageSearch(path, self._say_damage)
+            self._search = DamageSearch(path, self._condition.say_damage)
 
     def _let_go(self) -> None:
         opened, self._opened, self._space, self._upkeep = self._opened, None, None, None
@@ -450,8 +436,8 @@ class SQLiteLog:
         except Stopped:
             return None
         except (LogError, OSError, sqlite3.Error) as error:
-            self._closed_because = str(error)
-            self._say("%s", str(error))
+            self._condition.closed_because = str(error)
+            self._condition.say("%s", str(error))
             self._open_at = max(self._open_at, monotonic() + _POLL_S)
             return None
         _logger.info("log: the database %s is in use", path)
@@ -463,7 +449,9 @@ class SQLiteLog:
         def progress(share: float) -> None:
             nonlocal told
             percent = int(share * 100)
-            self._closed_because = f"the database is being brought up to date: {percent} %"
+            self._condition.closed_because = (
+                f"the database is being brought up to date: {percent} %"
+            )
             if percent // 10 != told:
                 told = percent // 10
                 _logger.info("log: the database %s is brought up to date: %d %%", path, percent)
@@ -475,19 +463,6 @@ class SQLiteLog:
             self._open_at = monotonic() + _MIGRATE_AGAIN_S
             raise
         _logger.info("log: the database is up to date; the old one stays as %s", old)
-
-    def _say_failure(self, sentence: str, error: Exception) -> None:
-        if is_damage(error):
-            self._say_damage(str(error))
-        else:
-            self._say(sentence, str(error))
-
-    def _say_damage(self, found: str) -> None:
-        """Store nothing any more: it would spoil what can still be saved of the file."""
-        if self._damage is not None:
-            return
-        self._damage = f"the database {self._path} is damaged ({found}): restore it from a copy"
-        self._say("%s; no post is stored any more", self._damage)
 
 
 def _rfc3339(at_ms: int | None) -> str | None:
