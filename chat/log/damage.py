@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -21,7 +21,7 @@ _logger = logging.getLogger(__name__)
 
 SEARCHED_FIRST_BYTES = 32 << 20  # a slow disk reads them in a third of a second
 _BUSY_S = 10.0
-_STOP_EVERY = 20_000  # instructions of SQLite, some milliseconds
+_INTERRUPT_EVERY_S = 0.02
 
 
 def refuse_damage(path: Path, *, searched_bytes: int = SEARCHED_FIRST_BYTES) -> None:
@@ -58,20 +58,29 @@ class DamageSearch:
     def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
         """Begin; `tell` is told what is found, if anything is, on that thread."""
         self._stopped = False
+        self._database: sqlite3.Connection | None = None  # while it is searched
         self._thread = Thread(target=self._run, args=(path, tell), name="log-search", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Give up; it ends within milliseconds."""
         self._stopped = True
-        self._thread.join()
+        while self._thread.is_alive():
+            # Again and again: the search may be about to begin. A progress handler, which could
+            # look at _stopped, is not called within quick_check (SQLite 3.40).
+            if (database := self._database) is not None:
+                with suppress(sqlite3.ProgrammingError):  # it is closed
+                    database.interrupt()
+            self._thread.join(_INTERRUPT_EVERY_S)
 
     def _run(self, path: Path, tell: Callable[[str], None]) -> None:
         try:
             with closing(
                 sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)
             ) as database:
-                database.set_progress_handler(lambda: self._stopped, _STOP_EVERY)
+                self._database = database
+                if self._stopped:
+                    return
                 found = damage_in(database)
         except sqlite3.OperationalError as error:
             if not self._stopped:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -213,7 +213,8 @@ class SQLiteLog:
             with opened.reading() as database:
                 yield opened, database
         except Damaged as problem:
-            self._condition.say_damage(str(problem))
+            if self._opened is opened:  # else it was read in the file before this one
+                self._condition.say_damage(str(problem))
             raise
         except StorageUnavailable as problem:
             self._condition.say("nothing can be read: %s", str(problem))
@@ -281,7 +282,7 @@ class SQLiteLog:
     def _do(self, batch: _Batch, tail: Tail, replaced: Replaced, *, closing: bool) -> None:
         """Store a batch; or look after the file, when there is time for it."""
         try:
-            opened = self._opened
+            opened, damage = self._opened, self._condition.damage
             if opened is None:
                 # Before the file is opened: these were posted behind those that were refused when
                 # it was let go, and must not overtake them.
@@ -289,12 +290,18 @@ class SQLiteLog:
                 batch = []
                 if not closing and monotonic() >= self._open_at:
                     opened = self._open_again()
+            elif damage is not None:
+                self._refuse(batch, damage)
+                batch = []
+                opened.check_place()  # another file may have been put there
             elif batch:
                 self._commit(opened, batch, tail)
                 batch = []  # answered
             else:
                 self._look(opened)
-            if opened is not None and not closing and monotonic() >= self._upkeep_at:
+            if opened is None or closing or self._condition.damage is not None:
+                return
+            if monotonic() >= self._upkeep_at:
                 self._keep_up(opened)
         except LogChanged as change:
             self._condition.closed_because = str(change)
@@ -404,12 +411,15 @@ class SQLiteLog:
 
     def _open(self, path: Path) -> None:
         """Use the file of this program's version at a path."""
-        try:
-            opened = Opened(self._path)
-            space = Space(opened, self._limit_bytes)
-            trouble = space.problem()
-        except (LogChanged, OSError, sqlite3.Error) as error:
-            raise LogError(f"the database {path} cannot be used: {error}") from error
+        with ExitStack() as on_failure:
+            try:
+                opened = Opened(self._path)
+                on_failure.callback(opened.close)
+                space = Space(opened, self._limit_bytes)
+                trouble = space.problem()
+            except (LogChanged, OSError, sqlite3.Error) as error:
+                raise LogError(f"the database {path} cannot be used: {error}") from error
+            on_failure.pop_all()
         self._space = space
         self._upkeep = Upkeep(opened, space, self._rules, self._now_ms)
         self._condition.note_opened(trouble)

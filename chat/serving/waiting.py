@@ -13,7 +13,7 @@ class Waiting:
     """Connections that wait for the same: for a head, to be read, or for an end."""
 
     def __init__(self, within_s: float, fail: Callable[[Any, Exception], None]) -> None:
-        """Let each wait so long; `fail` is given one in whose turn an exception came."""
+        """Let each wait so long; `fail` is given one for which `proceed` raised an exception."""
         self._within_s = within_s
         self._fail = fail
         self._due_at: dict[Any, float] = {}  # monotonic seconds, in that order
@@ -27,6 +27,8 @@ class Waiting:
         """Proceed whenever a connection's socket allows it, until it is discarded."""
 
         def happened(_sock: socket) -> None:
+            if conn not in self._due_at:  # discarded by what happened just before, in this turn
+                return
             try:
                 proceed()
             except Exception as error:  # noqa: BLE001 -- whoever is given it logs it

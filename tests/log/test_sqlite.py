@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from queue import Queue
 from threading import Event
@@ -16,9 +16,11 @@ from chat.log import Draft, LogError, Missed, StorageUnavailable
 from chat.log.schema import prepare
 from chat.log.sqlite import SQLiteLog
 from chat.protocol import Member, Message
+from tests.support.logs import Past, fill
 from tests.whole.test_costs import calls
 
 WAIT_S = 10.0
+QUIET_S = 2.5  # upkeep has something to do each second
 NEWEST = 2**53
 AT = "2023-11-14T22:13:20.000Z"
 ANN = Member("ann", "Ann")
@@ -282,6 +284,46 @@ def test_check_says_that_the_writer_hangs(
     log.append(draft(1), heard.answers.put)
     assert isinstance(heard.answer(), Message)
     log.check()
+
+
+def tables_of_upkeep(path: Path) -> bool:
+    with closing(sqlite3.connect(path)) as database:
+        query = "SELECT count(*) FROM sqlite_schema WHERE name = 'days'"
+        made = database.execute(query).fetchone()[0]
+        return bool(made and database.execute("SELECT count(*) FROM days").fetchone()[0])
+
+
+def test_damaged_file_is_not_written_any_more(
+    open_log: Callable[..., SQLiteLog], heard: Recorder, path: Path
+) -> None:
+    fill(path, "long", (Past("Ann", "x" * 1000, 1_600_000_000_000) for _ in range(600)))
+    fill(path, "short", [Past("Ann", "hello", 1_600_000_000_000)])
+    log = open_log()
+    log.start(heard.tail, heard.replaced)
+    deadline = time.monotonic() + WAIT_S
+    while not tables_of_upkeep(path):  # what it writes first; then it only reads
+        assert time.monotonic() < deadline
+        time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 4)
+        file.write(b"\xff" * (size // 2))
+    with pytest.raises(StorageUnavailable, match="malformed"):
+        log.before("long", NEWEST, 500)
+    assert "damaged" in trouble(log)
+    with pytest.raises(StorageUnavailable, match="damaged"):
+        log.append(draft(1), heard.answers.put)
+
+    def files() -> list[bytes]:
+        return [each.read_bytes() for each in (path, path.with_name(f"{path.name}-wal"))]
+
+    before = files()
+    with suppress(StorageUnavailable):
+        log.before("short", NEWEST, 10)  # its use is noted in a file that is whole
+    deadline = time.monotonic() + QUIET_S
+    while time.monotonic() < deadline:
+        assert files() == before
+        time.sleep(0.1)  # bounded by the deadline: nothing is to happen
 
 
 def test_recent_nicks_are_those_of_who_posted_since(
