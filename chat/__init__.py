@@ -30,7 +30,6 @@ from chat.web.hosts import Hosts
 from chat.web.machines import create_machines
 from chat.web.pages import chosen_language, create_pages, keep_pages
 from chat.web.prefix import Prefixed
-from chat.web.privacy import create_privacy
 from chat.web.refusals import Refusals
 from chat.web.shell import DIST, LANGUAGES, Shell, read_shell
 from chat.web.socket import create_ws
@@ -120,8 +119,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     errors = ErrorPages(app, shell, settings.script_name)
     hosts = Hosts(settings, Refusals(app.logger))
     app.before_request(lambda: hosts.check(request.environ))
-    app.register_blueprint(create_pages(shell, errors, settings.script_name))
-    app.register_blueprint(create_privacy(settings, shell))
+    app.register_blueprint(create_pages(settings, shell, errors))
     app.register_blueprint(create_machines(settings, hub, log, registry, admission, dropped_lines))
     app.register_blueprint(create_ws(settings, hub, admission, ledger, flusher))
     if shell.is_built:

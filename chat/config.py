@@ -58,7 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     chat_address_websockets: Annotated[int, Meta(ge=0, le=50_000)] = 0
     #: New WebSockets of one address a minute.
     chat_address_connects: Annotated[int, Meta(ge=1, le=1_000_000)] = 600
-    #: Joins of one address a minute; who comes back to its place costs a tenth.
+    #: Joins of one address a minute; one that comes back to its place counts a tenth.
     chat_address_joins: Annotated[int, Meta(ge=1, le=1_000_000)] = 300
     #: Rooms that one address enters for the first time, an hour.
     chat_address_new_rooms: Annotated[int, Meta(ge=1, le=1_000_000)] = 600

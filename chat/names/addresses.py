@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Literal
 
 #: What the log says of an address: its network, all of it, or nothing.
 Told = Literal["short", "full", "none"]
 
-_AT_HAND = 1024  # addresses whose forms are at hand: each connection asks twice
 _LONGEST = 64  # characters; the longest address with brackets and a port has 53
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 
@@ -38,27 +36,29 @@ def peer_in_log(environ: Mapping[str, Any], told: Told) -> str:
     return (address if told == "full" else shortened(address)) or "somebody"
 
 
-@lru_cache(_AT_HAND)
 def shortened(address: str) -> str:
     """Leave the part of an address that tells a network and no person, for the log."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
+    ip = parsed(address)
+    if ip is None:
         return ""
-    if isinstance(parsed, IPv4Address):
-        return f"{address.rpartition('.')[0]}.x"
-    return f"{IPv6Address(int(parsed) >> 80 << 80)}/48"
+    if isinstance(ip, IPv4Address):
+        return f"{str(ip).rpartition('.')[0]}.x"
+    return f"{IPv6Address(int(ip) >> 80 << 80)}/48"
 
 
-@lru_cache(_AT_HAND)
+def parsed(address: str) -> IPv4Address | IPv6Address | None:
+    """Read an address, without its zone; IPv4's in the form of IPv6 is IPv4's. None: it is none."""
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(ip, "ipv4_mapped", None) or ip
+
+
 def _canonical(address: str) -> str:
     """Give an address in its one form, without port and zone; "" for what is none."""
     if len(address) > _LONGEST:
         return ""
     if found := _WITH_PORT.fullmatch(address.strip()):
         address = found[1] or found[2] or ""
-    try:
-        parsed = ip_address(address.strip().partition("%")[0])
-    except ValueError:
-        return ""
-    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
+    return str(parsed(address.strip()) or "")

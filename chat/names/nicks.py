@@ -100,7 +100,7 @@ def is_nick(nick: str) -> bool:
 
 
 def free_nick(wanted: str, taken: Callable[[str], bool]) -> str:
-    """Find a nick like `wanted`, which is one, that is allowed as well and not `taken`."""
+    """Find a nick like `wanted`, itself an allowed one, that is allowed and not `taken`."""
     begin = _shortened(wanted, NAME_LIMIT - 3)
     for number in range(2, 100):
         if not taken(f"{begin} {number}"):

@@ -36,10 +36,11 @@ from chat.protocol import (
     Typing,
     Welcome,
 )
+from chat.rooms.amounts import Abuse
 from chat.rooms.announcer import Announcer
 from chat.rooms.delivery import Delivery, Replay
 from chat.rooms.ledger import Account, Budget
-from chat.rooms.limits import Abuse, Pace, read_paces
+from chat.rooms.pace import Pace, read_paces
 from chat.rooms.presence import Presence
 from chat.rooms.registry import Registry
 from chat.rooms.session import Session
@@ -137,7 +138,7 @@ class Hub:
                 )
             )
             _count_refusal(session)
-        except StorageUnavailable:  # the log says why, once
+        except StorageUnavailable:
             session.send(_storage_error(name, post_id))
 
     def do(self, session: Session, command: protocol.AnyCommand) -> None:

@@ -12,32 +12,31 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from enum import IntEnum
-from functools import lru_cache
 from hashlib import blake2b
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from threading import Lock
 from time import monotonic
 from typing import NamedTuple
 
 from chat.config import Settings
-from chat.rooms.limits import Abuse, Amount, too_fast
+from chat.names.addresses import parsed
+from chat.rooms.amounts import Abuse, Amount, too_fast
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
 _ROOM_PERIOD_S = 4 * _HOUR_S  # in which an address's share of a room comes back
 _LEAST_SHARE = 100  # posts, where a room keeps little
-_ACCOUNTS_LIMIT = 10_000  # addresses that are remembered, 600 bytes each
+_ACCOUNTS_LIMIT = 10_000  # addresses that are remembered: 5 MB; 8 with five rooms each
 _FORGOTTEN_AT_ONCE = 1000  # so that it is not often searched for the emptiest
-_ROOMS_LIMIT = 500  # rooms that are remembered for an address
+_ROOMS_LIMIT = 500  # rooms that are remembered for an address: 43 KB
 _SHARE = 4  # an address may have a quarter of the places
 _CLASS = 40  # and as many as this in a small house: a class, or a team
 _FULL_RETRY_S = 5.0  # when to try again where all places of an address are taken
 _RETURN_COST = 0.1  # of a join that resumes: a restart must not lock a school out
 _SENTENCE = "Too much from your network: wait a moment."
-_KEYS = 1024  # addresses whose hash is at hand
 
 
 class Budget(IntEnum):
-    """What is counted by address."""
+    """What is counted by address; each has its setting, CHAT_ADDRESS_ with its name."""
 
     CONNECTS = 0
     JOINS = 1
@@ -66,24 +65,16 @@ class Allowance(NamedTuple):
 def read_allowance(settings: Settings) -> Allowance:
     """Give what the settings allow one address."""
 
-    def amount(name: str, period_s: float = _MINUTE_S) -> Amount:
-        return Amount(name.upper(), getattr(settings, name), period_s)
+    def amount(budget: Budget) -> Amount:
+        setting = f"CHAT_ADDRESS_{budget.name}"
+        period_s = _HOUR_S if budget is Budget.NEW_ROOMS else _MINUTE_S
+        return Amount(setting, getattr(settings, setting.lower()), period_s)
 
     room = settings.chat_retention_messages * settings.chat_room_share_percent / 100
     return Allowance(
         sockets=settings.chat_address_sockets,
         websockets=settings.chat_address_websockets,
-        amounts=(
-            amount("chat_address_connects"),
-            amount("chat_address_joins"),
-            amount("chat_address_new_rooms", _HOUR_S),
-            amount("chat_address_posts"),
-            amount("chat_address_post_bytes"),
-            amount("chat_address_renames"),
-            amount("chat_address_typing"),
-            amount("chat_address_sent_bytes"),
-            amount("chat_address_refusals"),
-        ),
+        amounts=tuple(amount(budget) for budget in Budget),
         room=Amount("CHAT_ROOM_SHARE_PERCENT", max(room, _LEAST_SHARE), _ROOM_PERIOD_S),
         cool_down_s=settings.chat_cool_down_s,
     )
@@ -158,16 +149,12 @@ def _share(places: int) -> int:
     return max(min(places, _CLASS), places // _SHARE)
 
 
-@lru_cache(_KEYS)
 def _key(address: str, salt: bytes) -> bytes:
-    """Give what an address is known by."""
-    try:
-        ip = ip_address(address)
-    except ValueError:  # a Unix socket has none
-        ip = None
-    if isinstance(ip, IPv6Address):
-        ip = ip.ipv4_mapped or IPv6Address(int(ip) >> 64 << 64)
-    return blake2b(str(ip).encode(), key=salt, digest_size=16).digest()
+    """Give what an address is known by; no table leads back to it."""
+    if ":" in address:
+        ip = parsed(address)
+        address = str(IPv6Address(int(ip) >> 64 << 64) if isinstance(ip, IPv6Address) else ip)
+    return blake2b(address.encode(), key=salt, digest_size=16).digest()
 
 
 class Account:
@@ -242,7 +229,7 @@ class Account:
             raise too_fast(_SENTENCE, wait_s)
 
     def charge(self, budget: Budget, number: float) -> None:
-        """Take from a budget more than it may have: what follows waits for it."""
+        """Take from a budget, also more than is there; what comes next is refused for longer."""
         now = self._ledger.now_s()
         amount = self._ledger.allowance.amounts[budget]
         with self._ledger.lock:
@@ -340,7 +327,7 @@ class Account:
             max(0.0, full_at - now) / amount.period_s
             for full_at, amount in zip(self._full_at, amounts, strict=True)
         )
-        return sum(shares) + max(0.0, self._cool_at - now) + self._rooms_used(now)
+        return sum(shares) + (self._cool_at > now) + self._rooms_used(now)
 
     def _rooms_used(self, now: float) -> float:
         period_s = self._ledger.allowance.room.period_s

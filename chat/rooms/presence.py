@@ -17,8 +17,8 @@ from time import monotonic, sleep, time
 from chat.names.faces import looks
 from chat.names.nicks import free_nick, guest_nick
 from chat.protocol import ErrorCode, Event, IsTyping, Joined, Left, Member, Refused, Renamed
+from chat.rooms.amounts import too_fast
 from chat.rooms.announcer import Announcer
-from chat.rooms.limits import too_fast
 from chat.rooms.roster import Person, Roster
 
 _logger = logging.getLogger(__name__)

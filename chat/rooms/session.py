@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from chat.protocol import Event
 from chat.rooms.ledger import Account
-from chat.rooms.limits import Pace
+from chat.rooms.pace import Pace
 from chat.sockets.connection import Connection
 
 

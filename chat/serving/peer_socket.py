@@ -22,7 +22,7 @@ class PeerSocket(socket.socket):
     A peer that does not read would otherwise keep the thread that answers it.
     """
 
-    __slots__ = ("_account", "_unsent", "is_beyond", "unsent_bytes")
+    __slots__ = ("_unsent", "account", "is_beyond", "unsent_bytes")
 
     def __init__(
         self, accepted: socket.socket, account: Account | None, *, is_beyond: bool = False
@@ -33,7 +33,7 @@ class PeerSocket(socket.socket):
         """
         family, kind, protocol = accepted.family, accepted.type, accepted.proto
         super().__init__(family, kind, protocol, accepted.detach())
-        self._account = account
+        self.account = account
         self.is_beyond = is_beyond
         # What was not sent yet. A file's content is here as it is in memory, not once more.
         self._unsent: list[memoryview] = []
@@ -87,7 +87,7 @@ class PeerSocket(socket.socket):
 
     def close(self) -> None:
         """Close, and tell the account once; gunicorn closes some sockets twice."""
-        account, self._account = self._account, None
+        account, self.account = self.account, None
         if self._unsent and self.fileno() >= 0:
             # The kernel would keep megabytes for a peer that does not read, and for minutes.
             self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)

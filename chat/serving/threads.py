@@ -1,11 +1,11 @@
-"""Threads for connections: one each, which ends with it."""
+"""Threads for requests: one each, which ends with it; a WebSocket's lasts as long as it does."""
 
 from __future__ import annotations
 
 import logging
 from _thread import get_ident, start_new_thread
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -14,10 +14,11 @@ _logger = logging.getLogger(__name__)
 _Task = TypeVar("_Task")
 
 
-class ConnectionThreads(Generic[_Task]):
+class RequestThreads(Generic[_Task]):
     """A thread for each task; when `limit` are taken, the next tasks wait.
 
-    Whose tasks wait, take turns: who has many keeps only their own waiting.
+    Each task is somebody's. All whose tasks wait take turns: many tasks of one keep no other
+    waiting.
 
     The usual pool keeps its threads for ever, and with each of them what the C library keeps
     for a thread's next allocations: a server would hold on to the memory of its busiest hour,
@@ -36,11 +37,11 @@ class ConnectionThreads(Generic[_Task]):
         # Guards all below.
         self._lock = Lock()
         self._running = 0
-        # By whose they are, whose turn is next first. Not more than the sockets that are accepted.
-        self._waiting: dict[str, deque[_Task]] = {}
+        # The tasks of each, the one whose turn is next first. Not more than accepted sockets.
+        self._waiting: dict[Hashable, deque[_Task]] = {}
         self._apart: set[int] = set()  # threads that do not count any more
 
-    def start(self, task: _Task, whose: str = "") -> None:
+    def start(self, task: _Task, whose: Hashable = "") -> None:
         """Do a task on a thread, now or when one is free.
 
         Raises RuntimeError when the machine has no more threads; the task is not done then.
@@ -76,7 +77,7 @@ class ConnectionThreads(Generic[_Task]):
             raise
 
     def shutdown(self, *, wait: bool) -> None:
-        """Do nothing: gunicorn asks for it last, and the threads end with their connections."""
+        """Do nothing: gunicorn asks for it last, and the threads end with their requests."""
 
     def _run(self, task: _Task) -> None:
         """Do a task, and after it those that wait."""
@@ -84,7 +85,7 @@ class ConnectionThreads(Generic[_Task]):
             try:
                 self._do(task)
             except Exception:
-                _logger.exception("a connection's thread: a bug; it goes on with the next")
+                _logger.exception("a request's thread: a bug; it goes on with the next")
             with self._lock:
                 if get_ident() in self._apart:
                     self._apart.remove(get_ident())
@@ -94,7 +95,7 @@ class ConnectionThreads(Generic[_Task]):
                 return
             _, task = following
 
-    def _next(self) -> tuple[str, _Task] | None:
+    def _next(self) -> tuple[Hashable, _Task] | None:
         """Give the task whose turn it is, or let one thread less run; with the lock held."""
         if not self._waiting:
             self._running -= 1

@@ -25,7 +25,7 @@ class Prepared:
         self._tag = hashlib.blake2b(self._plain, digest_size=_TAG_BYTES).hexdigest()
 
     def fill(self, response: Response, request: Request) -> None:
-        """Answer: in the form that a request accepts, or that what it has is still the same."""
+        """Put the text into an answer, compressed if the request accepts that; or answer 304."""
         packs = request.accept_encodings.quality("gzip") > 0 and len(self._plain) >= _WORTH_BYTES
         response.set_data(self._packed if packs else self._plain)
         response.mimetype = self._kind

@@ -11,12 +11,12 @@ import re
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 from chat.config import Settings
-from chat.names.addresses import peer_in_log
+from chat.names.addresses import parsed, peer_in_log
 from chat.web.errors import Refusal
 from chat.web.origins import as_in_header, host_and_port
 from chat.web.refusals import Refusals, quoted
@@ -98,8 +98,8 @@ def _is_public(environ: Mapping[str, Any]) -> bool:
     own = sock.getsockname() if sock else None
     if not isinstance(own, tuple):  # a Unix socket's is a path
         return False
-    address = ip_address(own[0].partition("%")[0])
-    return (getattr(address, "ipv4_mapped", None) or address).is_global
+    address = parsed(own[0])
+    return address is not None and address.is_global
 
 
 def _own_names() -> set[str]:

@@ -1,6 +1,7 @@
 """The pages, and what browsers keep of them.
 
-`/`, `/r/<room>`, and the addresses that lead there; `/sw.js`, `/shell/…`, `/manifest.webmanifest`.
+`/`, `/r/<room>`, and the addresses that lead there; `/privacy`; `/sw.js`, `/shell/…`,
+`/manifest.webmanifest`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import force_locale, get_domain, get_locale
 from werkzeug.exceptions import NotFound
 
+from chat.config import Settings
 from chat.names.rooms import HOME, is_room_path, nearest_room, room_at, room_meant
 from chat.web.compression import Prepared
 from chat.web.errors import ErrorPages
@@ -33,6 +35,7 @@ _OTHERS = 64  # texts for paths that are not the setting's, 25 KB each
 
 _KINDS = {
     "index.html": "text/html",
+    "privacy.html": "text/html",
     "sw.js": "text/javascript",
     "manifest.jinja": "application/manifest+json",
 }
@@ -48,11 +51,8 @@ def keep_pages(app: Flask) -> None:
                 get_domain().get_translations()
 
 
-def create_pages(shell: Shell, errors: ErrorPages, root: str) -> Blueprint:
-    """Make the blueprint of the pages; the headers of all answers are set here too.
-
-    `root` is the path where the chat is usually shown.
-    """
+def create_pages(settings: Settings, shell: Shell, errors: ErrorPages) -> Blueprint:
+    """Make the blueprint of the pages; the headers of all answers are set here too."""
     blueprint = Blueprint("chat", __name__)
 
     def prepare(name: str, language: str, root: str, *, is_kept: bool = False) -> Prepared:
@@ -60,6 +60,7 @@ def create_pages(shell: Shell, errors: ErrorPages, root: str) -> Blueprint:
         with force_locale(language):
             text = render_template(
                 name,
+                settings=settings,
                 shell=shell,
                 paper=PAPER,
                 root=root,
@@ -75,9 +76,14 @@ def create_pages(shell: Shell, errors: ErrorPages, root: str) -> Blueprint:
     def answer(name: str, *, is_kept: bool = False) -> Response:
         """Give a text in the reader's language."""
         path = request.root_path
-        prepared = usual if path == root else other
+        prepared = usual if path == settings.script_name else other
         response = Response()
         prepared(name, str(get_locale()), path, is_kept=is_kept).fill(response, request)
+        return response
+
+    def localised(name: str) -> Response:
+        response = answer(name)
+        response.vary.update(("Accept-Language", "Cookie"))
         return response
 
     def page(*, is_kept: bool = False) -> Response:
@@ -133,9 +139,12 @@ def create_pages(shell: Shell, errors: ErrorPages, root: str) -> Blueprint:
 
     @blueprint.get("/manifest.webmanifest")
     def manifest() -> Response:
-        response = answer("manifest.jinja")
-        response.vary.update(("Accept-Language", "Cookie"))
-        return response
+        return localised("manifest.jinja")
+
+    @blueprint.get("/privacy")
+    def privacy() -> Response:
+        """Say what is kept, where, and for how long."""
+        return localised("privacy.html")
 
     @blueprint.after_app_request
     def harden(response: Response) -> Response:

@@ -15,9 +15,9 @@ from flask_sock import Sock
 from chat.config import Settings
 from chat.names.addresses import peer_address, peer_in_log
 from chat.protocol import CloseCode
+from chat.rooms.amounts import Abuse
 from chat.rooms.commands import Hub
 from chat.rooms.ledger import Ledger
-from chat.rooms.limits import Abuse
 from chat.sockets.connection import Connection
 from chat.sockets.flusher import Flusher
 from chat.web.admission import Admission
@@ -190,5 +190,5 @@ def _is_forwarded(environ: Mapping[str, Any]) -> bool:
 
 def _ended(status: int, sentence: str, headers: Mapping[str, str]) -> Refusal:
     # Whoever asked for an upgrade sends no further request: the connection ends here. gunicorn
-    # ignores this header; chat/serving/worker.py ends the connection.
+    # ignores this header; chat/serving/acceptor.py ends the connection.
     return Refusal(status, sentence, {"Connection": "close", **headers})

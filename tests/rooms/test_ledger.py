@@ -8,9 +8,9 @@ import pytest
 
 from chat.config import read_settings
 from chat.protocol import ErrorCode, Refused
+from chat.rooms.amounts import Abuse
 from chat.rooms.ledger import Account, Budget, Ledger, read_allowance
-from chat.rooms.limits import Abuse
-from tests.rooms.test_limits import Clock
+from tests.rooms.test_pace import Clock
 
 SMALL = {
     "CHAT_ADDRESS_SOCKETS": "3",

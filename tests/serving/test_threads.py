@@ -1,4 +1,4 @@
-"""Connections' threads: each connection has one, which ends with it."""
+"""Requests' threads: each request has one, which ends with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from threading import Event
 
 import pytest
 
-from chat.serving.threads import ConnectionThreads
+from chat.serving.threads import RequestThreads
 from tests.support.client import Client
 from tests.support.processes import figures, worker_pid
 from tests.support.servers import GUNICORN, ChatServer
@@ -29,7 +29,7 @@ def test_task_beyond_the_limit_waits_for_a_thread_and_none_is_left_at_the_end() 
             leave.wait(_WITHIN_S)
         done.put(task)
 
-    threads = ConnectionThreads(2, do)
+    threads = RequestThreads(2, do)
     before = figures(os.getpid()).threads
     for task in (-2, -1, 0, 1, 2):
         threads.start(task)
@@ -43,7 +43,7 @@ def test_task_beyond_the_limit_waits_for_a_thread_and_none_is_left_at_the_end() 
 
 def test_machine_without_another_thread_refuses_one_task_and_does_the_next() -> None:
     done = SimpleQueue[int]()
-    threads = ConnectionThreads(1, done.put)
+    threads = RequestThreads(1, done.put)
     ordinary = threading.stack_size(2**46)  # more than there are addresses
     try:
         with pytest.raises(RuntimeError, match="thread"):
@@ -89,7 +89,7 @@ def test_task_that_raises_gives_its_thread_to_the_next(caplog: pytest.LogCapture
             raise ZeroDivisionError("a bug")
         done.put(task)
 
-    threads = ConnectionThreads(1, do)
+    threads = RequestThreads(1, do)
     for task in (0, 1, 0, 2):
         threads.start(task)
     assert [done.get(timeout=_WITHIN_S) for _ in range(2)] == [1, 2]
@@ -104,7 +104,7 @@ def test_who_has_many_tasks_keeps_only_their_own_waiting() -> None:
             leave.wait(_WITHIN_S)
         done.put(task)
 
-    threads = ConnectionThreads(1, do)
+    threads = RequestThreads(1, do)
     threads.start("first")
     for number in range(3):
         threads.start(f"many-{number}", "many")
@@ -123,7 +123,7 @@ def test_task_that_goes_apart_makes_room_for_the_next_and_counts_no_more() -> No
             leave.wait(_WITHIN_S)
         done.put(task)
 
-    threads = ConnectionThreads(1, do)
+    threads = RequestThreads(1, do)
     before = figures(os.getpid()).threads
     for task in (-1, 1, -2, 2):
         threads.start(task)

@@ -159,4 +159,4 @@ def test_ledger_costs_a_connection_two_dozen_functions() -> None:
     come_and_go()
     counted = calls(come_and_go)
     assert functions(counted) <= 24, counted
-    assert counted["C openssl_blake2b"] == counted["_key"] == 0, "its hash is at hand"
+    assert counted["_key"] == 2  # a table of hashes at hand would keep plain addresses

@@ -79,6 +79,9 @@ function midnight(date) {
   return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
 }
 
+export const LONG_WAIT_MS = 3_000; // a longer wait is told, and a post may be taken back meanwhile
+export const TICK_MS = 1_000; // how often it is told anew
+
 // Says how long it is until a moment: « 8 s », « 3 min ». Both languages write these units so.
 export function waitUntil(moment, now = Date.now()) {
   const seconds = Math.max(1, Math.ceil((moment - now) / 1000));

@@ -1,13 +1,11 @@
 // Loads messages that the list does not hold: older ones before the reader reaches the top, and
 // newer ones that the list had let go while the reader was far up.
 
-import { waitUntil } from "../base/dates.js";
+import { LONG_WAIT_MS, TICK_MS, waitUntil } from "../base/dates.js";
 
 const PAGE = 50;
 const AHEAD_PX = 800;
 const RETRY_MS = 2_000;
-const LONG_MS = 3_000; // a longer wait is told
-const TICK_MS = 1_000;
 
 export class History {
   #room;
@@ -144,7 +142,7 @@ export class History {
     this.#scroll.isOpen = this.isBehind;
     const first = this.#messages.first?.seq;
     this.#start.hidden = first === undefined && !this.isEmptied;
-    if (this.#more && this.#until > Date.now() + LONG_MS) {
+    if (this.#more && this.#until > Date.now() + LONG_WAIT_MS) {
       this.#start.textContent = this.#strings.say("olderLater", { wait: waitUntil(this.#until) });
     } else if (this.#more) this.#start.textContent = this.#strings.say("loadingOlder");
     else this.#start.textContent = this.#strings.say(first === 1 ? "beginning" : "olderGone");

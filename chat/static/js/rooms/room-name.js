@@ -1,5 +1,5 @@
-// Checks rooms' names as the server does (chat/names/rooms.py): lower-case letters, digits, "-"
-// and "_", NFC, nothing invisible. Finds the names that people mean by what they type or paste.
+// Checks rooms' names like the server (chat/names/rooms.py): lower-case letters, digits, "-" and
+// "_", NFC, nothing invisible. The server alone knows which names look alike. Finds the names that people mean by what they type or paste.
 
 export const HOME = "general";
 export const ROOM_LIMIT = 32; // code points

@@ -1,12 +1,10 @@
 // Shows the posts that wait or failed. They are in their own list below the log, because the log is
 // only appended to.
 
-import { waitUntil } from "../base/dates.js";
+import { LONG_WAIT_MS, TICK_MS, waitUntil } from "../base/dates.js";
 import { MessageView } from "../conversation/message-view.js";
 
 const PATIENCE_MS = 700; // a post that is in the log sooner needs no words
-const LONG_MS = 3_000; // a post that waits longer may be taken back
-const TICK_MS = 1_000;
 
 const TEMPORARY = { rate_limited: "postRateLimited", storage_unavailable: "postStorage" };
 const FAILED = {
@@ -109,4 +107,4 @@ export class PendingView {
   }
 }
 
-const waitsLong = ({ state, until }) => state === "waiting" && until > Date.now() + LONG_MS;
+const waitsLong = ({ state, until }) => state === "waiting" && until > Date.now() + LONG_WAIT_MS;

@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil
 from time import monotonic
 from typing import NamedTuple
 
 from chat.config import Settings
-from chat.protocol import AnyCommand, ErrorCode, Post, Refused
+from chat.protocol import AnyCommand, Post
+from chat.rooms.amounts import Abuse, Amount, too_fast
 
 _BURST_S = 5.0  # in which all that a connection may ask at once comes back
 _REFUSALS_S = 50.0  # the same for refusals: who obeys retry_after is hardly ever refused
-
-
-class Abuse(Exception):
-    """Somebody who was refused too often: the connection is to be closed (1008)."""
-
-
-class Amount(NamedTuple):
-    """How much of something there is for a time.
-
-    All of it may be used at once; then it comes back evenly (the generic cell rate algorithm of
-    ITU-T I.371). So one number is kept of what was used: when all will be back.
-    """
-
-    setting: str  # the one that says so
-    number: float
-    period_s: float
-
-    def full_at(self, full_at: float, number: float, now: float) -> float:
-        """Give when all will be back if so much is taken now; monotonic seconds."""
-        return max(full_at, now) + number * self.period_s / self.number
-
-    def wait_s(self, full_at: float, now: float) -> float:
-        """Give the seconds until that much was there to be taken; at most 0 if it is there."""
-        return full_at - now - self.period_s
-
-    def __str__(self) -> str:
-        return f"{self.setting} allows {self.number:g} in {self.period_s:g} s"
 
 
 class Paces(NamedTuple):
@@ -90,9 +63,3 @@ class Pace:
         if pace.wait_s(full_at, now) > 0:
             raise Abuse("too much was refused")
         self._refusals = full_at
-
-
-def too_fast(sentence: str, wait_s: float) -> Refused:
-    """Make the refusal of what comes too soon."""
-    # Rounded up: a sender that waits that long gets through.
-    return Refused(ErrorCode.RATE_LIMITED, sentence, retry_after=ceil(wait_s * 100) / 100)

@@ -6,7 +6,8 @@ import pytest
 
 from chat.config import read_settings
 from chat.protocol import ErrorCode, Ping, Post, Refused, Typing
-from chat.rooms.limits import Abuse, Pace, read_paces
+from chat.rooms.amounts import Abuse
+from chat.rooms.pace import Pace, read_paces
 
 POST = Post("p", "text")
 _MORE_THAN_ANY_LIMIT = 20_000
