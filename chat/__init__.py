@@ -12,7 +12,6 @@ from flask import Flask, request
 from flask.helpers import get_debug_flag
 from flask.logging import default_handler
 from flask_babel import Babel
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from chat.config import Settings, read_settings
 from chat.log import Holder, MessageLog
@@ -29,7 +28,7 @@ from chat.web.files import Files
 from chat.web.hosts import Hosts
 from chat.web.machines import create_machines
 from chat.web.pages import chosen_language, create_pages, keep_pages
-from chat.web.prefix import Prefixed
+from chat.web.prefix import Prefixed, TrustedProxies
 from chat.web.refusals import Refusals
 from chat.web.shell import DIST, LANGUAGES, Shell, read_shell
 from chat.web.socket import create_ws
@@ -137,7 +136,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         app.wsgi_app = prefixed.__call__  # type: ignore[method-assign]
     if settings.trusted_proxies:
         # Each proxy adds an address. The prefix is the nearest one's, or one that it passed on.
-        fixed = ProxyFix(app.wsgi_app, settings.trusted_proxies, x_proto=0, x_prefix=1)
+        fixed = TrustedProxies(app.wsgi_app, settings.trusted_proxies, x_proto=0, x_prefix=1)
         app.wsgi_app = fixed.__call__  # type: ignore[method-assign]
     app.extensions["chat"] = Chat(settings, hub, admission, ledger, flusher, log, errors)
     return app

@@ -17,17 +17,14 @@ _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 def peer_address(environ: Mapping[str, Any]) -> str:
     """Give the address of who asks, in its one form; "" for a Unix socket's peer.
 
-    Behind trusted proxies that is what ProxyFix (chat/__init__.py) found in X-Forwarded-For. What
-    is no address there is a stranger's invention: the socket's own peer counts then. So nobody
-    becomes somebody else by writing that header.
+    Behind trusted proxies that is what they wrote in X-Forwarded-For (web/prefix.py). What is no
+    address there is a stranger's invention: the socket's own peer counts then. So nobody becomes
+    somebody else by writing that header.
     """
     claimed = str(environ.get("REMOTE_ADDR") or "")
     before = environ.get("werkzeug.proxy_fix.orig")
     own = claimed if before is None else str(before["REMOTE_ADDR"] or "")
-    # ProxyFix takes what is between quotes for one value, commas and all. Whoever opens a quote
-    # would swallow what the proxies add, and so choose which value is counted as theirs.
-    is_forged = '"' in environ.get("HTTP_X_FORWARDED_FOR", "")
-    return (not is_forged and _canonical(claimed)) or _canonical(own)
+    return _canonical(claimed) or _canonical(own)
 
 
 def peer_in_log(environ: Mapping[str, Any], told: Told) -> str:

@@ -11,6 +11,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Callable
+from itertools import chain
 
 from chat.names import NAME_LIMIT
 from chat.names.characters import EMOJI, are_written_together, find, mixes_scripts
@@ -22,6 +23,8 @@ _ONE = f"[{EMOJI}][\ufe0e\ufe0f]?[\U0001f3fb-\U0001f3ff]?"
 _REGION = "\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f"
 _EMOJI = re.compile(f"{_REGION}|[0-9#*]\ufe0f?\u20e3|{_ONE}(?:\u200d{_ONE})*")
 
+_RANDOM_NUMBERS = 3  # behind a nick that is taken, when its first numbers are taken too
+_WRITTEN_OUT = 2 * NAME_LIMIT  # one character, like U+FDFA, may stand for 18, which all take time
 _MARKS_IN_A_ROW = 4  # with more it is no letter, but a drawing over other lines
 
 # The scripts in which a joiner between two letters, or after a mark, makes them look otherwise.
@@ -39,6 +42,8 @@ def clean_nick(nick: str) -> str:
     nick = " ".join(unicodedata.normalize("NFC", nick).split())
     if not 1 <= len(nick) <= NAME_LIMIT:
         raise Refused(ErrorCode.NICK_INVALID, f"A nick has 1 to {NAME_LIMIT} characters.")
+    if len(unicodedata.normalize("NFKC", nick)) > _WRITTEN_OUT:
+        raise Refused(ErrorCode.NICK_INVALID, "A nick has no signs that stand for many words.")
     if nick.isascii():
         if not nick.isprintable():
             raise Refused(ErrorCode.NICK_INVALID, "A nick has no invisible characters.")
@@ -102,7 +107,9 @@ def is_nick(nick: str) -> bool:
 def free_nick(wanted: str, taken: Callable[[str], bool]) -> str:
     """Find a nick like `wanted`, itself an allowed one, that is allowed and not `taken`."""
     begin = _shortened(wanted, NAME_LIMIT - 3)
-    for number in range(2, 100):
+    # Few, because everybody waits while presence asks for them.
+    some = (secrets.randbelow(90) + 10 for _ in range(_RANDOM_NUMBERS))
+    for number in chain(range(2, 10), some):
         if not taken(f"{begin} {number}"):
             return f"{begin} {number}"
     return f"{_shortened(wanted, NAME_LIMIT - 9)} {secrets.token_hex(4)}"

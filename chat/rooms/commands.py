@@ -137,7 +137,7 @@ class Hub:
                     suggest=refusal.suggest,
                 )
             )
-            _count_refusal(session)
+            _count_refusal(session, refusal.retry_after)
         except StorageUnavailable:
             session.send(_storage_error(name, post_id))
 
@@ -175,7 +175,8 @@ class Hub:
         account = session.account
         if account is not None:
             account.enter(room)
-        member = self._presence.join(room, member_id(key), nick)
+        is_known = self._presence.knows(room, member_id(key))
+        member = self._presence.join(room, member_id(key), nick, account)
         session.room, session.member_id = room, member.id
 
         def welcome(replay: Replay) -> bytes:
@@ -197,7 +198,7 @@ class Hub:
             frame = encode_event(event)
             if account is not None:
                 account.charge(Budget.SENT_BYTES, len(frame))
-                if replay.resumed and replay.seq and command.key:
+                if replay.resumed and replay.seq and command.key and is_known:
                     account.resumed()
             return frame
 
@@ -233,12 +234,16 @@ class Hub:
                 session.connection.give_up()
 
     def _history(self, session: Session, room: str, command: History) -> None:
-        if session.account is not None:
-            session.account.spend(Budget.SENT_BYTES, 0)
-        messages, more = self._delivery.page(room, command.before, command.limit)
-        size = session.send(protocol.Older(command.before, messages, more))
-        if session.account is not None:
-            session.account.charge(Budget.SENT_BYTES, size)
+        account = session.account
+        # The budget is looked at and charged within one turn: many connections of one address that
+        # ask at once would else all find that something is left.
+        with self._delivery.turn():
+            if account is not None:
+                account.spend(Budget.SENT_BYTES, 0)
+            messages, more = self._delivery.page(room, command.before, command.limit)
+            size = session.send(protocol.Older(command.before, messages, more))
+            if account is not None:
+                account.charge(Budget.SENT_BYTES, size)
 
     def _rename(self, session: Session, room: str, command: Rename) -> None:
         nick = clean_nick(command.nick)
@@ -251,14 +256,14 @@ class Hub:
             self._presence.rename(room, session.member_id, nick)
 
 
-def _count_refusal(session: Session) -> None:
+def _count_refusal(session: Session, retry_after: float | None) -> None:
     """Count a refusal. Raises Abuse when it is one too many: its address has to cool down."""
     pace, account = session.pace, session.account
     if pace is None or account is None:
         return
     try:
-        pace.refused()
-        account.refused()
+        if pace.refused(retry_after):
+            account.refused()
     except Abuse:
         account.cool_down()
         raise

@@ -6,7 +6,8 @@ before it came is read from the log; what comes meanwhile is held, and follows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import BoundedSemaphore
 from typing import NamedTuple
 
@@ -67,17 +68,25 @@ class Delivery:
         replay = self._replay(room, after)
         connection.go_live(welcome(replay), replay.seq)
 
-    def page(self, room: str, before: int, limit: int) -> tuple[list[Message], bool]:
-        """Read the last `limit` messages before a seq, and whether there are older ones.
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait until this thread may read older messages: few do at a time.
 
         Raises StorageUnavailable.
         """
         if not self._pages.acquire(timeout=_PAGE_WAIT_S):
             raise StorageUnavailable("too many ask for older messages")
         try:
-            messages = self._log.before(room, before, limit + 1).messages
+            yield
         finally:
             self._pages.release()
+
+    def page(self, room: str, before: int, limit: int) -> tuple[list[Message], bool]:
+        """Read the last `limit` messages before a seq, and whether there are older ones.
+
+        In one's turn. Raises StorageUnavailable.
+        """
+        messages = self._log.before(room, before, limit + 1).messages
         return messages[-limit:], len(messages) > limit
 
     def _replay(self, room: str, seen: Seen | None) -> Replay:

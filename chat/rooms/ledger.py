@@ -27,6 +27,7 @@ _ROOM_PERIOD_S = 4 * _HOUR_S  # in which an address's share of a room comes back
 _LEAST_SHARE = 100  # posts, where a room keeps little
 _ACCOUNTS_LIMIT = 10_000  # addresses that are remembered: 5 MB; 8 with five rooms each
 _FORGOTTEN_AT_ONCE = 1000  # so that it is not often searched for the emptiest
+_SALTS_LIMIT = 30  # days for which a socket may be open, and its address still be known
 _ROOMS_LIMIT = 500  # rooms that are remembered for an address: 43 KB
 _SHARE = 4  # an address may have a quarter of the places
 _CLASS = 40  # and as many as this in a small house: a class, or a team
@@ -100,8 +101,8 @@ class Ledger:
         # Guards everything below, and what is in the accounts.
         self.lock = Lock()
         self._accounts: dict[bytes, Account] = {}
-        # Of today and of the day before: who came then is known until it has been here today.
-        self._salts = (secrets.token_bytes(16), b"")
+        # Of today first. Who came on a day before is known by that day's salt until it comes today.
+        self._salts = [secrets.token_bytes(16)]
         self._salt_until = now_s() + _DAY_S
         self._full_at = _ACCOUNTS_LIMIT  # accounts; then the emptiest are forgotten
 
@@ -117,22 +118,31 @@ class Ledger:
         with self.lock:
             now = self.now_s()
             if now >= self._salt_until:
-                self._salts = (secrets.token_bytes(16), self._salts[0])
-                self._salt_until = now + _DAY_S
-            today, before = self._salts
+                self._begin_day(now)
+            today, *before = self._salts
             key = _key(address, today)
             account = self._accounts.get(key)
             if account is None:
-                account = self._accounts.pop(_key(address, before), None) if before else None
-                if account is None:
+                for salt in before:
+                    if account := self._accounts.pop(_key(address, salt), None):
+                        break
+                else:
                     self._make_place(now)
                     account = Account(self)
+                account.salt = today
                 self._accounts[key] = account
             return account
 
     def __len__(self) -> int:
         with self.lock:
             return len(self._accounts)
+
+    def _begin_day(self, now: float) -> None:
+        """Take a new salt, and forget those by which nobody is known who may still be here."""
+        of_open = {account.salt for account in self._accounts.values() if account.is_open}
+        before = [salt for salt in self._salts[1:] if salt in of_open]
+        self._salts = [secrets.token_bytes(16), self._salts[0], *before][:_SALTS_LIMIT]
+        self._salt_until = now + _DAY_S
 
     def _make_place(self, now: float) -> None:
         if len(self._accounts) < self._full_at:
@@ -163,10 +173,11 @@ class Account:
     What is refused is not counted: who waits as long as it is told gets through.
     """
 
-    __slots__ = ("_cool_at", "_full_at", "_ledger", "_rooms", "_sockets", "_websockets")
+    __slots__ = ("_cool_at", "_full_at", "_ledger", "_rooms", "_sockets", "_websockets", "salt")
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self.salt = b""  # with which its address was hashed
         # With the ledger's lock held. When each budget is whole again, and each room's; monotonic
         # seconds.
         self._full_at = [0.0] * len(Budget)
@@ -253,7 +264,8 @@ class Account:
                 refused = Budget.NEW_ROOMS
                 self._give_back(Budget.JOINS, 1)
             else:
-                self._remember(room, self._rooms.get(room, now))
+                # Or not, where none can be forgotten: that is looked at when it posts.
+                self._remember(room, max(self._rooms.get(room, now), now), now)
         if refused is not None:
             self._tell(refused)
             raise too_fast(_SENTENCE, wait_s)
@@ -267,8 +279,8 @@ class Account:
     def post(self, room: str, size: int) -> None:
         """Count a post of `size` bytes into a room.
 
-        Raises Refused (`rate_limited`) for one too many, for too many bytes, and for more than its
-        share of a room.
+        Raises Refused (`rate_limited`) for one too many, for too many bytes, for more than its
+        share of a room, and in a room too many.
         """
         ledger = self._ledger
         full_at, (_, _, amounts, share, _) = self._full_at, ledger.allowance
@@ -279,21 +291,24 @@ class Account:
             of_posts = max(full_at[_POSTS], now) + posts.period_s / posts.number
             of_sizes = max(full_at[_POST_BYTES], now) + size * sizes.period_s / sizes.number
             of_room = max(self._rooms.get(room, now), now) + share.period_s / share.number
+            of_rooms = 0.0
             if (
                 of_posts - posts.period_s <= now
                 and of_sizes - sizes.period_s <= now
                 and of_room - share.period_s <= now
             ):
-                full_at[_POSTS], full_at[_POST_BYTES] = of_posts, of_sizes
                 if room in self._rooms:
                     self._rooms[room] = of_room
                 else:  # it was long ago that the address came into this one
-                    self._remember(room, of_room)
-                return
+                    of_rooms = self._remember(room, of_room, now)
+                if not of_rooms:
+                    full_at[_POSTS], full_at[_POST_BYTES] = of_posts, of_sizes
+                    return
         wait_s, amount = max(
             (posts.wait_s(of_posts, now), posts),
             (sizes.wait_s(of_sizes, now), sizes),
             (share.wait_s(of_room, now), share),
+            (of_rooms, share),
         )
         ledger.tell(amount.setting, f"An address is limited: {amount}")
         raise too_fast(_SENTENCE, wait_s)
@@ -346,11 +361,18 @@ class Account:
         amount = self._ledger.allowance.amounts[budget]
         self._full_at[budget] -= number * amount.period_s / amount.number
 
-    def _remember(self, room: str, full_at: float) -> None:
+    def _remember(self, room: str, full_at: float, now: float) -> float:
+        """Remember a room and give 0; or the seconds until one that is remembered may be forgotten.
+
+        That is one whose share is whole: nobody gets a share again by going to other rooms.
+        """
+        if room not in self._rooms and len(self._rooms) >= _ROOMS_LIMIT:
+            first = min(self._rooms, key=self._rooms.__getitem__)
+            if (wait_s := self._rooms[first] - now) > 0:
+                return wait_s
+            del self._rooms[first]
         self._rooms[room] = full_at
-        if len(self._rooms) > _ROOMS_LIMIT:
-            # The one whose share is least used: nobody gets a share again by entering other rooms.
-            del self._rooms[min(self._rooms, key=self._rooms.__getitem__)]
+        return 0.0
 
     def _tell(self, budget: Budget) -> None:
         amount = self._ledger.allowance.amounts[budget]

@@ -34,13 +34,15 @@ def read_paces(settings: Settings) -> Paces:
 class Pace:
     """What one connection may still ask; for one thread at a time."""
 
-    __slots__ = ("_now_s", "_others", "_paces", "_posts", "_refusals")
+    __slots__ = ("_now_s", "_others", "_paces", "_posts", "_refusals", "_waits_until")
 
     def __init__(self, paces: Paces, now_s: Callable[[], float] = monotonic) -> None:
         self._paces = paces
         self._now_s = now_s
         # When each is whole again; monotonic seconds.
         self._posts = self._others = self._refusals = 0.0
+        # Until when it was told to wait; for ever if it was not told how long.
+        self._waits_until = float("inf")
 
     def spend(self, command: AnyCommand) -> None:
         """Count a command. Raises Refused (`rate_limited`) when it is one too many."""
@@ -55,11 +57,20 @@ class Pace:
         else:
             self._others = full_at
 
-    def refused(self) -> None:
-        """Count a refusal. Raises Abuse when it is one too many."""
+    def refused(self, retry_after: float | None = None) -> bool:
+        """Count a refusal, unless it came after the time that was told with the one before.
+
+        Several who wait for one budget may each be refused again. Gives whether it was counted;
+        raises Abuse when it is one too many.
+        """
         now = self._now_s()
+        waited = now >= self._waits_until
+        self._waits_until = float("inf") if retry_after is None else now + retry_after
+        if waited:
+            return False
         pace = self._paces.refusals
         full_at = pace.full_at(self._refusals, 1, now)
         if pace.wait_s(full_at, now) > 0:
             raise Abuse("too much was refused")
         self._refusals = full_at
+        return True

@@ -19,11 +19,12 @@ from chat.names.nicks import free_nick, guest_nick
 from chat.protocol import ErrorCode, Event, IsTyping, Joined, Left, Member, Refused, Renamed
 from chat.rooms.amounts import too_fast
 from chat.rooms.announcer import Announcer
-from chat.rooms.roster import Person, Roster
+from chat.rooms.roster import AnyAccount, Person, Roster
 
 _logger = logging.getLogger(__name__)
 
 _ANNOUNCE_EVERY_S = 0.05  # a crowd that comes at once is announced in one piece
+_YOUNG_S = 600.0  # from its start a server cannot know who was here before
 _ROOMS_LIMIT = 10_000  # rooms remembered for their reservations
 
 #: Gives who posted in a room since a time, and when; milliseconds since 1970. The log's.
@@ -49,6 +50,7 @@ class Presence:
         self._nick_reservation_s = nick_reservation_s
         self._rename_every_s = rename_every_s
         self._now_s = now_s
+        self._young_until = now_s() + _YOUNG_S
         # Guards everything below; tells the presence thread of news.
         self._changed = Condition()
         self._rooms: dict[str, Roster] = {}
@@ -63,8 +65,20 @@ class Presence:
         """Start the presence thread; once, before the first join, in the process that serves."""
         Thread(target=self._run, name="presence", daemon=True).start()
 
-    def join(self, room: str, member_id: str, nick: str | None) -> Member:
+    def knows(self, room: str, member_id: str) -> bool:
+        """Tell whether a member is or lately was in a room; of nobody known that it was not."""
+        with self._changed:
+            if self._now_s() < self._young_until:
+                return True
+            entry = self._rooms.get(room)
+            return entry is not None and (member_id in entry.people or member_id in entry.kept)
+
+    def join(
+        self, room: str, member_id: str, nick: str | None, account: AnyAccount = None
+    ) -> Member:
         """Let a member in with one more connection, and take the nick for it.
+
+        Where too many nicks are reserved, the account with the most loses its oldest first.
 
         Without a nick it keeps the one it has, or gets a guest's. Raises Refused
         (`nick_taken`) when the nick looks like one that is another member's, or (`rate_limited`)
@@ -85,7 +99,7 @@ class Presence:
                 self._may_rename(person, nick)
             self._claim(entry, member_id, nick)
             if person is None:
-                person = entry.people[member_id] = Person(Member(member_id, nick))
+                person = entry.people[member_id] = Person(Member(member_id, nick), account)
                 self._empty.pop(room, None)
                 self._tell(room, Joined(person.member))
             else:
@@ -191,10 +205,9 @@ class Presence:
             person.member = Member(member_id, nick)
             if looks(was) != looks(nick):
                 until = self._now_s() + self._nick_reservation_s
-                self._rooms[room].reserve(was, member_id, until)
-                self._rooms[room].hold(
-                    nick, member_id
-                )  # the two nicks may look the same with case folded
+                self._rooms[room].reserve(was, member_id, until, person.account)
+                # The two nicks may have a look in common.
+                self._rooms[room].hold(nick, member_id)
             self._tell(room, Renamed(person.member, was))
 
     def _tell(self, room: str, event: Event) -> None:
@@ -247,7 +260,8 @@ class Presence:
         entry = self._rooms[room]
         person = entry.people.pop(member_id)
         entry.forget_expired(now)
-        entry.reserve(person.member.nick, member_id, now + self._nick_reservation_s)
+        until = now + self._nick_reservation_s
+        entry.reserve(person.member.nick, member_id, until, person.account)
         if entry.people:
             self._tell(room, Left(person.member))
         else:

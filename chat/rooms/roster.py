@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Hashable
+from typing import Any, NamedTuple
 
 from chat.names.faces import looks
 from chat.protocol import Event, Member
@@ -10,14 +11,18 @@ from chat.protocol import Event, Member
 _MEMBERS_RESERVATIONS = 3  # nicks kept for one member; its oldest go first
 _LOOKS_LIMIT = 2000  # looks that are kept a room; see Roster._make_place
 
+#: An address's account, which all keys that its people make up have in common.
+AnyAccount = Hashable
+
 
 class Person:
     """A member in a room."""
 
-    __slots__ = ("connections", "member", "renamed_at")
+    __slots__ = ("account", "connections", "member", "renamed_at")
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: Member, account: AnyAccount) -> None:
         self.member = member
+        self.account = account
         self.connections = 1
         self.renamed_at = float("-inf")  # monotonic seconds
 
@@ -26,8 +31,9 @@ class Reservation(NamedTuple):
     """A nick that stays a member's for a while."""
 
     member_id: str
+    account: AnyAccount
     until: float  # monotonic seconds
-    looks: tuple[str, ...]
+    looks: tuple[str, ...]  # of which another nick may have taken some over
 
 
 class Roster:
@@ -37,7 +43,9 @@ class Roster:
         self.people: dict[str, Person] = {}  # by member's id
         self.holders: dict[str, str] = {}  # look of a nick: id of the member who has it now
         self.reserved: dict[str, Reservation] = {}  # by look of the nick; the oldest first
-        self.kept: dict[str, list[Reservation]] = {}  # the same by member's id, the oldest first
+        # The same by member's id, and by account; the oldest first.
+        self.kept: dict[str, list[Reservation]] = {}
+        self.of_account: dict[AnyAccount, list[Reservation]] = {}
         self.news: list[Event] = []
         self.writing: set[str] = set()  # members whose typing is in the news
 
@@ -54,38 +62,41 @@ class Roster:
     def hold(self, nick: str, member_id: str) -> None:
         """Note that a member who is here has a nick."""
         for look in looks(nick):
-            self._forget(self.reserved.get(look))
+            self._take(look)
             self.holders[look] = member_id
 
-    def reserve(self, nick: str, member_id: str, until: float) -> None:
+    def reserve(self, nick: str, member_id: str, until: float, account: AnyAccount = None) -> None:
         """Reserve a nick, until a time in monotonic seconds, for the member who had it."""
-        new = Reservation(member_id, until, looks(nick))
+        new = Reservation(member_id, account or member_id, until, looks(nick))
         for look in new.looks:
             self.holders.pop(look, None)
-            self._forget(self.reserved.get(look))
+            self._take(look)
         mine = self.kept.get(member_id, [])
         if len(mine) == _MEMBERS_RESERVATIONS:
             self._forget(mine[0])
         self.kept.setdefault(member_id, []).append(new)
+        self.of_account.setdefault(new.account, []).append(new)
         self.reserved.update(dict.fromkeys(new.looks, new))
         while len(self.reserved) > _LOOKS_LIMIT:
             self._make_place()
 
     def _make_place(self) -> None:
-        """Forget the oldest nick of the member with the most: who takes many loses them first."""
-        greediest = max(self.kept.values(), key=len)  # the first of those who have as many
+        """Forget the oldest nick of the account with the most: who takes many loses them first."""
+        greediest = max(self.of_account.values(), key=len)  # the first of those who have as many
         self._forget(greediest[0])
 
-    def _forget(self, reservation: Reservation | None) -> None:
-        """Forget a reservation, if there is one."""
-        if reservation is None:
-            return
+    def _take(self, look: str) -> None:
+        """Take a look out of the reservation that has it, which stays for its other looks."""
+        kept = self.reserved.pop(look, None)
+        if kept is not None and not any(self.reserved.get(each) is kept for each in kept.looks):
+            self._forget(kept)
+
+    def _forget(self, reservation: Reservation) -> None:
         for look in reservation.looks:
-            del self.reserved[look]
-        mine = self.kept[reservation.member_id]
-        mine.remove(reservation)
-        if not mine:
-            del self.kept[reservation.member_id]
+            if self.reserved.get(look) is reservation:
+                del self.reserved[look]
+        _remove(self.kept, reservation.member_id, reservation)
+        _remove(self.of_account, reservation.account, reservation)
 
     def take_news(self) -> list[Event]:
         """Give the news, and forget them."""
@@ -100,3 +111,10 @@ class Roster:
             if oldest.until > now:
                 return
             self._forget(oldest)
+
+
+def _remove(kept: dict[Any, list[Reservation]], key: AnyAccount, reservation: Reservation) -> None:
+    mine = kept[key]
+    mine.remove(reservation)
+    if not mine:
+        del kept[key]

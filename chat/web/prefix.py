@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from werkzeug.middleware.proxy_fix import ProxyFix
+
 from chat.config import clean_prefix
 from chat.web.headers import has_tls, strict
 from chat.web.refusals import Refusals, quoted
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
+
+
+class TrustedProxies(ProxyFix):
+    """What the nearest proxies say in their headers; what was there before is a stranger's."""
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Take the peer's address and the path from the values that the proxies have added."""
+        # Werkzeug takes what is between quotes for one value, commas and all. Whoever opens one
+        # would swallow what the proxies add, and so choose which value is counted as theirs.
+        if '"' in (written := environ.get("HTTP_X_FORWARDED_FOR", "")):
+            environ["HTTP_X_FORWARDED_FOR"] = written.replace('"', "")
+        return super().__call__(environ, start_response)
 
 
 class Prefixed:

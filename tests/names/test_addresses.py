@@ -8,9 +8,9 @@ from ipaddress import ip_address
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from chat.names.addresses import peer_address, peer_in_log, shortened
+from chat.web.prefix import TrustedProxies
 
 PROXY = "10.0.0.1"
 VISITOR = "203.0.113.7"
@@ -28,7 +28,7 @@ def address(forwarded: str | None, proxies: int = 1, peer: str = PROXY) -> str:
     if forwarded is not None:
         environ["HTTP_X_FORWARDED_FOR"] = forwarded
     if proxies:
-        ProxyFix(application, proxies)(environ, lambda *_: lambda _: None)
+        TrustedProxies(application, proxies)(environ, lambda *_: lambda _: None)
     else:
         application(environ, None)
     return found[0]
@@ -82,8 +82,8 @@ def test_what_is_no_address_is_the_proxys_own(forged: str) -> None:
 
 def test_nobody_chooses_an_address() -> None:
     for forged in ("198.51.100.1", '"198.51.100.1", "', '198.51.100.1, "x', '"', '\\"', "'", ","):
-        assert address(f"{forged}, {VISITOR}") in (VISITOR, PROXY)
-        assert address(f"{forged}, {VISITOR}, 10.0.0.2", proxies=2) in (VISITOR, PROXY)
+        assert address(f"{forged}, {VISITOR}") == VISITOR
+        assert address(f"{forged}, {VISITOR}, 10.0.0.2", proxies=2) == VISITOR
         assert address(forged, proxies=0, peer=VISITOR) == VISITOR, "nobody is trusted here"
 
 

@@ -159,6 +159,19 @@ def test_suggested_nick_is_free_and_allowed(wanted: str, in_use: int) -> None:
     assert len(taken) == in_use + 1  # all of them differ
 
 
+def test_nick_is_asked_for_a_few_times_only_when_all_are_taken() -> None:
+    asked: list[str] = []
+    suggestion = free_nick("Ann", lambda nick: bool(asked.append(nick) or True))
+    assert len(asked) < 15
+    assert suggestion not in asked
+
+
+@pytest.mark.parametrize("nick", ["\ufdfa" * 4, "\u3300" * 20])
+def test_nick_of_signs_that_stand_for_many_words_is_refused(nick: str) -> None:
+    with pytest.raises(Refused):
+        clean_nick(nick)
+
+
 def test_guest_nick_is_a_nick() -> None:
     nick = guest_nick()
 

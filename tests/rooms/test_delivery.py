@@ -14,7 +14,7 @@ import pytest
 
 from chat.log import Recent, StorageUnavailable
 from chat.log.sqlite import SQLiteLog
-from chat.protocol import rfc3339
+from chat.protocol import Message, rfc3339
 from chat.rooms.delivery import Delivery
 from chat.rooms.registry import Registry
 from tests.support.client import WAIT_S, Client
@@ -229,8 +229,13 @@ def test_older_pages_leave_readers_of_the_log_to_newcomers(tmp_path: Path) -> No
     assert log.claim()
     delivery = Delivery(log, Registry())
     log.start(delivery.committed, lambda: None)
+
+    def page() -> tuple[list[Message], bool]:
+        with delivery.turn():
+            return delivery.page("general", 10, 50)
+
     with ThreadPoolExecutor(8) as readers:
-        pages = [readers.submit(delivery.page, "general", 10, 50) for _ in range(8)]
+        pages = [readers.submit(page) for _ in range(8)]
         refused = list(islice(as_completed(pages, WAIT_S), 6))  # soon, so that they ask again
         assert all(isinstance(page.exception(), StorageUnavailable) for page in refused)
         assert log.waiting.qsize() == 2  # of four readers

@@ -174,6 +174,22 @@ def test_abuse_lets_the_address_cool_down(ledger: Ledger, clock: Clock) -> None:
     assert account.open_ws() == 0
 
 
+def test_sockets_that_stay_open_are_counted_for_days(ledger: Ledger, clock: Clock) -> None:
+    account = ledger.account("192.0.2.1")
+    assert [account.open_socket() for _ in range(4)] == [True, True, True, False]
+    for _ in range(8):
+        clock.now_s += 86_400
+        ledger.account("192.0.2.2")
+    account = ledger.account("192.0.2.1")
+    assert not account.open_socket()
+    for _ in range(3):
+        account.close_socket()
+    for _ in range(2):
+        clock.now_s += 86_400
+        ledger.account("192.0.2.2")
+    assert ledger.account("192.0.2.1") is not account  # it is known for a day only
+
+
 def test_account_is_kept_when_the_salt_of_the_day_changes(ledger: Ledger, clock: Clock) -> None:
     account = ledger.account("192.0.2.1")
     for _ in range(3):
@@ -213,6 +229,29 @@ def test_share_of_a_room_is_not_got_again_by_entering_others(clock: Clock) -> No
     for number in range(599):  # as many as an address may enter in an hour
         clock.now_s += 0.01
         account.enter(f"r{number}")
+    with pytest.raises(Refused):
+        account.post("one", 1)
+
+
+def test_share_of_a_room_is_not_got_again_by_posting_into_others(clock: Clock) -> None:
+    settings = {
+        "CHAT_RETENTION_MESSAGES": "1000",
+        "CHAT_ADDRESS_JOINS": "1000",
+        "CHAT_ADDRESS_POSTS": "100000",
+    }
+    account = Ledger(read_allowance(read_settings(settings)), now_s=clock).account("192.0.2.1")
+    for number in range(500):
+        account.post(f"r{number}", 1)
+    with pytest.raises(Refused) as refused:  # no room's share may be forgotten
+        account.post("one", 1)
+    assert refused.value.retry_after == 4 * 3600 / 100
+    clock.now_s += 4 * 3600 / 100  # that of the first is whole again
+    account.post("one", 1)
+    for number in range(1, 500):
+        for _ in range(2):
+            account.post(f"r{number}", 1)
+    for _ in range(99):
+        account.post("one", 1)
     with pytest.raises(Refused):
         account.post("one", 1)
 

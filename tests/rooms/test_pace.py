@@ -62,6 +62,19 @@ def test_pace_allows_its_burst_and_its_rate_for_ever() -> None:
         pace.spend(POST)
 
 
+def test_who_waits_as_long_as_told_is_not_counted_when_refused_again() -> None:
+    clock = Clock()
+    pace = Pace(read_paces(read_settings({"CHAT_CONNECTION_REFUSALS": "2"})), clock)
+    assert pace.refused(0.5)
+    for _ in range(50):
+        clock.now_s += 0.5
+        assert not pace.refused(0.5)
+    assert pace.refused(0.5)  # at once
+    assert pace.refused(None)
+    with pytest.raises(Abuse):
+        pace.refused(None)
+
+
 def test_flood_of_posts_is_refused_with_the_time_to_wait(pace: Pace) -> None:
     refused = spend_all(pace, POST)
 

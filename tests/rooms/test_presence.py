@@ -445,6 +445,19 @@ def test_reserved_nick_is_not_freed_by_somebody_who_takes_many(world: World) -> 
     assert taken(world, ANN, "Ann") is None
 
 
+def test_who_was_here_lately_is_known(world: World) -> None:
+    assert world.presence.knows("general", EVE)  # she may have been, before the server started
+    world.pass_time(601)
+    assert not world.presence.knows("general", EVE)
+    world.presence.join("general", EVE, "Eve")
+    assert world.presence.knows("general", EVE)
+    assert not world.presence.knows("elsewhere", EVE)
+    world.presence.leave("general", EVE)
+    world.pass_time(GRACE_S + 1)
+    assert world.presence.knows("general", EVE)
+    assert not world.presence.knows("general", ANN)
+
+
 def test_suggestion_is_no_twin_and_is_allowed_itself(world: World) -> None:
     world.presence.join("general", ANN, "Alice")
 

@@ -49,6 +49,31 @@ def test_only_so_many_looks_are_kept_and_the_oldest_go_first() -> None:
     assert roster.taken("nick2999", ANN, now=0.0)
 
 
+def test_nick_is_not_pushed_out_by_many_members_of_one_account() -> None:
+    roster = Roster()
+    roster.reserve("Ann", ANN, until=10.0, account="hers")
+    for number in range(3000):
+        roster.reserve(f"nick{number}", f"id{number}", until=10.0, account="a stranger's")
+
+    assert roster.taken("Ann", BOB, now=0.0)
+    assert not roster.taken("nick0", BOB, now=0.0)
+    assert len(roster.reserved) <= 2000
+
+
+def test_nick_before_a_twin_of_it_stays_reserved_with_its_other_looks() -> None:
+    for before, after, other in (("Ian", "lan", "ian"), ("NIKH", "νικη", "nikh")):
+        roster = Roster()
+        roster.hold(before, ANN)
+        roster.reserve(before, ANN, until=10.0)
+        roster.hold(after, ANN)
+        assert roster.taken(other, BOB, now=0.0)
+        roster.reserve(after, ANN, until=20.0)
+        assert roster.taken(other, BOB, now=9.0)
+        assert roster.taken(after, BOB, now=19.0)
+        roster.forget_expired(20.0)
+        assert not any((roster.reserved, roster.kept, roster.of_account))
+
+
 def test_member_keeps_the_three_nicks_that_it_had_last() -> None:
     roster = Roster()
     for number in range(10):

@@ -11,7 +11,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import chain
 from typing import Any
 
@@ -231,6 +231,28 @@ def test_history_of_one_address_is_counted_by_its_bytes(
     with attacker.client() as again:
         refusal = again.refusal(type="join", room=own_room)
         assert refusal["code"] == "rate_limited", "a welcome would send as much"
+
+
+def test_history_of_many_connections_at_once_is_counted_too(
+    attacker: Place, stranger: Client, own_room: str
+) -> None:
+    with ExitStack() as stack:
+        readers = [stack.enter_context(attacker.client()) for _ in range(30)]
+        for reader in readers:
+            reader.join(room=own_room)
+        for place in (Place(attacker.server) for _ in range(2)):
+            with place.client() as writer:
+                writer.join(room=own_room)
+                for _ in range(8):
+                    writer.post(LARGEST)
+        for reader in readers:
+            reader.send(type="history", before=2**52, limit=100)
+        answered = 0
+        for reader in readers:
+            with suppress(Refused):
+                reader.expect("history")
+                answered += 1
+    assert 1 <= answered <= 10  # 128 kB each, of 1 MB
 
 
 def test_nick_changes_once_in_ten_seconds_also_with_another_connection(
