@@ -22,12 +22,12 @@ from chat.names.characters import ANY_SCRIPT, find
 
 # Marks that do not make another letter there; in Indian or Thai writing, for example, they do.
 _LIGHT = ANY_SCRIPT | {"Latin", "Greek", "Cyrillic", "Arabic", "Hebrew", "Syriac", "Han"}
-# Small signs, skin tones, and the signs that elsewhere say that somebody's identity was verified.
-_OVERLOOKED = re.compile("[~=<>°™®©℠⠁⠂⠄⠈⠐⠠⡀⢀✓✔☑✅🗸🗹\U0001f3fb-\U0001f3ff]")
+#: Small signs, skin tones, and the signs that elsewhere say that somebody's identity was verified.
+OVERLOOKED = re.compile("[~=<>°™®©℠℗🄫🄬🅪🅫🅬⠁⠂⠄⠈⠐⠠⡀⢀✓✔☑✅🗸🗹\U0001f3fb-\U0001f3ff]")
 # Beside Latin letters, these signs of Chinese, Japanese and Korean are dashes and strokes.
 _LATIN = re.compile("[A-Za-z]")
 _BESIDE_LATIN = str.maketrans("丨", "l", "ーﾞﾟ\u3099\u309a")
-_NOT_NFKC = str.maketrans("ϲϹſ", "cCf")  # NFKC gives letters that look otherwise
+_NOT_NFKC = str.maketrans("ϲϹſ︱︲︳", "cCf|||")  # NFKC gives what looks otherwise
 _FOLDINGS = 4  # after which nothing changes any more; a bound
 _UPRIGHT = str.maketrans("I1", "ll")
 _WITHIN = re.compile(r"1(?=[^\W\dO])")  # a 1 before a letter: `adm1n`, but not `max10`
@@ -46,7 +46,8 @@ def _read_prototypes() -> dict[int, str]:
     return prototypes
 
 
-_PROTOTYPES = _read_prototypes()
+#: What looks like something else, and what it looks like; for str.translate().
+PROTOTYPES = _read_prototypes()
 
 
 @lru_cache(maxsize=4096)
@@ -65,7 +66,7 @@ def looks(name: str) -> tuple[str, ...]:
 
 def skeleton(text: str) -> str:
     """Fold lookalikes (Unicode TS #39, section 4), but for `I`, `l` and `1`, which stay apart."""
-    folded = unicodedata.normalize("NFD", text).translate(_PROTOTYPES)
+    folded = unicodedata.normalize("NFD", text).translate(PROTOTYPES)
     if not folded.isascii() and _LATIN.search(folded):
         folded = folded.translate(_BESIDE_LATIN)
     return unicodedata.normalize("NFD", folded)
@@ -74,7 +75,7 @@ def skeleton(text: str) -> str:
 def _striking(name: str) -> str:
     """Keep what strikes the eye: letters, numbers, symbols, single spaces."""
     text = unicodedata.normalize("NFC", name)
-    kept = "".join(filter(_strikes, _OVERLOOKED.sub("", text)))
+    kept = "".join(filter(_strikes, OVERLOOKED.sub("", text)))
     if not kept.isascii():
         kept = unicodedata.normalize("NFKC", kept.translate(_NOT_NFKC))
         kept = "".join(filter(_strikes, kept))

@@ -14,6 +14,7 @@ from chat.visible import without_invisible
 
 HOME = "general"  # the room that is the root
 _LIKE_HOME = frozenset(looks(HOME))
+_ON_THE_END = re.compile(r"(?<=[^\W\d_])[01]+$")
 
 _NOT_IN_NAMES = frozenset(("Lu", "Lt", "Nl", "No"))  # of letters and numbers
 
@@ -46,7 +47,8 @@ def clean_room(name: str) -> str:
 
 
 def _looks_like_home(name: str) -> bool:
-    return not _LIKE_HOME.isdisjoint(looks(name))
+    # A `1` or `0` that stands on its end is taken for a part of it. `general-1` has a number.
+    return any(not _LIKE_HOME.isdisjoint(looks(each)) for each in (name, _ON_THE_END.sub("", name)))
 
 
 def is_room_path(path: str) -> bool:

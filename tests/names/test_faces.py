@@ -44,6 +44,8 @@ def test_two_names_of_different_people_are_no_twins() -> None:
         ("👍", "👎"),
         ("Ли", "Ла"),
         ("日", "目"),
+        ("田辺", "田邊"),  # two ways to write it, but not the same at a glance
+        ("🔴", "🔵"),
         ("νίκη", "Níkh"),  # though their capitals look alike
         ("…", "?"),
     ],

@@ -144,6 +144,7 @@ def test_clean_nick_is_clean(nick: str) -> None:
 @example("x" * 28 + " y", 0)
 @example("👩‍👩‍👧" * 6, 50)
 @example("m0d erator of all the adminatas", 3)  # a part of it is reserved
+@example("roo", 5)
 @example("roo", 8)
 def test_suggested_nick_is_free_and_allowed(wanted: str, in_use: int) -> None:
     assume(is_nick(wanted))

@@ -75,7 +75,18 @@ def test_name_that_looks_like_another_is_refused_and_the_other_is_offered(
 
 @pytest.mark.parametrize(
     "name",
-    ["général", "generali", "generai", "сосо", "日本-room", "класс-2b", "東京tokyo", "한글kim"],
+    [
+        "général",
+        "generali",
+        "generai",
+        "general2",
+        "general-1",
+        "сосо",
+        "日本-room",
+        "класс-2b",
+        "東京tokyo",
+        "한글kim",
+    ],
 )
 def test_name_of_one_alphabet_that_is_its_own_is_allowed(name: str) -> None:
     assert is_room(name)

@@ -37,6 +37,26 @@ PICTURE = regex.compile(r"\p{Extended_Pictographic}")
 # the two replacement characters.
 BLANK = set("\u2800\U0001d159\U00013441\U00013442\U00016fe4\ufffc\ufffd")
 
+# What looks like a letter by its own name, and is not in Unicode's table: a lone upright stroke,
+# whole or of dots, dashes or a part of a box; and a ring. Coloured discs are pictures, which are
+# told apart.
+BAR = re.compile(
+    "(LIGHT |MEDIUM |HEAVY )VERTICAL BAR|(N-ARY )?WHITE VERTICAL BAR|BROKEN BAR"
+    "|VERTICAL (LINE EXTENSION|FOUR DOTS|SIX DOTS|ELLIPSIS|ONE EIGHTH BLOCK-.)|TRICOLON"
+    "|WIGGLY VERTICAL LINE|WAVY LINE|(LEFT|RIGHT) VERTICAL BOX LINE|RIGHT VERTICAL RULER SEGMENT"
+    "|BOX DRAWINGS (LIGHT|HEAVY)( (DOUBLE|TRIPLE|QUADRUPLE) DASH)? VERTICAL"
+    "|BOX DRAWINGS (LIGHT|HEAVY) (UP|DOWN)( AND (LIGHT|HEAVY) DOWN)?"
+    "|(LEFT|RIGHT) (ONE EIGHTH|ONE QUARTER|THREE EIGHTHS) BLOCK"
+    "|HANGZHOU NUMERAL ONE"
+    "|PRESENTATION FORM FOR VERTICAL (E[MN] DASH|LOW LINE)"
+)
+RING = re.compile(
+    "((MEDIUM|SMALL|LARGE|BOLD|SHADOWED|(VERY |EXTREMELY )?HEAVY) )*"
+    "((WHITE|BLACK) )?(LARGE )?CIRCLE"
+)
+# Marks for how a holy text is sung. No name has them.
+SUNG = re.compile("VEDIC (TONE|SIGN) .*|COMBINING (DEVANAGARI|GRANTHA) .*")
+
 
 def published(name: str) -> Iterable[list[str]]:
     """Read one of Unicode's files: the fields of each line. It must be of the same version."""
@@ -73,8 +93,13 @@ ALLOWED = [each for each in EVERY if is_allowed(each)]
 
 
 def kind(character: str) -> str:
-    """Give the kind of a character. Accents that stand alone, like `´`, count as punctuation."""
+    """Give the kind of a character. Accents that stand alone, like `´`, count as punctuation.
+
+    But a sign that looks like an `l` is none that a reader overlooks.
+    """
     category = newest.category(character)
+    if category[0] == "P" and BAR.fullmatch(newest.name(character)):
+        return "S"
     is_skin = regex.match(r"\p{Emoji_Modifier}", character)
     return "P" if category == "Sk" and not is_skin else category[0]
 
@@ -123,13 +148,20 @@ def prototypes() -> dict[str, str]:
         chr(int(source, 16)): "".join(chr(int(code, 16)) for code in target.split())
         for source, target, _ in published("confusables.txt")
     }
-    # Ours: small capitals, letters and digits in a filled circle or square, and one that looks like
-    # an `I` as other Cherokee letters look like Latin ones.
-    ours = {"Ꮖ": "I"}
+    # Ours: letters in a filled circle or square, or of a flag; other styles of a letter; digits in
+    # a filled circle; what BAR, RING and SUNG say. As an `I`: strokes without a dot, and a letter
+    # that looks like one as other Cherokee letters look like Latin ones. And three letters of
+    # Chinese and Japanese names, whose other forms Unicode does not normalize.
+    ours = {"Ꮖ": "I", "ı": "I", "ɩ": "I", "郞": "郎", "髙": "高", "﨑": "崎"}
     for character in ALLOWED:
         name = newest.name(character, "")
         small = re.fullmatch("LATIN LETTER SMALL CAPITAL ([A-Z])", name)
-        boxed = re.fullmatch(".*NEGATIVE.* LATIN CAPITAL LETTER ([A-Z])", name)
+        boxed = re.fullmatch(
+            "(?:.*NEGATIVE.* LATIN CAPITAL|REGIONAL INDICATOR SYMBOL) LETTER ([A-Z])", name
+        )
+        styled = re.fullmatch(
+            "LATIN (SMALL|CAPITAL) LETTER (?:INSULAR|SCRIPT) ([A-Z])(?: WITH .*)?", name
+        )
         digit = newest.category(character) == "No" and re.match("DINGBAT|NEGATIVE", name)
         if small and table.get(character, "~") > "~":
             ours[table.get(character, character)] = ours[character] = small[1]
@@ -137,8 +169,16 @@ def prototypes() -> dict[str, str]:
             ours[character] = small[1]
         elif boxed and not newest.decomposition(character):
             ours[character] = boxed[1]
+        elif styled:
+            ours[character] = styled[2] if styled[1] == "CAPITAL" else styled[2].lower()
         elif digit and newest.digit(character, None) is not None:
             ours[character] = str(newest.digit(character))
+        elif BAR.fullmatch(name):
+            ours[character] = "1"
+        elif RING.fullmatch(name):
+            ours[character] = table["0"]
+        elif SUNG.fullmatch(name) and kind(character) == "M":
+            ours[character] = ""
     for source, target in table.items():
         table[source] = "".join(ours.get(each, each) for each in target)
     return table | ours
