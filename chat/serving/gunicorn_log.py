@@ -20,6 +20,9 @@ from chat.serving.logs import Form, LineHandler, Lines, log_everything
 _INVALID = re.compile(r"(Invalid request from ip=)(\S*)(: [^:]*)")
 # Parts of the names of what `--access-logformat` may ask for, and what is an address.
 _ADDRESSES = ("forwarded", "real-ip", "real_ip", "remote_addr")
+# The same for what has a query, in which anybody may write anything.
+_WITH_QUERY = ("r", "f", "{raw_uri}e", "{referer}i", "{http_referer}e")
+_QUERY = re.compile(r"\?\S*")
 
 
 class Logger(GunicornLogger):  # type: ignore[misc]
@@ -48,12 +51,16 @@ class Logger(GunicornLogger):  # type: ignore[misc]
         super().warning(msg, *args, **kwargs)
 
     def atoms(self, resp: Any, req: Any, environ: Any, request_time: Any) -> dict[str, Any]:
-        """Give what the access log may say; of addresses what the setting allows."""
+        """Give what the access log may say: no query, and of addresses what the setting allows."""
         atoms: dict[str, Any] = super().atoms(resp, req, environ, request_time)
         peer = peer_in_log(environ, self._told)
         for name in atoms:
             if name == "h" or any(part in name for part in _ADDRESSES):
                 atoms[name] = peer
+        for name in _WITH_QUERY:
+            if isinstance(atoms.get(name), str):
+                atoms[name] = _QUERY.sub("", atoms[name])
+        atoms.update(dict.fromkeys(("q", "{query_string}e"), ""))
         return atoms
 
     def _set_handler(

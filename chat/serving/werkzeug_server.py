@@ -40,6 +40,11 @@ def tell_less(told: Told) -> None:
             unread = {"REMOTE_ADDR": super().address_string()}
             return peer_in_log(getattr(self, "environ", None) or unread, told)
 
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Log a request without its query, in which anybody may write anything."""
+            self.path = getattr(self, "path", "").partition("?")[0]
+            super().log_request(code, size)
+
         def send_error(self, code: int, *words: str | None) -> None:
             """Answer what could not be read; none of it is repeated, not in the log either."""
             self.requestline = ""

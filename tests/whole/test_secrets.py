@@ -82,6 +82,9 @@ def ask(server: ChatServer, secrets: Secrets) -> None:
     body = json.dumps({"type": "post", "text": secret})
     for request in (
         f"GET / HTTP/1.1\r\n{lines}\r\n{cookie}\r\n\r\n",
+        f"GET /r/x?key={secret}&text={secret} HTTP/1.1\r\n{lines}\r\n\r\n",
+        f"GET /r/x?%C3%A9={secret}?{secret} HTTP/1.1\r\n{lines}\r\n\r\n",
+        f"GET / HTTP/1.1\r\n{lines}\r\nReferer: http://x/?{secret}\r\n\r\n",
         f"GET /metrics HTTP/1.1\r\n{lines}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n",
         f"GET /metrics HTTP/1.1\r\n{lines}\r\nAuthorization: Bearer {secret}\r\n\r\n",
         f"GET /metrics HTTP/1.1\r\n{lines}\r\nAuthorization: Basic {secret}\r\n\r\n",
