@@ -413,7 +413,7 @@ def joinings(draw: st.DrawFn) -> tuple[list[Batch], int, int, int]:
     return batches, registered, live, position
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(joinings(), st.booleans())
 def test_each_message_after_the_replay_is_given_once_whenever_it_comes(
     joining: tuple[list[Batch], int, int, int], again: bool

@@ -45,7 +45,7 @@ def chunked(draw: st.DrawFn) -> list[bytes]:
     return [data[a:b] for a, b in pairwise(edges)]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(chunked())
 @example([frame(0x81, b"one") + frame(0x81, b"two")])
 @example([frame(0x81, b"one") + frame(0x89, b"ping") + frame(0x81, b"two")])
@@ -57,7 +57,7 @@ def test_shortcut_agrees_with_wsproto(chunks: list[bytes]) -> None:
     assert heard(chunks, shortcut=True) == heard(chunks, shortcut=False)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(chunked())
 @example([b"\x81", b"\x81\x00\x00\x00\x00", b"x"])
 @example([frame(0x81, "é".encode())[:-1], b"\xab" + frame(0x89, b"ping")])
