@@ -18,7 +18,7 @@ BUILDER := tools/page/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run upgrade replace test chaos soak overload siege smooth machines arrival browsers \
+.PHONY: help run upgrade replace test redis chaos soak overload siege smooth machines arrival browsers \
 	pictures lint format lock binary translations vendor \
 	page icons unicode audit licences lighthouse bench autobahn fuzz clean
 
@@ -50,11 +50,24 @@ test: $(DEV) $(BUILDER)  ## run every test (installs Chromium and Node where it 
 	@tools/need.sh headless-shell || true
 	@tools/need.sh node
 	@tools/need.sh nginx
+	@tools/need.sh redis
 	@tools/need.sh binutils
 	@tools/need.sh libpython
 	$(if $(JS_TESTS),node --test $(JS_TESTS))
 	$(BIN)/python -m pytest -q -m alone tests/serving tests/whole
 	$(BIN)/python -m pytest -m "not alone" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+# Each server is two workers on a Redis of its own. The tests that have no server, or are about the
+# embedded log's file, are left out.
+ON_REDIS := tests/browser tests/rooms tests/sockets tests/web tests/whole
+
+redis: $(DEV)  ## run the tests of whole servers again: two workers on Redis
+	@tools/need.sh redis
+	@tools/need.sh chromium
+	@tools/need.sh nginx
+	$(BIN)/python -m pytest -q --engine redis -m alone tests/whole
+	$(BIN)/python -m pytest --engine redis -m "not alone" -n $(WORKERS) --dist worksteal \
+		$(PYTEST_ARGS) $(ON_REDIS)
 
 # `make test` has a short form. The seed decides what breaks and when, but timing differs in each run.
 chaos: $(DEV)  ## cut 200 connections, kill the server 50 times, lose nothing (SEED=n: repeat a run)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from babel import negotiate_locale
 from flask import Flask, request
@@ -33,6 +34,17 @@ from chat.web.refusals import Refusals
 from chat.web.shell import DIST, LANGUAGES, Shell, read_shell
 from chat.web.socket import create_ws
 
+if TYPE_CHECKING:  # who needs no Redis need not wait for its client
+    from chat.redis.channels import Channels
+    from chat.redis.servers import Servers
+
+
+class Redis(NamedTuple):
+    """The way to Redis, which the engines of several workers share."""
+
+    servers: Servers
+    channels: Channels
+
 
 @dataclass(frozen=True)
 class Chat:
@@ -45,6 +57,7 @@ class Chat:
     flusher: Flusher
     log: MessageLog
     errors: ErrorPages
+    redis: Redis | None  # None: this worker is the only one
 
     def claim(self, server: int | None = None) -> bool:
         """Take the log for this process alone; False while another process has it.
@@ -74,11 +87,17 @@ class Chat:
         LogError.
         """
         self.flusher.start()
+        if self.redis is not None:
+            self.redis.servers.start()
+            self.redis.channels.start()
         self.hub.start()
 
     def stop(self) -> None:
         """Tell every connection to come back, commit what is queued, and give the log back."""
         self.hub.stop()
+        if self.redis is not None:
+            self.redis.channels.close()
+            self.redis.servers.close()
 
 
 def create_app(config: Mapping[str, object] | None = None) -> Flask:
@@ -96,14 +115,8 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     app.logger.setLevel(logging.INFO)  # the parent of every logger here
     app.logger.removeHandler(default_handler)  # all lines go one way: chat/serving/logs.py
 
-    log = SQLiteLog(
-        settings.database,
-        retention_messages=settings.chat_retention_messages,
-        retention_min_hours=settings.chat_retention_min_hours,
-        retention_days=settings.chat_retention_days,
-        room_idle_days=settings.chat_room_idle_days,
-        database_bytes=settings.chat_database_bytes,
-    )
+    redis = _redis(settings)
+    log = _log(settings, redis)
     registry = Registry()
     hub = Hub(settings, log, registry, page=shell.version)
     admission = Admission(settings.chat_max_connections)
@@ -138,8 +151,41 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         # Each proxy adds an address. The prefix is the nearest one's, or one that it passed on.
         fixed = TrustedProxies(app.wsgi_app, settings.trusted_proxies, x_proto=0, x_prefix=1)
         app.wsgi_app = fixed.__call__  # type: ignore[method-assign]
-    app.extensions["chat"] = Chat(settings, hub, admission, ledger, flusher, log, errors)
+    app.extensions["chat"] = Chat(settings, hub, admission, ledger, flusher, log, errors, redis)
     return app
+
+
+def _redis(settings: Settings) -> Redis | None:
+    """Prepare the way to Redis, where REDIS_URL names one."""
+    if not settings.redis_url:
+        return None
+    from chat.redis.channels import Channels
+    from chat.redis.servers import Servers
+
+    servers = Servers(settings.redis_url)
+    return Redis(servers, Channels(servers))
+
+
+def _log(settings: Settings, redis: Redis | None) -> MessageLog:
+    """Make the log: on Redis, or in a file."""
+    if redis is None:
+        return SQLiteLog(
+            settings.database,
+            retention_messages=settings.chat_retention_messages,
+            retention_min_hours=settings.chat_retention_min_hours,
+            retention_days=settings.chat_retention_days,
+            room_idle_days=settings.chat_room_idle_days,
+            database_bytes=settings.chat_database_bytes,
+        )
+    from chat.log.redis import RedisLog
+
+    return RedisLog(
+        *redis,
+        place=settings.redis_place,
+        retention_messages=settings.chat_retention_messages,
+        retention_min_hours=settings.chat_retention_min_hours,
+        replicas=settings.chat_redis_replicas,
+    )
 
 
 def _language() -> str | None:

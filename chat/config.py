@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec import Meta, inspect
@@ -32,10 +33,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
     #: The path under which a proxy in front shows the chat, like /chat.
     script_name: str = ""
-    #: Processes; more than one needs REDIS_URL. A platform may set it by itself.
+    #: Workers, which are processes; more than one needs REDIS_URL. A platform may set it by itself.
     web_concurrency: Annotated[int, Meta(ge=1, le=1024)] = 1
-    #: The Redis engine; not available yet.
+    #: The Redis server, or one of a cluster, that has the log; empty: the SQLite file has it.
     redis_url: str = ""
+    #: Replicas of the Redis server that must have a post before it is acknowledged.
+    chat_redis_replicas: Annotated[int, Meta(ge=0, le=10)] = 0
     #: The SQLite file; empty: instance/tchat.db beside the program.
     chat_database: str = ""
     #: WebSockets admitted per worker; the next one gets 503.
@@ -125,6 +128,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
         return path
 
     @property
+    def redis_place(self) -> str:
+        """Give REDIS_URL for people: without user, password and options; empty if it is not set."""
+        if not self.redis_url:
+            return ""
+        url = urlsplit(self.redis_url)
+        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+
+    @property
     def limited(self) -> bool:
         """Tell whether rate limits apply."""
         return self.chat_limits == "on"
@@ -170,7 +181,7 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
             f"SCRIPT_NAME={given['SCRIPT_NAME']!r} is not allowed: it must look like /chat"
         ) from None
     settings = Settings(**values)  # type: ignore[arg-type]
-    _refuse_what_cannot_be_yet(settings)
+    _refuse_what_cannot_be(settings)
     return settings
 
 
@@ -227,10 +238,16 @@ def _allowed(kind: type) -> str:
     return "text"
 
 
-def _refuse_what_cannot_be_yet(settings: Settings) -> None:
-    if settings.redis_url:
+def _refuse_what_cannot_be(settings: Settings) -> None:
+    if settings.redis_url and not _is_redis_url(settings.redis_url):
         raise SettingError(
-            "REDIS_URL is set, but the Redis engine is not available yet: unset it to use SQLite"
+            "REDIS_URL is not allowed: it must look like redis://:password@host:6379/0, rediss://… "
+            "or unix:///path (it is not shown here, because it may have a password)"
+        )
+    if settings.chat_redis_replicas and not settings.redis_url:
+        raise SettingError(
+            f"CHAT_REDIS_REPLICAS={settings.chat_redis_replicas} is not allowed: "
+            "there is no REDIS_URL"
         )
     if 0 < settings.chat_database_bytes < _DATABASE_BYTES_MIN:
         raise SettingError(
@@ -252,13 +269,46 @@ def _refuse_what_cannot_be_yet(settings: Settings) -> None:
             )
 
 
-def refuse_several_workers(workers: int) -> None:
-    """Refuse more than one process: without Redis they would split each room in two.
+# What the client of Redis may be told in a URL, besides what comes before the question mark.
+_REDIS_OPTIONS = {
+    "redis": (),
+    "rediss": (
+        "ssl_ca_certs",
+        "ssl_cert_reqs",
+        "ssl_certfile",
+        "ssl_check_hostname",
+        "ssl_keyfile",
+    ),
+    "unix": ("db",),
+}
+
+
+def _is_redis_url(url: str) -> bool:
+    """Tell whether a URL names a Redis server, in a way that no password is taken for its name."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+        options = parse_qs(parts.query, strict_parsing=bool(parts.query))
+    except ValueError:
+        return False
+    is_file = parts.scheme == "unix"
+    return (
+        parts.scheme in _REDIS_OPTIONS
+        and options.keys() <= set(_REDIS_OPTIONS[parts.scheme])
+        and not parts.fragment
+        and (not host and port is None if is_file else bool(host))
+        and bool(re.fullmatch(r"/[^@]+" if is_file else r"(/\d*)?", parts.path))
+        and not re.search(r"[\s\x00-\x1f\x7f]", url)
+    )
+
+
+def refuse_several_workers(settings: Settings, workers: int) -> None:
+    """Refuse more than one process without Redis: they would split each room in two.
 
     Raises SettingError.
     """
-    if workers > 1:
+    if workers > 1 and not settings.redis_url:
         raise SettingError(
-            f"{workers} workers are not allowed: without the Redis engine, which is not available "
-            "yet, they would split every room in silence. Start one worker (-w 1)"
+            f"{workers} workers are not allowed: without REDIS_URL they would split every room in "
+            "silence. Set it, or start one worker (-w 1)"
         )

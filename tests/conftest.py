@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.redis import RedisServer
 from tests.support.servers import ChatServer
 
 # A machine that others use as well is slow now and then; that says nothing of what is tested.
@@ -28,14 +30,68 @@ _FOR_ALL_TESTS = {
 }
 
 
+#: The fixtures with a server, of either engine.
+_SERVERS = {"engine", "chat_server", "make_server", "shared_server", "open_tab", "meet"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that moves all servers onto Redis, each with two workers (`make redis`)."""
+    parser.addoption("--engine", choices=["sqlite", "redis"], default="sqlite")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep, for Redis, the tests that have a server and are not about the embedded engine."""
+    if config.getoption("--engine") != "redis":
+        return
+
+    def concerned(item: pytest.Item) -> bool:
+        names = set(getattr(item, "fixturenames", ()))
+        return bool(names & _SERVERS) and item.get_closest_marker("sqlite") is None
+
+    config.hook.pytest_deselected(items=[item for item in items if not concerned(item)])
+    items[:] = filter(concerned, items)
+
+
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest) -> str:
+    """Name the engine of the servers: sqlite or redis."""
+    return str(request.config.getoption("--engine"))
+
+
 @pytest.fixture
-def make_server(tmp_path: Path) -> Iterator[Callable[..., ChatServer]]:
+def make_redis(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
+    """Start Redis servers, each with a folder of its own."""
+    servers: list[RedisServer] = []
+
+    def make(**settings: str | int) -> RedisServer:
+        servers.append(RedisServer(tmp_path / f"redis-{len(servers)}", **settings))
+        servers[-1].start()
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.end()
+
+
+@pytest.fixture
+def redis_server(make_redis: Callable[..., RedisServer]) -> RedisServer:
+    """Give a running Redis that writes each command to its disk before it answers."""
+    return make_redis(appendonly="yes", appendfsync="always")
+
+
+@pytest.fixture
+def make_server(
+    request: pytest.FixtureRequest, engine: str, tmp_path: Path
+) -> Iterator[Callable[..., ChatServer]]:
     """Make servers, not started yet, each with a folder of its own."""
     servers: list[ChatServer] = []
+    make_redis = request.getfixturevalue("make_redis") if engine == "redis" else None
 
     def make(*arguments: object, **options: object) -> ChatServer:
         folder = tmp_path / f"server-{len(servers)}"
         folder.mkdir()
+        if make_redis is not None and not options.keys() & {"redis_url", "environment"}:
+            options = {"redis_url": make_redis().url, "workers": 2, **options}
         servers.append(ChatServer(folder, *arguments, **options))  # type: ignore[arg-type]
         return servers[-1]
 
@@ -45,13 +101,21 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., ChatServer]]:
 
 
 @pytest.fixture(scope="session")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
+def shared_server(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
     """Give one running server to all tests that have rooms of their own, because a start costs a
     quarter of a second of processor time."""
-    server = ChatServer(tmp_path_factory.mktemp("shared"), settings=_FOR_ALL_TESTS)
-    server.start()
-    yield server
-    server.end()
+    folder = tmp_path_factory.mktemp("shared")
+    with ExitStack() as stack:
+        redis = RedisServer(folder / "redis") if engine == "redis" else None
+        if redis is not None:
+            stack.callback(redis.end)
+            redis.start()
+        server = ChatServer(
+            folder, settings=_FOR_ALL_TESTS, redis_url=redis.url if redis else None, workers=2
+        )
+        stack.callback(server.end)
+        server.start()
+        yield server
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 # Make sure that one thing is installed that pip cannot install.
 #
 #   tools/need.sh python | venv | chromium | headless-shell | firefox | webkit | emoji | node | npm | binutils |
-#       libpython | nginx | go | go-sqlite3
+#       libpython | nginx | redis | haproxy | go | go-sqlite3
 #
 # It first looks for it. If it is missing, and apt-get can be used without a question (as root, or
 # with sudo without a password), it installs Debian's package. Otherwise it says in one line what is
@@ -84,6 +84,11 @@ unpack_nginx() {
     )
 }
 
+# Debian's redis-server is a link to a program of redis-tools, which starts no server on this machine.
+have_redis() { command -v redis-server || command -v redis-check-rdb; } >/dev/null
+
+have_haproxy() { command -v haproxy || [ -x /usr/sbin/haproxy ]; } >/dev/null
+
 # gorilla/websocket is a Debian package, so that the peer can be built without a network.
 have_go() { command -v go && [ -d /usr/share/gocode/src/github.com/gorilla/websocket ]; } >/dev/null
 
@@ -146,6 +151,15 @@ nginx)
         missing "nginx, for tests/whole/test_reverse_proxy.py (Debian: apt-get install nginx-light)"
     command -v openssl >/dev/null || { apt_install openssl && command -v openssl >/dev/null; } ||
         missing "the openssl command, for tests/whole/test_reverse_proxy.py"
+    ;;
+redis)
+    have_redis || { apt_install redis-tools && have_redis; } ||
+        missing "Redis 7, for the tests with several workers (Debian: apt-get install redis-tools)"
+    ;;
+haproxy)
+    # Debian's service of it listens nowhere until somebody configures it.
+    have_haproxy || { apt_install haproxy && have_haproxy; } ||
+        missing "HAProxy, for make machines (Debian: apt-get install haproxy)"
     ;;
 go)
     have_go || { apt_install golang-go && apt_install golang-github-gorilla-websocket-dev && have_go; } ||

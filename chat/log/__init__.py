@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from chat.protocol import Member, Message
@@ -44,9 +44,12 @@ Answer = Callable[[Message | StorageUnavailable], None]
 #: Called on the log's writer thread.
 Tail = Callable[[str, Sequence[Message]], None]
 
-#: Is told that the log has become another one, or shorter: what was read of it before proves
-#: nothing now. Called on the log's writer thread.
-Replaced = Callable[[], None]
+#: Is told that the log of these rooms (None: of all) has become another one, or shorter: what was
+#: read of it before proves nothing now. Called on the log's writer thread.
+Replaced = Callable[[Collection[str] | None], None]
+
+#: Tells whether somebody is in a room on this worker.
+IsOccupied = Callable[[str], bool]
 
 
 class Missed(NamedTuple):
@@ -74,10 +77,10 @@ class MessageLog(Protocol):
     """
 
     def claim(self, server: int | None = None) -> bool:
-        """Take the log for this process alone; False while another process has it.
+        """Take the log, if it is for one process alone; False while another process has it.
 
         `server` is the pid that others are told, if it is not this process's. Raises LogError when
-        that cannot be found out.
+        that cannot be found out, or for what can never be a log of ours.
         """
 
     def release(self) -> None:
@@ -86,10 +89,17 @@ class MessageLog(Protocol):
     def holder(self) -> Holder | None:
         """Give who has the log, when another process has it; None if unknown."""
 
-    def start(self, tail: Tail, replaced: Replaced) -> None:
+    def start(self, tail: Tail, replaced: Replaced, is_occupied: IsOccupied) -> None:
         """Open the log and start its writer, once, in the process that has claimed it.
 
         Raises LogError for what can never be a log of ours.
+        """
+
+    def follow(self, room: str) -> None:
+        """Give the tail from now on also what other workers append to a room.
+
+        Whoever comes into the room calls this, once it is occupied and before it reads the log.
+        Raises StorageUnavailable.
         """
 
     def append(self, draft: Draft, answer: Answer) -> None:

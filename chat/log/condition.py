@@ -1,9 +1,8 @@
-"""What is wrong with the embedded log: for whoever asks, and once for the server's log."""
+"""What is wrong with the log: for whoever asks, and once for the server's log."""
 
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from time import monotonic
 
 from chat.log import StorageUnavailable
@@ -20,9 +19,10 @@ class Condition:
     The writer's thread sets them, and whoever finds damage; any thread asks.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Begin with a log that is not open."""
-        self._path = path
+    def __init__(self, log: str, cause: str) -> None:
+        """Begin with a log that is not open, its name, and what it waits for when it hangs."""
+        self._log = log
+        self._cause = cause
         self.closed_because = "the log is not open"  # said while no file is open
         self.trouble: str | None = None  # why nothing can be stored
         self.unreadable: str | None = None  # why nothing can be read
@@ -37,7 +37,7 @@ class Condition:
                 raise StorageUnavailable(problem)
         silent_s = monotonic() - self._heard_at
         if silent_s > _SILENT_S:
-            raise StorageUnavailable(f"the log has hung for {silent_s:.0f} s: is it the disk?")
+            raise StorageUnavailable(f"the log has hung for {silent_s:.0f} s: is it {self._cause}?")
 
     def note_sign(self) -> None:
         """Note that the writer goes on."""
@@ -68,5 +68,5 @@ class Condition:
     def say_damage(self, found: str) -> None:
         """Let nothing be stored any more: it would spoil what can still be saved of the file."""
         if self.damage is None:
-            self.damage = f"the database {self._path} is damaged ({found}): restore it from a copy"
+            self.damage = f"{self._log} is damaged ({found}): restore it from a copy"
             self.say("%s; no post is stored any more", self.damage)

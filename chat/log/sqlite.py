@@ -24,6 +24,7 @@ from chat.log import (
     Answer,
     Draft,
     Holder,
+    IsOccupied,
     LogError,
     Missed,
     Recent,
@@ -84,7 +85,7 @@ class SQLiteLog:
         self._lock = Lock()
         self._writer: Thread | None = None
         self._closed = False
-        self._condition = Condition(self._path)
+        self._condition = Condition(f"the database {self._path}", "the disk")
         self._server: int | None = None  # the pid that others are told
         # The writer's thread sets these:
         self._file_lock = FileLock(path.resolve())
@@ -116,7 +117,7 @@ class SQLiteLog:
         """Give who has the file, when another process has it; None if unknown."""
         return self._file_lock.holder()
 
-    def start(self, tail: Tail, replaced: Replaced) -> None:
+    def start(self, tail: Tail, replaced: Replaced, is_occupied: IsOccupied = bool) -> None:
         """Open the file and start the writer, once, in the process that has claimed it.
 
         A new file is made. An older one is brought up to date by the writer, later: until then
@@ -162,6 +163,9 @@ class SQLiteLog:
         self._file_lock.release()
 
     # --- reading --------------------------------------------------------------------
+
+    def follow(self, room: str) -> None:
+        """Do nothing: nobody else appends to a file that this process has."""
 
     def after(self, room: str, seq: int, limit: int) -> Missed:
         """Give the first `limit` messages after `seq`."""
@@ -308,7 +312,7 @@ class SQLiteLog:
             self._condition.say("%s; every connection is told to come back", str(change))
             self._let_go()
             self._refuse(batch, self._condition.closed_because)
-            replaced()
+            replaced(None)
         except (OSError, sqlite3.Error) as error:
             self._condition.trouble = str(error)
             self._condition.say_failure("nothing can be stored: %s", error)

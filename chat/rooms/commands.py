@@ -7,7 +7,7 @@ back.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -81,7 +81,7 @@ class Hub:
         Raises LogError.
         """
         self._presence.start()
-        self._log.start(self._delivery.committed, self._come_back)
+        self._log.start(self._delivery.committed, self._come_back, self._registry.is_occupied)
 
     @contextmanager
     def attached(self, connection: Connection, account: Account | None = None) -> Iterator[Session]:
@@ -110,9 +110,9 @@ class Hub:
         self._come_back()
         self._log.close()
 
-    def _come_back(self) -> None:
-        """Tell every connection to come back."""
-        self._registry.close(CloseCode.RESTARTING)
+    def _come_back(self, rooms: Collection[str] | None = None) -> None:
+        """Tell the connections in these rooms (None: all connections) to come back."""
+        self._registry.close(CloseCode.RESTARTING, rooms)
 
     def handle(self, session: Session, text: str) -> None:
         """Do what one text message asks, or answer why not.

@@ -65,6 +65,7 @@ class Delivery:
         connection.hold()
         # Register before the log is read: what is committed meanwhile is held, so nothing is lost.
         self._registry.join(connection, room, member_id)
+        self._log.follow(room)
         replay = self._replay(room, after)
         connection.go_live(welcome(replay), replay.seq)
 

@@ -7,7 +7,7 @@ anything is sent.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from threading import Lock
 
 from chat.protocol import CloseCode, Message
@@ -89,16 +89,21 @@ class Registry:
         if failed:
             _give_up(room, failed)
 
-    def close(self, code: CloseCode) -> None:
-        """Close all connections."""
+    def close(self, code: CloseCode, rooms: Collection[str] | None = None) -> None:
+        """Close the connections in these rooms; all connections without rooms."""
         failed: list[tuple[Connection, Exception]] = []
-        for connection in self.connections():
+        for connection in self.connections() if rooms is None else self._in_rooms(rooms):
             try:
                 connection.close(code)
             except Exception as error:  # noqa: BLE001 -- logged by _give_up
                 failed.append((connection, error))
         if failed:
             _give_up("(all)", failed)
+
+    def is_occupied(self, room: str) -> bool:
+        """Tell whether a room has a connection here."""
+        with self._lock:
+            return room in self._rooms
 
     def rooms_count(self) -> int:
         """Count the rooms that have a connection here."""
@@ -109,6 +114,10 @@ class Registry:
         """Give all open connections."""
         with self._lock:
             return tuple(self._connections)
+
+    def _in_rooms(self, rooms: Collection[str]) -> list[Connection]:
+        with self._lock:
+            return [each for room in rooms for each in self._rooms.get(room, ())]
 
     def connected_users(self) -> int:
         """Count members, and connections that have not joined yet."""

@@ -103,7 +103,7 @@ def _or_exit(check: Callable[..., None], *arguments: Any) -> None:
 def _check(server: Any, settings: Settings, allowed: Affordable) -> None:
     """Refuse what the command line changed for the worse, and warn of what is not done."""
     cfg = server.cfg
-    refuse_several_workers(cfg.workers)
+    refuse_several_workers(settings, cfg.workers)
     if cfg.worker_class_str not in (_WORKER, "gthread"):
         raise SettingError(f"worker class {cfg.worker_class_str!r}: only gthread is allowed")
     if cfg.threads <= RESERVE:

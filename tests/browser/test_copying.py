@@ -10,7 +10,7 @@ from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from tests.browser.tab import Tab, Visitor
 from tests.browser.test_page import fits
-from tests.support.logs import Past, fill
+from tests.support.logs import Past
 from tests.support.servers import ChatServer
 
 pytestmark = pytest.mark.shared
@@ -199,9 +199,7 @@ def test_printing_gives_the_conversation(
     make_server: Callable[..., ChatServer], enter: Enter
 ) -> None:
     server = make_server(settings={"CHAT_LIMITS": "off"})
-    fill(
-        server.database, "general", [Past("Bob", f"said {n}\n" * 4, n * 60_000) for n in range(400)]
-    )
+    server.fill("general", [Past("Bob", f"said {n}\n" * 4, n * 60_000) for n in range(400)])
     server.start()
     tab = enter("Alice", base_url=server.url, color_scheme="dark")
     tab.say(

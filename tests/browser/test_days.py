@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from playwright.sync_api import Locator, expect
 
 from tests.browser.tab import Tab, Wire
-from tests.support.logs import Past, fill
+from tests.support.logs import Past
 from tests.support.servers import ChatServer
 
 Enter = Callable[..., Tab]
@@ -44,7 +44,7 @@ def test_today_is_one_day_and_a_time_stands_every_five_minutes(
         Past("Bob", f"{number} message", int(at(4 * number - 4).timestamp() * 1000))
         for number in range(1, _COUNT + 1)
     ]
-    fill(server.database, "general", said)
+    server.fill("general", said)
     server.start()
     tab = open_tab(base_url=server.url, locale="fr-FR", timezone_id=None)
     page, clock = tab.page, tab.page.clock

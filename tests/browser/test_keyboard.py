@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.tab import Tab, Visitor, Wire
 from tests.browser.test_page import _CONTRAST
-from tests.support.logs import Past, fill
+from tests.support.logs import Past
 from tests.support.servers import ChatServer
 
 pytestmark = pytest.mark.shared
@@ -47,7 +47,7 @@ def test_keyboard_alone_does_everything(
     make_server: Callable[..., ChatServer], open_tab: Enter, meet: Meet
 ) -> None:
     server = make_server(settings={"CHAT_LIMITS": "off"})
-    fill(server.database, "general", [Past("Old", f"old {n}", n) for n in range(1, 121)])
+    server.fill("general", [Past("Old", f"old {n}", n) for n in range(1, 121)])
     server.start()
     bob = meet("Bob", server=server)
     alice = open_tab(base_url=server.url, permissions=["clipboard-read", "clipboard-write"])

@@ -18,9 +18,10 @@ from chat.protocol import rfc3339
 from tests.browser.tab import Tab, Visitor, Wire
 from tests.browser.test_knowing import look, with_senses
 from tests.browser.test_offline import keeps, kept_texts
-from tests.support.logs import Past, copy_log, fill, put_back
+from tests.support.logs import Past, copy_log, put_back
 from tests.support.servers import ChatServer
 
+pytestmark = pytest.mark.sqlite
 Enter = Callable[..., Tab]
 Meet = Callable[..., Visitor]
 
@@ -277,7 +278,7 @@ def test_room_whose_messages_are_all_pruned_is_not_called_new_and_resumes(
     make_server: Callable[..., ChatServer], open_tab: Enter, meet: Meet
 ) -> None:
     server = make_server(settings={"CHAT_RETENTION_DAYS": "1"})
-    fill(server.database, "general", (Past("Old", "old", 1) for _ in range(3)))
+    server.fill("general", (Past("Old", "old", 1) for _ in range(3)))
     server.start()
     bob = meet("Bob", server=server)
     while bob.messages:  # bounded by the test's timeout; each turn is a join

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.states import PHONE
 from tests.browser.tab import Tab, Visitor, Wire
-from tests.support.logs import Past, fill
+from tests.support.logs import Past
 from tests.support.servers import ChatServer
 
 pytestmark = pytest.mark.shared
@@ -55,7 +55,7 @@ def test_each_message_is_read_aloud_once(
     make_server: Callable[..., ChatServer], open_tab: Enter, meet: Meet
 ) -> None:
     server = make_server(settings={"CHAT_LIMITS": "off"})
-    fill(server.database, "general", [Past("Old", f"old {n}", n) for n in range(1, 121)])
+    server.fill("general", [Past("Old", f"old {n}", n) for n in range(1, 121)])
     server.start()
     bob, alice = meet("Bob", server=server), open_tab(base_url=server.url)
     alice.page.add_init_script(_LISTEN)

@@ -169,6 +169,7 @@ def test_posts_written_offline_leave_when_back_online(enter: Enter) -> None:
     assert alice.texts() == bob.texts()
 
 
+@pytest.mark.sqlite
 def test_posts_that_cannot_be_stored_are_kept_and_sent_later(
     chat_server: ChatServer, enter: Enter
 ) -> None:
@@ -206,6 +207,7 @@ def test_half_open_connection_is_noticed_by_a_ping(open_tab: Enter) -> None:
     tab.shows("back")
 
 
+@pytest.mark.sqlite
 def test_replaced_log_is_said(chat_server: ChatServer, enter: Enter) -> None:
     tab = enter("Alice")
     tab.say("one")

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.tab import Tab
 from tests.support.client import Client
-from tests.support.logs import Past, fill
+from tests.support.logs import Past
 from tests.support.servers import ChatServer
 
 Enter = Callable[..., Tab]
@@ -94,7 +94,7 @@ def travel(tab: Tab, step: int, goal: int) -> dict[str, int]:
 
 
 def test_older_messages_come_without_a_jump(server: ChatServer, open_tab: Enter) -> None:
-    fill(server.database, "general", past(130))
+    server.fill("general", past(130))
     server.start()
     tab = entered(open_tab, server)
     expect(items(tab).last).to_contain_text("130 message")
@@ -111,7 +111,7 @@ def test_a_long_past_is_travelled_without_a_jump_and_held_in_part(
     server: ChatServer, open_tab: Enter, viewport: dict[str, int], step: int
 ) -> None:
     count = MOST + 100
-    fill(server.database, "general", past(count, "so"))
+    server.fill("general", past(count, "so"))
     server.start()
     tab = entered(open_tab, server, viewport=viewport)
     expect(items(tab).last).to_contain_text(f"{count} so")
@@ -132,7 +132,7 @@ def test_a_long_past_is_travelled_without_a_jump_and_held_in_part(
 
 def test_reader_far_up_is_told_and_comes_back_at_once(server: ChatServer, open_tab: Enter) -> None:
     count = 1_000
-    fill(server.database, "general", past(count))
+    server.fill("general", past(count))
     server.start()
     tab = entered(open_tab, server)
     travel(tab, -5000, 1)
@@ -163,7 +163,7 @@ def test_reader_far_up_is_told_and_comes_back_at_once(server: ChatServer, open_t
 def test_page_left_open_holds_so_many_messages_and_no_more(
     server: ChatServer, open_tab: Enter
 ) -> None:
-    fill(server.database, "general", past(100))
+    server.fill("general", past(100))
     server.start()
     at_end, scrolled_up = entered(open_tab, server), entered(open_tab, server, "Emma")
     reading = items(scrolled_up).filter(has_text="60 message").first
@@ -186,7 +186,7 @@ def test_page_left_open_holds_so_many_messages_and_no_more(
 def test_scrolled_up_reader_stays_and_is_told_in_the_readers_language(
     server: ChatServer, open_tab: Enter
 ) -> None:
-    fill(server.database, "general", past(60))
+    server.fill("general", past(60))
     server.start()
     tab = entered(open_tab, server, locale="fr-FR")
     reading = items(tab).filter(has_text="30 message").first
@@ -221,7 +221,7 @@ def test_scrolled_up_reader_stays_and_is_told_in_the_readers_language(
 def test_slow_wheel_leaves_the_end_although_messages_pour_in(
     server: ChatServer, open_tab: Enter
 ) -> None:
-    fill(server.database, "general", past(60))
+    server.fill("general", past(60))
     server.start()
     tab = entered(open_tab, server)
     tab.page.get_by_role("region", name="Conversation").hover()
@@ -249,7 +249,7 @@ def test_days_and_times_are_the_readers_and_one_person_has_one_head(
         Past("Bob", "five minutes on", at("2025-03-01T23:09:00Z")),
         Past("Chloé", "somebody else", at("2025-03-01T23:09:30Z")),
     ]
-    fill(server.database, "general", said)
+    server.fill("general", said)
     server.start()
     paris = entered(open_tab, server, locale="fr-FR", timezone_id="Europe/Paris")
     days = paris.log.get_by_text(re.compile("mars 2025")).filter(visible=True)

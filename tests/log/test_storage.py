@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from chat.log.sqlite import SQLiteLog
-from tests.log.test_sqlite import ANN, BOB, Recorder, draft, post
+from tests.log.engines import ANN, BOB, Recorder, draft
 from tests.support.client import Client
 from tests.support.peers import WAIT_S
 from tests.support.servers import GUNICORN, ChatServer
@@ -190,16 +190,16 @@ def test_clock_set_back_changes_no_order(tmp_path: Path) -> None:
     def open_log() -> SQLiteLog:
         log = SQLiteLog(tmp_path / "tchat.db", retention_messages=100_000, now_ms=lambda: now_ms)
         assert log.claim()
-        log.start(heard.tail, heard.replaced)
+        heard.start(log)
         return log
 
     log = open_log()
-    written = post(log, heard, draft(1), draft(2, BOB))
+    written = heard.post(log, draft(1), draft(2, BOB))
     now_ms -= HOUR_MS
-    written += post(log, heard, draft(3), draft(4, BOB))
+    written += heard.post(log, draft(3), draft(4, BOB))
     log.close()
     log = open_log()
-    written += post(log, heard, draft(5))
+    written += heard.post(log, draft(5))
     log.append(draft(1), heard.answers.put)
     assert heard.answer() == written[0]
     assert [message.seq for message in written] == [1, 2, 3, 4, 5]

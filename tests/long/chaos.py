@@ -1,6 +1,7 @@
 """Chaos: many clients talk through a faulty network to a server that is killed again and again.
 
-Meanwhile its file is moved away, removed, replaced and restored from older copies.
+Meanwhile its file is moved away, removed, replaced and restored from older copies. On Redis
+(chaos_redis.py) two workers serve, and each is killed alone too.
 
 `make chaos` makes a long run, `make test` a short one (test_chaos.py). A seed, which the run
 prints, decides what it breaks and when. Two runs with one seed still differ in their timing.
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chat.protocol import REPLAY_LIMIT, WELCOME_MESSAGES
+from tests.long.chaos_redis import Redis
 from tests.support.history import Entry, Kind, Record, judge_epochs
 from tests.support.proxy import Fault, FaultProxy, Towards, Weather
 from tests.support.servers import ChatServer
@@ -49,7 +51,7 @@ class Size(NamedTuple):
     messages: int
     cuts: int
     kills: int
-    turns: int  # times that the file is moved away, replaced or restored
+    turns: int  # times that something is done to what holds the log
     absences: int  # times that a client stays away until only a reset is possible
     give_up_s: float
 
@@ -68,7 +70,7 @@ class Outcome(NamedTuple):
     weathers: Counter[str]
     kills: int
     turns: Counter[str]
-    taken_back: int  # messages that older copies did not have
+    taken_back: int  # messages that the next log did not have
     stored: int
     seconds: float
     problems: list[str]
@@ -91,7 +93,7 @@ class Outcome(NamedTuple):
             f"cuts             {self.cuts.total()}: {cuts}",
             f"connections      {self.weathers.total()}: {weathers}",
             f"kills            {self.kills}",
-            f"file             {turns}; {self.taken_back} messages were not in the copies",
+            f"the log's store  {turns}; {self.taken_back} messages were taken back",
             f"drops            {self.records[Kind.DROP]}",
             f"resumes          {self.records[Kind.RESUME]}",
             f"resets           {self.resets}",
@@ -102,16 +104,23 @@ class Outcome(NamedTuple):
         return "\n".join(lines)
 
 
-def run(size: Size, folder: Path, seed: int) -> Outcome:
+def run(size: Size, folder: Path, seed: int, engine: str = "sqlite") -> Outcome:
     """Let the clients talk, break everything, and check the promise."""
     print(f"seed {seed}", flush=True)
     rng = random.Random(seed)
     started_at = time.monotonic()
     history: list[Record] = []
     pace = Pace(size.messages, started_at + size.give_up_s)
-    server = ChatServer(folder, settings=SETTINGS)
-    files = Files(server, random.Random(rng.random()))
+    store_rng = random.Random(rng.random())
     with ExitStack() as stack:
+        store: Files | Redis
+        if engine == "redis":
+            store = Redis(folder, SETTINGS, store_rng)
+            stack.callback(store.redis.end)
+            store.redis.start()
+        else:
+            store = Files(folder, SETTINGS, store_rng)
+        server = store.server
         stack.callback(server.end)
         server.start()
         proxy = stack.enter_context(
@@ -127,10 +136,10 @@ def run(size: Size, folder: Path, seed: int) -> Outcome:
             stack.callback(talker.end)
             talker.start()
         stack.callback(pace.stop)  # registered first, so that it also runs if something fails here
-        kills = _break_everything(size, rng, pace, server, proxy, talkers, files)
+        kills = _break_everything(size, rng, pace, server, proxy, talkers, store)
         pace.allow(size.messages)
         pace.wait_for(size.messages)
-        pace.head = len(files.log())
+        pace.head = len(store.log())
         pace.stop(within_s=_ARRIVES_WITHIN_S)  # lost messages would never arrive
         for talker in talkers:
             talker.end()
@@ -140,6 +149,7 @@ def run(size: Size, folder: Path, seed: int) -> Outcome:
         if proxy.armed:
             problems.append(f"{proxy.armed} cuts never fell")
         server.stop()
+        log, logs = store.log(), store.logs()
     return Outcome(
         seed,
         size.clients,
@@ -147,11 +157,11 @@ def run(size: Size, folder: Path, seed: int) -> Outcome:
         proxy.cuts,
         proxy.weathers,
         kills,
-        files.turns,
-        files.taken_back,
-        len(files.log()),
+        store.turns,
+        store.taken_back,
+        len(log),
         time.monotonic() - started_at,
-        problems + judge_epochs(history, files.logs(), least_skipped=_LEAST_SKIPPED),
+        problems + judge_epochs(history, logs, least_skipped=_LEAST_SKIPPED),
     )
 
 
@@ -177,7 +187,7 @@ def _break_everything(
     server: ChatServer,
     proxy: FaultProxy,
     talkers: list[Talker],
-    files: Files,
+    store: Files | Redis,
 ) -> int:
     """Break what the size says, each thing at its point in the conversation; count the kills."""
     kills = 0
@@ -210,7 +220,7 @@ def _break_everything(
         pace.wait_for(pace.acknowledged + 1)
         next(turns)()
 
-    turns = cycle([files.move_away, files.replace, files.remove, files.take_back, files.restore])
+    turns = cycle(store.deeds())
     deeds = [kill] * size.kills + [cut] * size.cuts + [turn] * size.turns
     last = size.messages * 95 // 100  # the cuts that are still armed need the remaining messages
     plan = [(rng.randrange(last), deed) for deed in deeds]
@@ -229,29 +239,33 @@ def _break_everything(
 class Files:
     """The server's file, what is done to it, and the logs that it has had."""
 
-    def __init__(self, server: ChatServer, rng: random.Random) -> None:
-        self._server = server
+    def __init__(self, folder: Path, settings: dict[str, str], rng: random.Random) -> None:
+        self.server = ChatServer(folder, settings=settings)
         self._rng = rng
         self._dead: dict[str, list[Entry]] = {}  # epoch: the log that was replaced
         self.turns: Counter[str] = Counter()
         self.taken_back = 0
 
+    def deeds(self) -> list[Callable[[], None]]:
+        """Give what may be done to the file."""
+        return [self.move_away, self.replace, self.remove, self.take_back, self.restore]
+
     def log(self) -> list[Entry]:
         """Read the log as it is now."""
-        return _read(self._server.database)[1]
+        return _read(self.server.database)[1]
 
     def logs(self) -> dict[str, list[Entry]]:
         """Give all logs, by epoch."""
-        epoch, log = _read(self._server.database)
+        epoch, log = _read(self.server.database)
         return {**self._dead, epoch: log}
 
     def move_away(self) -> None:
         """Move the file away under the server, and put it back: nothing is lost."""
         self.turns["moved"] += 1
-        away = self._server.database.with_name("away.db")
-        self._server.database.rename(away)
+        away = self.server.database.with_name("away.db")
+        self.server.database.rename(away)
         self._wait(well=False)
-        away.rename(self._server.database)
+        away.rename(self.server.database)
         self._wait(well=True)
 
     def replace(self) -> None:
@@ -267,7 +281,7 @@ class Files:
     def take_back(self) -> None:
         """Delete the newest messages in the file, under the server, with another epoch."""
         self.turns["turned back"] += 1
-        with closing(self._connect(self._server.database)) as connection:
+        with closing(self._connect(self.server.database)) as connection:
             connection.execute("BEGIN IMMEDIATE")  # so that nothing is stored meanwhile
             epoch, log = _read_from(connection)
             keep = self._older(len(log))
@@ -281,16 +295,16 @@ class Files:
         """Stop the server, and start it with an older copy."""
         self.turns["restored"] += 1
         copy, keep = self._copy()
-        self._server.kill()
-        epoch, log = _read(self._server.database)
+        self.server.kill()
+        epoch, log = _read(self.server.database)
         self._note(epoch, log, keep)
-        for path in self._server.database.parent.glob("tchat.db*"):
+        for path in self.server.database.parent.glob("tchat.db*"):
             path.unlink()
-        copy.rename(self._server.database)
-        self._server.start()
+        copy.rename(self.server.database)
+        self.server.start()
 
     def _put_copy(self, *, remove: bool) -> None:
-        database = self._server.database
+        database = self.server.database
         copy, keep = self._copy()
         old = database.with_name("old.db")
         os.link(database, old)  # keeps what was stored into it until the last moment
@@ -306,8 +320,8 @@ class Files:
 
     def _copy(self) -> tuple[Path, int]:
         """Make an older copy with another epoch; give it, and the seq of its last message."""
-        copy = self._server.database.with_name("copy.db")
-        with closing(self._connect(self._server.database)) as source:
+        copy = self.server.database.with_name("copy.db")
+        with closing(self._connect(self.server.database)) as source:
             source.execute("VACUUM INTO ?", (str(copy),))
         with closing(self._connect(copy)) as connection:
             keep = self._older(len(_read_from(connection)[1]))
@@ -327,7 +341,7 @@ class Files:
         deadline = time.monotonic() + _NOTICED_WITHIN_S
         while True:
             try:
-                self._server.get("/healthz")
+                self.server.get("/healthz")
                 is_well = True
             except OSError:
                 is_well = False
@@ -363,9 +377,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Break everything, lose nothing.")
     parser.add_argument("--seed", type=int, default=new_seed())
     parser.add_argument("--short", action="store_true", help="as `make test` does")
+    parser.add_argument("--engine", choices=["sqlite", "redis"], default="sqlite")
     options = parser.parse_args()
+    size = SHORT if options.short else LONG
     with tempfile.TemporaryDirectory() as folder:
-        outcome = run(SHORT if options.short else LONG, Path(folder), options.seed)
+        outcome = run(size, Path(folder), options.seed, options.engine)
     print(outcome)
     sys.exit(bool(outcome.problems))
 

@@ -119,6 +119,7 @@ def test_restarted_server_resumes(server: ChatServer, end: str) -> None:
         assert bob.messages == ann.messages
 
 
+@pytest.mark.sqlite
 def test_replaced_database_is_an_explicit_reset(server: ChatServer) -> None:
     with Client(server.ws_url) as ann:
         ann.join("Ann")
@@ -133,6 +134,7 @@ def test_replaced_database_is_an_explicit_reset(server: ChatServer) -> None:
         assert (welcome["messages"], welcome["seq"]) == ([], 0)
 
 
+@pytest.mark.sqlite
 def test_log_put_back_from_a_copy_is_an_explicit_reset(server: ChatServer) -> None:
     with Client(server.ws_url) as ann:
         ann.join("Ann")
@@ -228,7 +230,7 @@ def test_older_pages_leave_readers_of_the_log_to_newcomers(tmp_path: Path) -> No
     log = SlowLog(tmp_path / "tchat.db")
     assert log.claim()
     delivery = Delivery(log, Registry())
-    log.start(delivery.committed, lambda: None)
+    log.start(delivery.committed, print, bool)
 
     def page() -> tuple[list[Message], bool]:
         with delivery.turn():
@@ -244,6 +246,7 @@ def test_older_pages_leave_readers_of_the_log_to_newcomers(tmp_path: Path) -> No
     log.close()
 
 
+@pytest.mark.sqlite
 def test_join_whose_replay_fails_is_told_why_and_closed(
     make_server: Callable[..., ChatServer],
 ) -> None:

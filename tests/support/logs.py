@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from chat.log.schema import prepare
 from chat.log.statements import add_room, insert
-from chat.protocol import Member, Message
+from chat.protocol import Member, Message, rfc3339
 
 
 class Past(NamedTuple):
@@ -100,6 +100,21 @@ def stored(database: Path) -> dict[str, list[tuple[int, str]]]:
         for room, seq, text in connection.execute(query):
             rooms.setdefault(room, []).append((seq, text))
     return rooms
+
+
+def read_log(database: Path) -> tuple[str, dict[str, list[Message]]]:
+    """Read a log of this version, whoever writes it: its epoch and the messages of each room."""
+    query = (
+        "SELECT rooms.name, seq, entries.id, member, nick, text, at FROM entries "
+        "JOIN rooms ON rooms.id = entries.room ORDER BY rooms.name, seq"
+    )
+    rooms: dict[str, list[Message]] = {}
+    with closing(sqlite3.connect(database)) as connection:
+        (epoch,) = connection.execute("SELECT epoch FROM log").fetchone()
+        for room, seq, post_id, member, nick, text, at in connection.execute(query):
+            message = Message(seq, post_id, Member(member, nick), text, rfc3339(at))
+            rooms.setdefault(room, []).append(message)
+    return epoch, rooms
 
 
 def epoch(database: Path) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from contextlib import closing
 from itertools import count
 from threading import Event, Thread
 from types import TracebackType
@@ -107,11 +105,7 @@ class Posters:
         """Check, after the end, that every post is stored once, and that nobody waited long."""
         assert [one.problem for one in self.people if one.problem] == []
         assert sum(one.resets for one in self.people) == 0
-        with closing(sqlite3.connect(self._server.database)) as database:
-            rows = database.execute(
-                "SELECT text FROM entries JOIN rooms ON rooms.id = room WHERE name = 'general'"
-            )
-            stored = [text for (text,) in rows]
+        stored = [message.text for message in self._server.kept()["general"]]
         posted = [text for one in self.people for text in one.acknowledged_texts]
         assert sorted(stored) == sorted(posted)
         for one in self.people:

@@ -1,9 +1,10 @@
-"""What the kernel tells about a server's worker."""
+"""What the kernel tells about a server's workers."""
 
 from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,31 @@ class Figures:
 def worker_pid(server: ChatServer) -> int:
     """Find gunicorn's one worker, the newest."""
     return int(re.findall(r"Booting worker with pid: (\d+)", server.log())[-1])
+
+
+def worker_pids(server: ChatServer) -> list[int]:
+    """Find gunicorn's workers that run, oldest first."""
+    assert server.process is not None
+    master = server.process.pid
+    children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    return [int(pid) for pid in children]
+
+
+def connections(server: ChatServer) -> dict[int, int]:
+    """Find the connections of a server on IPv4: the peer's port, and the worker that has it."""
+    established, found = "01", {}
+    inodes = {}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        here, there = (int(address.partition(":")[2], 16) for address in fields[1:3])
+        if here == server.port and fields[3] == established:
+            inodes[f"socket:[{fields[9]}]"] = there
+    for pid in worker_pids(server):
+        for file in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                if (port := inodes.get(str(file.readlink()))) is not None:
+                    found[port] = pid
+    return found
 
 
 def figures(pid: int) -> Figures:

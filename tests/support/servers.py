@@ -11,8 +11,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+from chat.protocol import Message
+from tests.support import logs, redis_logs
 
 ROOT = Path(__file__).parent.parent.parent
 _STARTS_WITHIN_S = 20.0
@@ -42,7 +45,10 @@ def _ordinary_environment() -> dict[str, str]:
 
 
 class ChatServer:
-    """A chat server in a process of its own; it can be started again on the same port and log."""
+    """A chat server in a process of its own; it can be started again on the same port and log.
+
+    With a Redis, its log is there, and several workers may serve.
+    """
 
     def __init__(
         self,
@@ -50,6 +56,8 @@ class ChatServer:
         command: Sequence[str] = GUNICORN,
         settings: Mapping[str, str] | None = None,
         *,
+        redis_url: str | None = None,
+        workers: int = 1,
         environment: Mapping[str, str] | None = None,
         cwd: Path = ROOT,
     ) -> None:
@@ -59,13 +67,17 @@ class ChatServer:
         self.output = folder / "server.log"
         self._command = [part.format(port=self.port) for part in command]
         self.settings = dict(settings or {})
+        self.redis_url = redis_url
+        self.workers = workers
         self._cwd = cwd
+        engine = {"REDIS_URL": redis_url, "WEB_CONCURRENCY": str(workers)} if redis_url else {}
         self._environment = environment or {
             **_ordinary_environment(),
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
             "CHAT_DATABASE": str(self.database),
             "PYTHONUNBUFFERED": "1",
+            **engine,
             **(settings or {}),
         }
         self.process: subprocess.Popen[bytes] | None = None
@@ -137,6 +149,19 @@ class ChatServer:
         """End the processes that still run."""
         if self.process is not None and self.process.poll() is None:
             self.kill()
+
+    def fill(self, room: str, past: Iterable[logs.Past]) -> None:
+        """Write messages into a room's log, oldest first, before the server runs."""
+        if self.redis_url is None:
+            logs.fill(self.database, room, past)
+        else:
+            redis_logs.fill(self.redis_url, room, past)
+
+    def kept(self) -> dict[str, list[Message]]:
+        """Read the messages of each room, as the log has them now."""
+        if self.redis_url is None:
+            return logs.read_log(self.database)[1]
+        return redis_logs.read_all(self.redis_url)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> str:
         """Fetch a path; raises urllib.error.HTTPError for 4xx and 5xx."""

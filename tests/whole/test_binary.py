@@ -18,7 +18,10 @@ from tests.support.servers import ROOT, ChatServer
 
 BINARY = ROOT / "dist" / "chat-server"
 STOP_S = 5.0
-pytestmark = pytest.mark.timeout(300)  # the first test builds the binary
+pytestmark = [
+    pytest.mark.timeout(300),  # the first test builds the binary
+    pytest.mark.sqlite,
+]
 
 
 @pytest.fixture(scope="session")

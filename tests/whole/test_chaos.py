@@ -8,11 +8,11 @@ from tests.long import chaos
 from tests.support.history import Kind
 
 
-def test_cuts_and_kills_lose_and_repeat_nothing(tmp_path: Path) -> None:
-    outcome = chaos.run(chaos.SHORT, tmp_path, chaos.new_seed())
+def test_cuts_and_kills_lose_and_repeat_nothing(engine: str, tmp_path: Path) -> None:
+    outcome = chaos.run(chaos.SHORT, tmp_path, chaos.new_seed(), engine)
     print(outcome)  # shown when it fails
     assert outcome.problems == []
-    # What the older copies did not have was posted and acknowledged before.
+    # What was taken back was posted and acknowledged before.
     assert outcome.stored >= chaos.SHORT.messages - outcome.taken_back
     assert outcome.records[Kind.ACKNOWLEDGED] == chaos.SHORT.messages
     assert outcome.cuts.total() == chaos.SHORT.cuts

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
 
 from websockets.exceptions import WebSocketException
 
@@ -92,7 +90,6 @@ def test_500_posts_and_ten_kills_lose_and_repeat_nothing(
         assert len(seqs) == POSTS
         assert sorted(seqs) == list(range(1, POSTS + 1))
         assert [message["seq"] for message in watcher.messages] == list(range(1, POSTS + 1))
-        with closing(sqlite3.connect(server.database)) as database:
-            rows = database.execute("SELECT id, text FROM entries ORDER BY seq").fetchall()
+        rows = [(message.id, message.text) for message in server.kept()["general"]]
         assert rows == [(message["id"], message["text"]) for message in watcher.messages]
         assert {row[0] for row in rows} == {f"k{n}" for n in range(POSTS)}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 
 import pytest
 
@@ -26,9 +24,8 @@ WIDE = {
 
 
 def stored(server: ChatServer) -> dict[str, int]:
-    """Give the log's messages: their ids and seqs, as the file has them."""
-    with closing(sqlite3.connect(server.database)) as database:
-        return dict(database.execute("SELECT id, seq FROM entries").fetchall())
+    """Give the log's messages: their ids and seqs."""
+    return {each.id: each.seq for messages in server.kept().values() for each in messages}
 
 
 async def enter_all(pages: list[Page], at_once: int) -> None:

@@ -1,0 +1,1 @@
+"""Redis, as the engines of several workers use it: servers, partitions, channels."""

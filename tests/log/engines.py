@@ -1,0 +1,142 @@
+"""The engines of the log, as the tests that they share have them: on real files and servers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from queue import Queue
+from typing import Protocol
+
+from chat.log.redis import RedisLog
+
+from chat.log import Draft, MessageLog, StorageUnavailable
+from chat.log.sqlite import SQLiteLog
+from chat.protocol import Member, Message
+from chat.redis.channels import Channels
+from chat.redis.servers import Servers
+from tests.support import logs, redis_logs
+from tests.support.redis import RedisServer
+
+WAIT_S = 10.0
+NEWEST = 2**53
+ANN = Member("ann", "Ann")
+BOB = Member("bob", "Bob")
+
+
+class Recorder:
+    """The log's commits and answers, in order."""
+
+    def __init__(self) -> None:
+        self.batches: Queue[tuple[str, list[Message]]] = Queue()
+        self.answers: Queue[Message | StorageUnavailable] = Queue()
+        self.replacements: Queue[Sequence[str] | None] = Queue()
+
+    def start(self, log: MessageLog) -> None:
+        """Start a log, in whose rooms somebody always is."""
+        log.start(self.tail, self.replaced, lambda room: True)
+
+    def tail(self, room: str, messages: Sequence[Message]) -> None:
+        self.batches.put((room, list(messages)))
+
+    def replaced(self, rooms: Sequence[str] | None) -> None:
+        self.replacements.put(rooms)
+
+    def committed(self) -> tuple[str, list[Message]]:
+        return self.batches.get(timeout=WAIT_S)
+
+    def answer(self) -> Message | StorageUnavailable:
+        return self.answers.get(timeout=WAIT_S)
+
+    def post(self, log: MessageLog, *drafts: Draft) -> list[Message]:
+        """Append drafts and wait until as many are committed."""
+        for item in drafts:
+            log.append(item, self.answers.put)
+        messages: list[Message] = []
+        while len(messages) < len(drafts):
+            messages += self.committed()[1]
+        return messages
+
+
+def draft(number: int | str, member: Member = ANN, room: str = "general") -> Draft:
+    return Draft(room, f"id-{number}", member, f"text {number}")
+
+
+class Engine(Protocol):
+    """One place that keeps a log, which may be opened again."""
+
+    def open(self, retention_messages: int = 100_000) -> MessageLog:
+        """Open the log that is there; not started yet."""
+
+    @contextmanager
+    def blocked(self) -> Iterator[None]:
+        """Let nothing be stored meanwhile."""
+
+    def kept(self) -> dict[str, list[Message]]:
+        """Read the messages of each room."""
+
+    def end(self) -> None:
+        """Close all that was opened."""
+
+
+class OnSQLite:
+    """An engine on a file of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "tchat.db"
+        self._logs: list[SQLiteLog] = []
+
+    def open(self, retention_messages: int = 100_000) -> SQLiteLog:
+        self._logs.append(SQLiteLog(self.path, retention_messages=retention_messages))
+        assert self._logs[-1].claim()
+        return self._logs[-1]
+
+    @contextmanager
+    def blocked(self) -> Iterator[None]:
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+
+    def kept(self) -> dict[str, list[Message]]:
+        return logs.read_log(self.path)[1]
+
+    def end(self) -> None:
+        for log in self._logs:
+            log.close()
+
+
+class OnRedis:
+    """An engine on a Redis of its own; each log that is opened there is another worker's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.redis = RedisServer(folder / "redis")
+        self.redis.start()
+        self._logs: list[tuple[RedisLog, Channels, Servers]] = []
+
+    def open(self, retention_messages: int = 100_000) -> RedisLog:
+        servers = Servers(self.redis.url)
+        channels = Channels(servers)
+        log = RedisLog(servers, channels, place="Redis", retention_messages=retention_messages)
+        assert log.claim()
+        servers.start()
+        channels.start()
+        self._logs.append((log, channels, servers))
+        return log
+
+    @contextmanager
+    def blocked(self) -> Iterator[None]:
+        with self.redis.client() as client:
+            client.config_set("maxmemory", 1)
+            yield
+            client.config_set("maxmemory", 0)
+
+    def kept(self) -> dict[str, list[Message]]:
+        return redis_logs.read_all(self.redis.url)
+
+    def end(self) -> None:
+        for log, channels, servers in self._logs:
+            log.close()
+            channels.close()
+            servers.close()
+        self.redis.end()

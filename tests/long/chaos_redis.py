@@ -1,0 +1,91 @@
+"""Chaos on Redis: what is done to Redis, to its connections and to single workers."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from chat.protocol import Message
+from chat.redis.partitions import key, partition_of
+from tests.support import redis_logs
+from tests.support.history import Entry
+from tests.support.processes import worker_pids
+from tests.support.redis import RedisServer
+from tests.support.servers import ChatServer
+
+_ROOM = "general"
+_FROZEN_S = 1.0
+
+
+class Redis:
+    """The server's Redis, what is done to it, and the logs that it has had."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str], rng: random.Random) -> None:
+        # What is acknowledged is on the disk: a kill takes nothing back.
+        self.redis = RedisServer(folder / "redis", appendonly="yes", appendfsync="always")
+        self.server = ChatServer(folder, settings=settings, redis_url=self.redis.url, workers=2)
+        self._rng = rng
+        self._dead: dict[str, list[Entry]] = {}  # epoch: the log that was lost
+        self.turns: Counter[str] = Counter()
+        self.taken_back = 0
+
+    def deeds(self) -> list[Callable[[], None]]:
+        """Give what may be done to it, in an order of this run's."""
+        deeds = [self.kill_worker, self.restart, self.cut, self.freeze, self.flush]
+        self._rng.shuffle(deeds)
+        return deeds
+
+    def log(self) -> list[Entry]:
+        """Read the log as it is now."""
+        return _entries(redis_logs.read_log(self.redis.url, _ROOM)[1])
+
+    def logs(self) -> dict[str, list[Entry]]:
+        """Give all logs, by epoch."""
+        epoch, messages = redis_logs.read_log(self.redis.url, _ROOM)
+        return {**self._dead, epoch: _entries(messages)}
+
+    def kill_worker(self) -> None:
+        """Kill one of the workers; gunicorn starts another one."""
+        self.turns["worker killed"] += 1
+        os.kill(self._rng.choice(worker_pids(self.server)), signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Kill Redis and start it again: nothing is lost."""
+        self.turns["restarted"] += 1
+        self.redis.restart()
+
+    def cut(self) -> None:
+        """End all connections to Redis."""
+        self.turns["cut"] += 1
+        with self.redis.client() as client:
+            for kind in ("pubsub", "normal"):
+                client.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+
+    def freeze(self) -> None:
+        """Let Redis answer nobody for a moment; its connections stay."""
+        self.turns["frozen"] += 1
+        self.redis.freeze()
+        time.sleep(_FROZEN_S)
+        self.redis.thaw()
+
+    def flush(self) -> None:
+        """Delete everything in Redis, under the server: another log begins."""
+        self.turns["flushed"] += 1
+        partition = partition_of(_ROOM)
+        with self.redis.client() as client, client.pipeline(transaction=True) as pipeline:
+            pipeline.get(key(partition, "epoch"))
+            pipeline.hgetall(key(partition, "log", _ROOM))
+            pipeline.flushall()
+            epoch, entries, _ = pipeline.execute()
+        log = _entries(redis_logs.messages(entries))
+        self._dead[epoch.decode()] = log
+        self.taken_back += len(log)
+
+
+def _entries(messages: list[Message]) -> list[Entry]:
+    return [Entry(each.seq, f"{each.member.nick}/{each.id}", each.text) for each in messages]

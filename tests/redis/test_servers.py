@@ -1,0 +1,163 @@
+"""Asking Redis: one server, and a cluster of three, all real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from redis.exceptions import ConnectionError, RedisError, ResponseError, TimeoutError
+
+from chat.redis.partitions import PARTITIONS, key, partition_of
+from chat.redis.servers import NotReplicated, Script, Servers
+from tests.support.redis import RedisCluster, RedisServer
+
+ECHO = Script("return {KEYS[1], ARGV[1]}")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    cluster = RedisCluster(tmp_path_factory.mktemp("cluster"))
+    cluster.start()
+    yield cluster
+    cluster.end()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path / "redis")
+    server.start()
+    yield server
+    server.end()
+
+
+def test_rooms_are_spread_over_partitions() -> None:
+    used = {partition_of(f"room-{number}") for number in range(1000)}
+    assert used == set(range(PARTITIONS))
+    assert key(7, "log", "general") == "tchat:{p07}:log:general"
+
+
+def test_replies_come_in_the_order_of_the_commands_and_errors_in_their_places(
+    server: RedisServer,
+) -> None:
+    with closing(Servers(server.url)) as servers:
+        replies = servers.ask(
+            [
+                (1, ("SET", key(1, "a"), "x")),
+                (2, ECHO.command([key(2, "a")], ["y"])),
+                (1, ("HGET", key(1, "a"), "field")),
+                (1, ("GET", key(1, "a"))),
+            ]
+        )
+        assert replies[0] == b"OK"
+        assert replies[1] == [b"tchat:{p02}:a", b"y"]
+        assert isinstance(replies[2], ResponseError)
+        assert replies[3] == b"x"
+        assert servers.ask([]) == []
+
+
+def test_server_that_has_forgotten_the_scripts_is_given_them_again(server: RedisServer) -> None:
+    with closing(Servers(server.url)) as servers:
+        for _ in range(2):
+            commands = [(0, ECHO.command([key(0, "a")], [number])) for number in range(3)]
+            assert [reply[1] for reply in servers.ask(commands)] == [b"0", b"1", b"2"]
+            with server.client() as client:
+                client.script_flush()
+
+
+def test_restarted_server_is_asked_again_and_one_that_is_gone_is_an_error(
+    server: RedisServer,
+) -> None:
+    with closing(Servers(server.url)) as servers:
+        assert servers.ask([(0, ("PING",))]) == [b"PONG"]
+        server.restart()
+        assert servers.ask([(0, ("PING",))]) == [b"PONG"]
+        server.kill()
+        with pytest.raises(ConnectionError):
+            servers.ask([(0, ("PING",))])
+
+
+def test_server_that_does_not_answer_is_not_waited_for_without_end(server: RedisServer) -> None:
+    with closing(Servers(server.url, timeout_s=0.3)) as servers:
+        assert servers.ask([(0, ("PING",))]) == [b"PONG"]
+        server.freeze()
+        try:
+            with pytest.raises(TimeoutError):
+                servers.ask([(0, ("INCR", key(0, "a")))])
+        finally:
+            server.thaw()
+        # What was asked may have been done; a late reply is nobody else's.
+        assert servers.ask([(0, ("PING",))]) == [b"PONG"]
+
+
+def test_many_threads_share_a_few_connections(server: RedisServer) -> None:
+    with closing(Servers(server.url)) as servers:
+        found: list[bool] = []
+
+        def ask(number: int) -> None:
+            for _ in range(20):
+                (reply,) = servers.ask([(0, ("ECHO", str(number)))])
+                found.append(reply == str(number).encode())
+
+        threads = [Thread(target=ask, args=(number,)) for number in range(40)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [True] * 800
+        with server.client() as client:
+            assert len(client.client_list()) <= 8 + 1
+
+
+def test_what_too_few_replicas_have_is_an_error(server: RedisServer, tmp_path: Path) -> None:
+    replica = RedisServer(tmp_path / "replica")
+    replica.start()
+    try:
+        replica.follow(server)
+        with closing(Servers(server.url)) as servers:
+            write = [(0, ("SET", key(0, "a"), "x"))]
+            assert servers.ask(write, replicas=1) == [b"OK"]
+            replica.freeze()
+            (reply,) = servers.ask(write, replicas=1)
+            assert isinstance(reply, NotReplicated)
+            (reply,) = servers.ask([(0, ("GET", key(0, "a")))], replicas=1)
+            assert isinstance(reply, NotReplicated)  # what was read might be lost, too
+            replica.thaw()
+            assert servers.ask(write, replicas=1) == [b"OK"]
+    finally:
+        replica.thaw()
+        replica.end()
+
+
+def test_cluster_is_found_out_and_its_partitions_are_spread(cluster: RedisCluster) -> None:
+    with closing(Servers(cluster.url)) as servers:
+        assert len(servers.all_servers()) == 3
+        commands = [(p, ECHO.command([key(p, "a")], [p])) for p in range(PARTITIONS)]
+        replies = servers.ask(commands)
+        assert [reply[1] for reply in replies] == [str(p).encode() for p in range(PARTITIONS)]
+        assert len(servers.info()) == 3
+
+
+def test_partition_that_moves_is_found_again(cluster: RedisCluster) -> None:
+    with closing(Servers(cluster.url)) as servers:
+        assert servers.ask([(3, ("SET", key(3, "a"), "x"))]) == [b"OK"]
+        slot = cluster.ask(cluster.nodes[0], "CLUSTER KEYSLOT", key(3, "a"))
+        address = servers.server_of(3).address
+        source = next(node for node in cluster.nodes if address.endswith(str(node.port)))
+        target = next(node for node in cluster.nodes if node is not source)
+        with source.client() as client:
+            client.delete(key(3, "a"))  # an empty slot may be given away at once
+        target_id = cluster.ask(target, "CLUSTER MYID")
+        for node in cluster.nodes:
+            cluster.ask(node, "CLUSTER SETSLOT", slot, "NODE", target_id)
+        assert servers.ask([(3, ("SET", key(3, "a"), "y"))]) == [b"OK"]
+        assert servers.server_of(3).address.endswith(str(target.port))
+
+
+def test_url_without_a_server_is_an_error_and_shows_no_password() -> None:
+    with closing(Servers("redis://user:secret@127.0.0.1:1/0")) as servers:
+        with pytest.raises(RedisError) as caught:
+            servers.ask([(0, ("PING",))])
+        assert "secret" not in str(caught.value)
