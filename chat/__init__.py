@@ -60,7 +60,7 @@ class Chat:
     redis: Redis | None  # None: this worker is the only one
 
     def claim(self, server: int | None = None) -> bool:
-        """Take the log for this process alone; False while another process has it.
+        """Take the log for this process; False while another one has it that cannot share it.
 
         `server` is the pid that others are told, if it is not this process's. Raises LogError.
         """
@@ -71,12 +71,12 @@ class Chat:
         self.log.release()
 
     @property
-    def database(self) -> Path:
-        """Give the file that holds the log, without links."""
-        return self.settings.database.resolve()
+    def place(self) -> str:
+        """Give where the log is, for people: its file, without links, or Redis's address."""
+        return self.settings.redis_place or str(self.settings.database.resolve())
 
     def holder(self) -> Holder | None:
-        """Give who has the log, when it is another process; None if unknown."""
+        """Give who has the log, when another process has it alone; None if unknown."""
         return self.log.holder()
 
     def start(self) -> None:

@@ -50,6 +50,8 @@ def tchat(context: click.Context, host: str | None, port: str | None, database: 
     for name, value in (("HOST", host), ("PORT", port), ("CHAT_DATABASE", database)):
         if value:
             os.environ[name] = value
+    if database:  # the conversations are in this file, and not in Redis
+        os.environ.pop("REDIS_URL", None)
     if context.invoked_subcommand is None:
         from chat.serving.start import serve
 
@@ -94,7 +96,14 @@ def restore(file: str, database: str | None) -> None:
 
 
 def _path(database: str | None) -> Path:
-    return read_settings({"CHAT_DATABASE": database} if database else None).database
+    """Give the SQLite file that a command is about. Raises SettingError."""
+    settings = read_settings({"CHAT_DATABASE": database, "REDIS_URL": ""} if database else None)
+    if settings.redis_url:
+        raise SettingError(
+            f"the conversations are in {settings.redis_place}, which makes copies of its own "
+            "(docs/redis.md). For those in a file, name it: --database FILE"
+        )
+    return settings.database
 
 
 def _said(contents: Contents) -> str:

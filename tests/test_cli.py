@@ -85,6 +85,27 @@ def test_database_is_the_servers_wherever_it_is_named(
     assert copies == [["setting"], ["before"], ["after"]]
 
 
+def test_commands_on_a_file_say_that_the_conversations_are_in_redis(
+    make_server: MakeServer, tmp_path: Path
+) -> None:
+    history(tmp_path / "here.db", 5)
+    server = make_server(redis_url="redis://:hush@localhost:1")
+    for command in ("backup", "restore"):
+        done = server.run(command, tmp_path / "copy.db")
+
+        (line,) = done.stderr.splitlines()
+        assert done.returncode == 1
+        assert line.startswith("Tchat: the conversations are in redis://localhost:1, ")
+        assert "--database FILE" in line
+
+    assert (
+        server.run("backup", "--database", tmp_path / "here.db", tmp_path / "1.db").returncode == 0
+    )
+    assert (
+        server.run("--database", tmp_path / "here.db", "backup", tmp_path / "2.db").returncode == 0
+    )
+
+
 def test_server_also_finds_a_database_in_its_users_home(
     make_server: MakeServer, tmp_path: Path
 ) -> None:

@@ -144,11 +144,53 @@ def test_port_of_a_platform_is_listened_to_on_every_address(
     assert (read_settings().host, read_settings().port) == ("127.0.0.1", 5000)
 
 
-def test_redis_is_refused_without_showing_its_password() -> None:
-    line = refusal("REDIS_URL", "redis://:hush@example.org")
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("redis://localhost", "redis://localhost"),
+        ("redis://:hush@[::1]:6379/0", "redis://[::1]:6379/0"),
+        ("rediss://me:hu@sh%2F@example.org/3?ssl_cert_reqs=none", "rediss://example.org/3"),
+        ("unix://me:hush@/run/redis.sock?db=1", "unix:///run/redis.sock"),
+    ],
+)
+def test_address_of_redis_is_told_without_user_password_and_options(url: str, place: str) -> None:
+    assert read_settings({"REDIS_URL": url}).redis_place == place
 
-    assert "hush" not in line
-    assert "SQLite" in line
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://",
+        "localhost:6379",
+        "https://:hush@example.org",
+        "redis://:hush@example.org:99999",
+        "redis://:hush@example.org/zero",
+        "redis://:hush@example.org#1",
+        "redis://:hush @example.org",
+        "redis://:hush@exa\nmple.org",
+        "redis://example.org?password=hush",
+        "redis://[::1",
+        "unix://run/redis.sock",
+        # Passwords that were not quoted; a part of them would be taken for a port or a path.
+        "redis://:hu/sh@example.org",
+        "redis://:6379/hush@example.org",
+        "redis://:hu?sh@example.org",
+        "redis://:hu#sh@example.org",
+        "unix:///hush@/run/redis.sock",
+    ],
+)
+def test_address_that_cannot_be_of_redis_is_refused_without_being_shown(url: str) -> None:
+    line = refusal("REDIS_URL", url)
+
+    assert "redis://:password@host:6379/0" in line
+    assert "hu" not in line.replace("must", "")
+    assert "example.org" not in line
+
+
+def test_replicas_are_for_redis_alone() -> None:
+    settings = {"CHAT_REDIS_REPLICAS": "2", "REDIS_URL": "redis://localhost"}
+    assert read_settings(settings).chat_redis_replicas == 2
+    assert "no REDIS_URL" in refusal("CHAT_REDIS_REPLICAS", "2")
 
 
 def test_origins_are_compared_in_the_form_that_browsers_send() -> None:
@@ -196,10 +238,11 @@ def test_addresses_in_the_log_are_short_full_or_none() -> None:
     assert "full or none or short" in refusal("CHAT_LOG_ADDRESSES", "some")
 
 
-def test_several_workers_are_refused_and_one_is_not() -> None:
-    refuse_several_workers(1)
+def test_several_workers_are_refused_without_redis() -> None:
+    refuse_several_workers(read_settings(), 1)
+    refuse_several_workers(read_settings({"REDIS_URL": "redis://localhost"}), 2)
     with pytest.raises(SettingError, match="2 workers") as caught:
-        refuse_several_workers(2)
+        refuse_several_workers(read_settings(), 2)
     assert "\n" not in str(caught.value)
 
 

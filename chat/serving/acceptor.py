@@ -26,6 +26,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from chat import Chat
 from chat.serving.limits import ANSWERED_AT_ONCE, CHECKED_AT_ONCE
 from chat.serving.peer_socket import LIMIT_BYTES, PeerSocket, has_head
+from chat.serving.spread import AHEAD, FULL, Place
 from chat.serving.threads import RequestThreads
 from chat.serving.waiting import Waiting
 from chat.web.refusals import SparingFilter
@@ -40,6 +41,7 @@ _SEND_BYTES = 8192
 _UNSENT_BYTES = 67_108_864  # of all such answers; then the slowest peers are ended
 _AT_ONCE = 64  # peers that come, or that are late; then it is the others' turn
 _ACCEPT_AGAIN_S = 1.0  # after it failed: a descriptor may be free then
+_OTHERS_TURN_S = 0.005  # for workers that have fewer connections, to let the next peers in
 _HEAD_TOO_LARGE = f"A request is refused with 431: its head is over {LIMIT_BYTES} bytes"
 _NO_THREAD = "The machine has no thread for a connection: it is closed"
 # Headers of a request that is its connection's last: with a body, or asking for a WebSocket.
@@ -67,6 +69,8 @@ class Acceptor(ThreadWorker):  # type: ignore[misc]
         self._more_are_late = False  # than were ended in the last turn
         self._stopping_since: float | None = None  # monotonic seconds
         self._accept_again_at = 0.0  # monotonic seconds
+        self.place: Place | None = None  # beside other workers; the master gives it before the fork
+        self._has_left_peers = False  # to other workers, for a moment
 
     def get_thread_pool(self) -> RequestThreads[Any]:
         """Give each request a thread: few at a time, because only one of them computes."""
@@ -81,7 +85,8 @@ class Acceptor(ThreadWorker):  # type: ignore[misc]
             SparingFilter("Invalid request from ip=", _HEAD_TOO_LARGE, _NO_THREAD)
         )
         chat: Chat = self.wsgi.extensions["chat"]
-        chat.admission.go_apart = self.tpool.go_apart
+        self._admission = chat.admission
+        self._admission.go_apart = self.tpool.go_apart
         # Behind a proxy all peers are the proxy. It limits sockets itself: docs/nginx.conf.
         behind_proxy = chat.settings.trusted_proxies > 0
         self._ledger = None if behind_proxy else chat.ledger
@@ -90,15 +95,28 @@ class Acceptor(ThreadWorker):  # type: ignore[misc]
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Begin or cease to let peers in; not for a second after that failed."""
-        if not enabled or monotonic() >= self._accept_again_at:
-            super().set_accept_enabled(enabled)
+        if enabled and monotonic() < self._accept_again_at:
+            return
+        super().set_accept_enabled(enabled)
+        if enabled and self._has_left_peers:
+            self._has_left_peers = False
+            for listener in self.sockets:  # nobody took them: the others may hang
+                self._accept(listener, AHEAD)
 
     def accept(self, listener: socket.socket) -> None:
         """Accept those who wait; gunicorn takes one in each turn of its loop."""
+        self._accept(listener, _AT_ONCE)
+
+    def _accept(self, listener: socket.socket, most: int) -> None:
         server = listener.getsockname()
-        for _ in range(_AT_ONCE):
+        for _ in range(most):
             if self.nr_conns >= self.worker_connections:
                 return
+            if most == _AT_ONCE and self.place is not None:
+                self._tell_others()
+                if self.place.is_ahead():
+                    self._leave_peers_to_others()
+                    return
             try:
                 accepted, client = listener.accept()
             except BlockingIOError:
@@ -121,6 +139,17 @@ class Acceptor(ThreadWorker):  # type: ignore[misc]
             self.nr_conns += 1
             sock = PeerSocket(accepted, account, is_beyond=is_beyond)
             self.enqueue_req(TConn(self.cfg, sock, client, server))
+
+    def _tell_others(self) -> None:
+        """Tell the other workers how many connections this one has, or that it is full."""
+        if self.place is not None:
+            self.place.tell(FULL if self._admission.full else self.nr_conns)
+
+    def _leave_peers_to_others(self) -> None:
+        """Accept nobody for a moment, because another worker has fewer connections."""
+        self._has_left_peers = True
+        self._accept_again_at = monotonic() + _OTHERS_TURN_S
+        self.set_accept_enabled(False)
 
     def enqueue_req(self, conn: Any) -> None:
         """Give a connection a thread, now or once its next head is whole."""
@@ -246,7 +275,13 @@ class Acceptor(ThreadWorker):  # type: ignore[misc]
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Do what has happened meanwhile; do not wait for more while somebody is late."""
-        super().wait_for_and_dispatch_events(0.0 if self._more_are_late else timeout)
+        if self._more_are_late:
+            timeout = 0.0
+        elif self.alive and not self._accepting and self.nr_conns < self.worker_connections:
+            timeout = max(0.0, min(timeout, self._accept_again_at - monotonic()))
+        super().wait_for_and_dispatch_events(timeout)
+        if self.alive:
+            self._tell_others()
 
     def _give_thread(self, conn: Any, threads: RequestThreads[Any]) -> None:
         try:

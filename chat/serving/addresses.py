@@ -72,8 +72,8 @@ def _sentence(problem: OSError, host: str, port: int) -> str:
 # --- after the start ---------------------------------------------------------------------
 
 
-def start_lines(addresses: Sequence[Any], database: Path, stop: str) -> list[str]:
-    """Say where the chat is, where its data is, and what stops it.
+def start_lines(addresses: Sequence[Any], place: str, stop: str) -> list[str]:
+    """Say where the chat is, where its log is, and what stops it.
 
     In English where the locale is, else in French.
     """
@@ -87,7 +87,7 @@ def start_lines(addresses: Sequence[Any], database: Path, stop: str) -> list[str
     if network:
         line = translations.gettext("Open to the network: {urls}")
         lines.append(line.format(urls=", ".join(network)))
-    lines.append(translations.gettext("The conversations are in {file}").format(file=database))
+    lines.append(translations.gettext("The conversations are in {file}").format(file=place))
     lines.append(translations.gettext("To stop it: {stop}").format(stop=stop))
     return lines
 

@@ -39,7 +39,7 @@ def refuse_stranger(chat: Chat, relatives: Collection[int] = ()) -> None:
     """
     holder = chat.holder()
     if holder is not None and holder.server not in relatives and _is_alive(holder.server):
-        raise LogError(f"another process ({holder.server}) serves {chat.database}")
+        raise LogError(f"another process ({holder.server}) serves {chat.place}")
 
 
 def take_log(chat: Chat) -> None:
@@ -51,5 +51,5 @@ def take_log(chat: Chat) -> None:
     while not chat.claim():
         refuse_stranger(chat)
         if monotonic() > gives_up_at:
-            raise LogError(f"another process serves {chat.database}")
+            raise LogError(f"another process serves {chat.place}")
         sleep(_TRY_EVERY_S)

@@ -41,8 +41,8 @@ class Affordable(NamedTuple):
     limit: str  # the one that allows fewer WebSockets than were asked for, with its value, or ""
 
 
-def affordable(connections: int, root: Path = Path("/")) -> Affordable:
-    """Raise the limit of open files, and give what the limits allow.
+def affordable(connections: int, root: Path = Path("/"), *, workers: int = 1) -> Affordable:
+    """Raise the limit of open files, and give what the limits allow each of the workers.
 
     `root` is where the system's own files are.
     """
@@ -60,14 +60,16 @@ def affordable(connections: int, root: Path = Path("/")) -> Affordable:
         accepted = max(soft - _SPARE_FILES, 3 * RESERVE)
         connections = min(connections, accepted - 2 * RESERVE)
         limit = f"the limit of open files (ulimit -Hn) is {soft}"
-    # A small platform allows a few hundred processes and threads altogether.
+    # A small platform allows a few hundred processes and threads altogether, of all workers.
     soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
     tasks = [(most, f"{file} is {most}") for most, file in _pids_max(root)]
     if soft != resource.RLIM_INFINITY:
         tasks.append((soft, f"the limit of processes and threads (ulimit -u) is {soft}"))
     for most, name in tasks:
-        if most - 2 * RESERVE < connections:
-            connections, limit = max(1, most - 2 * RESERVE), name
+        own = most // workers - 2 * RESERVE
+        if own < connections:
+            connections = max(1, own)
+            limit = name if workers == 1 else f"{name}, for {workers} workers"
     return Affordable(max(1, connections), accepted, limit if connections < wanted else "")
 
 

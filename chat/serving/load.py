@@ -12,7 +12,7 @@ from flask import Flask
 from flask.cli import FlaskGroup
 from flask.helpers import get_debug_flag
 
-from chat import create_app
+from chat import Chat, create_app
 from chat.config import SettingError, unknown_settings
 from chat.log import LogError
 from chat.serving.holder import take_log
@@ -34,7 +34,11 @@ def load() -> Flask:
         if _serves_here():
             for sentence in unknown_settings():
                 app.logger.warning("%s", sentence)
-            chat = app.extensions["chat"]
+            chat: Chat = app.extensions["chat"]
+            if (workers := chat.settings.web_concurrency) > 1:
+                app.logger.warning(
+                    "WEB_CONCURRENCY=%d is overruled: only gunicorn has several workers", workers
+                )
             take_log(chat)
             atexit.register(chat.stop)
             chat.start()

@@ -37,9 +37,14 @@ def replace(chat: Chat) -> str:
 
     Raises NotReplaced, or LogError.
     """
+    if chat.settings.redis_url:
+        raise NotReplaced(
+            f"many servers may use {chat.place}: replace each by kill -USR2 and its pid, which it "
+            "said at its start"
+        )
     old = _holder(chat)
     if old is None:
-        return f"No server runs with {chat.database}: there is nothing to replace"
+        return f"No server runs with {chat.place}: there is nothing to replace"
     if old.server == old.process:
         raise NotReplaced(f"process {old.server} is no server that can be replaced: restart it")
     if _is_service(old.server):

@@ -19,7 +19,8 @@ from chat.config import (
 from chat.log import LogError
 from chat.serving.addresses import in_url, refuse_addresses
 from chat.serving.holder import predecessor, refuse_stranger
-from chat.serving.limits import RESERVE, Affordable, affordable
+from chat.serving.limits import RESERVE, affordable
+from chat.serving.spread import Spread
 from chat.serving.terminal import ends_with_its_terminal, has_terminal, ignore_further_stops
 
 _WORKER = "chat.serving.worker.Worker"
@@ -36,8 +37,12 @@ def gunicorn_settings() -> dict[str, Any]:
     except SettingError as error:
         raise SystemExit(f"Tchat: {error}") from None
     chat: Chat = app.extensions["chat"]
-    allowed = affordable(settings.chat_max_connections)
+    # Without Redis several would split every room. A file's value beats WEB_CONCURRENCY, which
+    # platforms set by themselves; the command line beats the file (_check).
+    workers = settings.web_concurrency if settings.redis_url else 1
+    allowed = affordable(settings.chat_max_connections, workers=workers)
     started_in = Path.cwd()  # gunicorn has not obeyed --chdir yet
+    spread = Spread()
 
     def serve_with_this_version(server: Any) -> None:
         from chat.serving.worker import Worker  # gunicorn is not everywhere
@@ -45,15 +50,20 @@ def gunicorn_settings() -> dict[str, Any]:
         server.worker_class = Worker  # also where `-k gthread` names gunicorn's
         if getattr(server.app, "app_uri", None) in _OUR_URIS:
             server.app.callable = app
+        if server.cfg.workers > workers:  # the command line asks for more, which share the limits
+            fewer = affordable(
+                settings.chat_max_connections, workers=server.cfg.workers
+            ).connections
+            server.cfg.set("threads", min(server.cfg.threads, fewer + RESERVE))
 
     def on_starting(server: Any) -> None:
         # What USR2 executes. gunicorn would do without `-m` and without the first directory.
         server.START_CTX.update(cwd=str(started_in), args=[sys.executable, *sys.orig_argv[1:]])
-        _or_exit(_check, server, settings, allowed)
+        serve_with_this_version(server)
+        _or_exit(_check, server, settings)
         _or_exit(_check_machine, server, chat)
         # A terminal's shell has seen the end of the server that USR2 replaces by this one.
         server.ends_with_its_terminal = not predecessor() and ends_with_its_terminal()
-        serve_with_this_version(server)
 
     def on_reload(server: Any) -> None:
         if server.ends_with_its_terminal and not has_terminal():
@@ -62,12 +72,18 @@ def gunicorn_settings() -> dict[str, Any]:
             raise HaltServer("the terminal was closed", 0)
         serve_with_this_version(server)
 
+    def pre_fork(server: Any, worker: Any) -> None:
+        worker.place = spread.give()
+
+    def child_exit(server: Any, worker: Any) -> None:
+        if worker.place is not None:
+            worker.place.give_back()
+
     return {
         "bind": f"{in_url(settings.host)}:{settings.port}",
         "worker_class": _WORKER,
         "logger_class": "chat.serving.gunicorn_log.Logger",
-        # A file's value beats WEB_CONCURRENCY, which platforms set by themselves.
-        "workers": 1,
+        "workers": workers,
         "threads": allowed.connections + RESERVE,
         # What gunicorn accepts must exceed its threads, or /status waits for a WebSocket; and
         # it must not run out of descriptors: accept() would fail, and end the worker.
@@ -85,6 +101,8 @@ def gunicorn_settings() -> dict[str, Any]:
         "forwarder_headers": "SCRIPT_NAME" if settings.trusted_proxies else "",
         "on_starting": on_starting,
         "on_reload": on_reload,
+        "pre_fork": pre_fork,
+        "child_exit": child_exit,
         "on_exit": lambda server: ignore_further_stops(),
     }
 
@@ -100,7 +118,7 @@ def _or_exit(check: Callable[..., None], *arguments: Any) -> None:
         raise SystemExit(1) from None
 
 
-def _check(server: Any, settings: Settings, allowed: Affordable) -> None:
+def _check(server: Any, settings: Settings) -> None:
     """Refuse what the command line changed for the worse, and warn of what is not done."""
     cfg = server.cfg
     refuse_several_workers(settings, cfg.workers)
@@ -112,12 +130,13 @@ def _check(server: Any, settings: Settings, allowed: Affordable) -> None:
         raise SettingError("TLS is for a reverse proxy in front: leave --certfile out")
     for sentence in unknown_settings():
         server.log.warning("%s", sentence)
-    if settings.web_concurrency > 1:
+    if settings.web_concurrency > 1 and not settings.redis_url:
         server.log.warning(
-            "WEB_CONCURRENCY=%d is overruled: one worker, because without Redis several would "
+            "WEB_CONCURRENCY=%d is overruled: one worker, because without REDIS_URL several would "
             "split every room",
             settings.web_concurrency,
         )
+    allowed = affordable(settings.chat_max_connections, workers=cfg.workers)
     places = cfg.threads - RESERVE
     if places < settings.chat_max_connections:
         server.log.warning(
@@ -135,7 +154,8 @@ def _check_machine(server: Any, chat: Chat) -> None:
     """
     if chat.claim():
         chat.release()  # it is the worker's, which claims it again
-        is_ending = False
+        # With Redis nobody knows whose a port is: perhaps a worker's whose master has died.
+        is_ending = bool(chat.settings.redis_url)
     else:
         refuse_stranger(chat, (predecessor(),))
         is_ending = True

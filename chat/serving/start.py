@@ -51,6 +51,6 @@ def _serve_with_werkzeug() -> None:
         raise SystemExit(f"Tchat: {error}") from None
     tune_interpreter()
     server = make_server(*address, app, threaded=True)
-    for line in start_lines([address], chat.database, "Ctrl-C"):
+    for line in start_lines([address], chat.place, "Ctrl-C"):
         app.logger.info("%s", line)
     server.serve_forever()

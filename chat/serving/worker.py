@@ -1,4 +1,4 @@
-"""The worker: an acceptor that serves when the log is free, and stops so that nobody is lost."""
+"""The worker: an acceptor that serves when the log lets it, and stops so that nobody is lost."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ _BOOT_ERROR = 3  # in gunicorn's terms: it must not try again and again
 class Worker(Acceptor):
     """A process that serves, from its start to its stop; all here runs on its accepting thread."""
 
+    _has_asked = False  # the server that USR2 replaces by this one, to stop
+
     def load_wsgi(self) -> None:
         """Load the application, and make its thousands of threads cheap."""
         super().load_wsgi()
@@ -43,7 +45,7 @@ class Worker(Acceptor):
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
     def run(self) -> None:
-        """Serve, once no other process has the log."""
+        """Serve, once no other process has the log for itself."""
         chat: Chat = self.wsgi.extensions["chat"]
         try:
             if not self._claim(chat):
@@ -53,6 +55,9 @@ class Worker(Acceptor):
             self.log.critical("Tchat: %s", error)
             sys.exit(_BOOT_ERROR)
         self._say_started(chat)
+        # With Redis the old server serves until here. The last worker asks for all of this one.
+        if self.age >= self.cfg.workers:
+            self._ask_to_stop(predecessor())
         super().run()
         ignore_further_stops()
 
@@ -72,7 +77,7 @@ class Worker(Acceptor):
                 self.log.info(
                     "Process %s serves %s: this worker waits until it ends",
                     holder.process if holder else "?",
-                    chat.database,
+                    chat.place,
                 )
                 if holder and holder.server == predecessor():
                     self._ask_to_stop(holder.server)
@@ -81,16 +86,21 @@ class Worker(Acceptor):
         return False
 
     def _ask_to_stop(self, server: int) -> None:
-        """Let the server that USR2 replaces by this one stop: all is ready here."""
+        """Let the server that USR2 replaces by this one stop, if it runs: all is ready here."""
+        if not server or self._has_asked:
+            return
+        self._has_asked = True
         try:
             os.kill(server, signal.SIGTERM)
+        except ProcessLookupError:  # it has just ended
+            pass
         except OSError as error:  # another user's, with gunicorn's --user
             self.log.warning("Stop process %s, so that this one serves: %s", server, error)
 
     def _say_started(self, chat: Chat) -> None:
         stop = "Ctrl-C" if os.isatty(0) else f"kill {self.ppid}"
         addresses = [listener.getsockname() for listener in self.sockets]
-        lines = start_lines(addresses, chat.database, stop)
+        lines = start_lines(addresses, chat.place, stop)
         for line in lines if self.age == 1 else lines[:1]:
             self.log.info("%s", line)
 
@@ -111,6 +121,8 @@ class Worker(Acceptor):
             self._stopping_since = monotonic()
             # Nobody else may be there to end it.
             signal.alarm(self.cfg.graceful_timeout + _OVERDUE_S)
+            if self.place is not None:
+                self.place.leave()
             # So that the port is free: the master has sockets of its own, if it lives.
             for listener in self.sockets:
                 listener.close()

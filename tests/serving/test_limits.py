@@ -88,6 +88,13 @@ def test_limit_that_is_no_limit_changes_nothing(
     assert (allowed.connections, allowed.limit) == (1000, "")
 
 
+def test_workers_share_what_the_machine_allows(machine: Callable[..., Path]) -> None:
+    root = machine("0::/x\n", {"x": "1000"})
+    allowed = affordable(1000, root, workers=4)
+    assert allowed.connections == 1000 // 4 - 2 * RESERVE
+    assert allowed.limit == f"{root / 'sys/fs/cgroup/x/pids.max'} is 1000, for 4 workers"
+
+
 def test_machine_without_control_groups_sets_no_limit(tmp_path: Path) -> None:
     assert affordable(100, tmp_path).connections == 100
 
