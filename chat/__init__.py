@@ -17,8 +17,12 @@ from flask_babel import Babel
 from chat.config import Settings, read_settings
 from chat.log import Holder, MessageLog
 from chat.log.sqlite import SQLiteLog
+from chat.rooms.announcer import Announcer
 from chat.rooms.commands import Hub
+from chat.rooms.counts import Counts, LocalCounts
 from chat.rooms.ledger import Ledger, read_allowance
+from chat.rooms.local_presence import LocalPresence
+from chat.rooms.presence import Presence
 from chat.rooms.registry import Registry
 from chat.serving.logs import dropped_lines
 from chat.sockets.flusher import Flusher
@@ -37,6 +41,7 @@ from chat.web.socket import create_ws
 if TYPE_CHECKING:  # who needs no Redis need not wait for its client
     from chat.redis.channels import Channels
     from chat.redis.servers import Servers
+    from chat.rooms.leases import Leases
 
 
 class Redis(NamedTuple):
@@ -44,6 +49,7 @@ class Redis(NamedTuple):
 
     servers: Servers
     channels: Channels
+    leases: Leases
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class Chat:
     ledger: Ledger | None  # None: nothing is limited
     flusher: Flusher
     log: MessageLog
+    counts: Counts
     errors: ErrorPages
     redis: Redis | None  # None: this worker is the only one
 
@@ -90,12 +97,16 @@ class Chat:
         if self.redis is not None:
             self.redis.servers.start()
             self.redis.channels.start()
+            self.redis.leases.start()
         self.hub.start()
+        self.counts.start()
 
     def stop(self) -> None:
         """Tell every connection to come back, commit what is queued, and give the log back."""
         self.hub.stop()
+        self.counts.close()
         if self.redis is not None:
+            self.redis.leases.close()
             self.redis.channels.close()
             self.redis.servers.close()
 
@@ -118,8 +129,10 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     redis = _redis(settings)
     log = _log(settings, redis)
     registry = Registry()
-    hub = Hub(settings, log, registry, page=shell.version)
+    presence = _presence(settings, redis, log, registry)
+    hub = Hub(settings, log, registry, presence, page=shell.version)
     admission = Admission(settings.chat_max_connections)
+    counts = _counts(redis, registry, admission)
     flusher = Flusher()
     ledger = None
     if settings.limited:
@@ -132,7 +145,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     hosts = Hosts(settings, Refusals(app.logger))
     app.before_request(lambda: hosts.check(request.environ))
     app.register_blueprint(create_pages(settings, shell, errors))
-    app.register_blueprint(create_machines(settings, hub, log, registry, admission, dropped_lines))
+    app.register_blueprint(create_machines(settings, hub, log, counts, admission, dropped_lines))
     app.register_blueprint(create_ws(settings, hub, admission, ledger, flusher))
     if shell.is_built:
         keep_pages(app)
@@ -151,7 +164,9 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         # Each proxy adds an address. The prefix is the nearest one's, or one that it passed on.
         fixed = TrustedProxies(app.wsgi_app, settings.trusted_proxies, x_proto=0, x_prefix=1)
         app.wsgi_app = fixed.__call__  # type: ignore[method-assign]
-    app.extensions["chat"] = Chat(settings, hub, admission, ledger, flusher, log, errors, redis)
+    app.extensions["chat"] = Chat(
+        settings, hub, admission, ledger, flusher, log, counts, errors, redis
+    )
     return app
 
 
@@ -161,9 +176,10 @@ def _redis(settings: Settings) -> Redis | None:
         return None
     from chat.redis.channels import Channels
     from chat.redis.servers import Servers
+    from chat.rooms.leases import Leases
 
     servers = Servers(settings.redis_url)
-    return Redis(servers, Channels(servers))
+    return Redis(servers, Channels(servers), Leases(servers))
 
 
 def _log(settings: Settings, redis: Redis | None) -> MessageLog:
@@ -180,12 +196,50 @@ def _log(settings: Settings, redis: Redis | None) -> MessageLog:
     from chat.log.redis import RedisLog
 
     return RedisLog(
-        *redis,
+        redis.servers,
+        redis.channels,
         place=settings.redis_place,
         retention_messages=settings.chat_retention_messages,
         retention_min_hours=settings.chat_retention_min_hours,
         replicas=settings.chat_redis_replicas,
     )
+
+
+def _presence(
+    settings: Settings, redis: Redis | None, log: MessageLog, registry: Registry
+) -> Presence:
+    """Make what knows the people: of all workers, on Redis, or of the only one."""
+    announcer = Announcer(registry)
+    leave_grace_s = settings.chat_leave_grace_s
+    nick_reservation_s = settings.chat_nick_reservation_s
+    rename_every_s = settings.chat_rename_every_s if settings.limited else 0.0
+    if redis is None:
+        return LocalPresence(
+            announcer,
+            log.recent_nicks,
+            leave_grace_s=leave_grace_s,
+            nick_reservation_s=nick_reservation_s,
+            rename_every_s=rename_every_s,
+        )
+    from chat.rooms.shared_presence import SharedPresence
+
+    return SharedPresence(
+        *redis,
+        announcer,
+        log.recent_nicks,
+        leave_grace_s=leave_grace_s,
+        nick_reservation_s=nick_reservation_s,
+        rename_every_s=rename_every_s,
+    )
+
+
+def _counts(redis: Redis | None, registry: Registry, admission: Admission) -> Counts:
+    """Make the numbers: of all workers, or of the only one."""
+    if redis is None:
+        return LocalCounts(registry, lambda: admission.limit)
+    from chat.rooms.shared_counts import SharedCounts
+
+    return SharedCounts(redis.servers, redis.leases, registry, lambda: admission.limit)
 
 
 def _language() -> str | None:

@@ -106,13 +106,17 @@ def is_nick(nick: str) -> bool:
 
 def free_nick(wanted: str, taken: Callable[[str], bool]) -> str:
     """Find a nick like `wanted`, itself an allowed one, that is allowed and not `taken`."""
+    *some, last = similar_nicks(wanted)
+    return next((nick for nick in some if not taken(nick)), last)
+
+
+def similar_nicks(wanted: str) -> list[str]:
+    """Make some nicks like `wanted`, itself an allowed one; surely nobody has the last one."""
     begin = _shortened(wanted, NAME_LIMIT - 3)
-    # Few, because everybody waits while presence asks for them.
+    # Few, because everybody waits while presence looks at them.
     some = (secrets.randbelow(90) + 10 for _ in range(_RANDOM_NUMBERS))
-    for number in chain(range(2, 10), some):
-        if not taken(f"{begin} {number}"):
-            return f"{begin} {number}"
-    return f"{_shortened(wanted, NAME_LIMIT - 9)} {secrets.token_hex(4)}"
+    last = f"{_shortened(wanted, NAME_LIMIT - 9)} {secrets.token_hex(4)}"
+    return [*(f"{begin} {number}" for number in chain(range(2, 10), some)), last]
 
 
 def _shortened(nick: str, length: int) -> str:

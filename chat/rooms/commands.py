@@ -37,7 +37,6 @@ from chat.protocol import (
     Welcome,
 )
 from chat.rooms.amounts import Abuse
-from chat.rooms.announcer import Announcer
 from chat.rooms.delivery import Delivery, Replay
 from chat.rooms.ledger import Account, Budget
 from chat.rooms.pace import Pace, read_paces
@@ -57,19 +56,19 @@ class Hub:
     """The one place where commands are done, for all connections of this worker."""
 
     def __init__(
-        self, settings: Settings, log: MessageLog, registry: Registry, *, page: str = ""
+        self,
+        settings: Settings,
+        log: MessageLog,
+        registry: Registry,
+        presence: Presence,
+        *,
+        page: str = "",
     ) -> None:
         """Prepare; `page` is the version of the page that this server gives."""
         self._log = log
         self._registry = registry
         self._delivery = Delivery(log, registry)
-        self._presence = Presence(
-            Announcer(registry),
-            log.recent_nicks,
-            leave_grace_s=settings.chat_leave_grace_s,
-            nick_reservation_s=settings.chat_nick_reservation_s,
-            rename_every_s=settings.chat_rename_every_s if settings.limited else 0.0,
-        )
+        self._presence = presence
         self._paces = read_paces(settings)
         self._limits = protocol.Limits(retention_messages=settings.chat_retention_messages)
         self._page_version = page
@@ -175,8 +174,8 @@ class Hub:
         account = session.account
         if account is not None:
             account.enter(room)
-        is_known = self._presence.knows(room, member_id(key))
-        member = self._presence.join(room, member_id(key), nick, account)
+        of = None if account is None else account.key
+        member, is_known = self._presence.join(room, member_id(key), nick, of)
         session.room, session.member_id = room, member.id
 
         def welcome(replay: Replay) -> bytes:

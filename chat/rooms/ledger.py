@@ -129,7 +129,7 @@ class Ledger:
                 else:
                     self._make_place(now)
                     account = Account(self)
-                account.salt = today
+                account.salt, account.key = today, key
                 self._accounts[key] = account
             return account
 
@@ -173,11 +173,21 @@ class Account:
     What is refused is not counted: who waits as long as it is told gets through.
     """
 
-    __slots__ = ("_cool_at", "_full_at", "_ledger", "_rooms", "_sockets", "_websockets", "salt")
+    __slots__ = (
+        "_cool_at",
+        "_full_at",
+        "_ledger",
+        "_rooms",
+        "_sockets",
+        "_websockets",
+        "key",
+        "salt",
+    )
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self.salt = b""  # with which its address was hashed
+        self.key = b""  # the hash
         # With the ledger's lock held. When each budget is whole again, and each room's; monotonic
         # seconds.
         self._full_at = [0.0] * len(Budget)

@@ -1,268 +1,144 @@
-"""The people in each room, and their nicks.
+"""Presence: the people in each room, and their nicks. The contract that every engine keeps.
 
 A member has one nick a room, however many connections. It leaves when the last of them
 has been gone for the leave grace, so that a reload or a lost network is no departure.
 Its nick stays reserved for a while after that. Nothing here touches the log: what is
-announced may be lost, and a restart relearns the reservations of those who spoke lately.
+announced may be lost, and a room that is forgotten relearns from the log the reservations of
+those who spoke lately.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from itertools import chain, islice
-from threading import Condition, Thread
-from time import monotonic, sleep, time
+from time import time
+from typing import NamedTuple, Protocol
 
-from chat.names.faces import looks
-from chat.names.nicks import free_nick, guest_nick
-from chat.protocol import ErrorCode, Event, IsTyping, Joined, Left, Member, Refused, Renamed
+from chat.protocol import ErrorCode, Event, IsTyping, Member, Refused
 from chat.rooms.amounts import too_fast
 from chat.rooms.announcer import Announcer
-from chat.rooms.roster import AnyAccount, Person, Roster
 
 _logger = logging.getLogger(__name__)
 
-_ANNOUNCE_EVERY_S = 0.05  # a crowd that comes at once is announced in one piece
-_YOUNG_S = 600.0  # from its start a server cannot know who was here before
-_ROOMS_LIMIT = 10_000  # rooms remembered for their reservations
+ANNOUNCE_EVERY_S = 0.05  # a crowd that comes at once is announced in one piece
+YOUNG_S = 600.0  # from its start a server cannot know who was here before
+MEMBERS_RESERVATIONS = 3  # nicks kept for one member; its oldest go first
+LOOKS_LIMIT = 2000  # looks that are kept a room: who keeps most loses the oldest first
 
 #: Gives who posted in a room since a time, and when; milliseconds since 1970. The log's.
 RecentNicks = Callable[[str, int], Sequence[tuple[Member, int]]]
 
 
-class Presence:
-    """The people in the rooms of this worker, and their nicks; from any thread."""
+class Arrival(NamedTuple):
+    """What a join has come to."""
 
-    def __init__(
-        self,
-        announcer: Announcer,
-        recent_nicks: RecentNicks,
-        *,
-        leave_grace_s: float,
-        nick_reservation_s: float,
-        rename_every_s: float = 0.0,
-        now_s: Callable[[], float] = monotonic,
-    ) -> None:
-        self._announcer = announcer
-        self._recent_nicks = recent_nicks
-        self._leave_grace_s = leave_grace_s
-        self._nick_reservation_s = nick_reservation_s
-        self._rename_every_s = rename_every_s
-        self._now_s = now_s
-        self._young_until = now_s() + _YOUNG_S
-        # Guards everything below; tells the presence thread of news.
-        self._changed = Condition()
-        self._rooms: dict[str, Roster] = {}
-        self._newsworthy: set[str] = set()  # rooms with news
-        # When the leave grace of a member without a connection is over, by room and member's id;
-        # and when no nick is reserved any more in a room that nobody is in. Monotonic seconds, the
-        # soonest first: what is put in later also ends later. So each of them is in here once.
-        self._leaving: dict[tuple[str, str], float] = {}
-        self._empty: dict[str, float] = {}
+    member: Member
+    is_known: bool  # it is or lately was in the room; or nobody knows that it was not
+
+
+class Presence(Protocol):
+    """The people in the rooms of this worker, and their nicks; from any thread.
+
+    Where several workers share the rooms, these are the people of all workers.
+    """
 
     def start(self) -> None:
-        """Start the presence thread; once, before the first join, in the process that serves."""
-        Thread(target=self._run, name="presence", daemon=True).start()
-
-    def knows(self, room: str, member_id: str) -> bool:
-        """Tell whether a member is or lately was in a room; of nobody known that it was not."""
-        with self._changed:
-            if self._now_s() < self._young_until:
-                return True
-            entry = self._rooms.get(room)
-            return entry is not None and (member_id in entry.people or member_id in entry.kept)
+        """Start the threads; once, before the first join, in the process that serves."""
 
     def join(
-        self, room: str, member_id: str, nick: str | None, account: AnyAccount = None
-    ) -> Member:
+        self, room: str, member_id: str, nick: str | None, account: bytes | None = None
+    ) -> Arrival:
         """Let a member in with one more connection, and take the nick for it.
 
-        Where too many nicks are reserved, the account with the most loses its oldest first.
+        `account` is what its address is known by, which all keys that its people make up have in
+        common. Where too many nicks are reserved, the account with the most loses its oldest first.
 
         Without a nick it keeps the one it has, or gets a guest's. Raises Refused
         (`nick_taken`) when the nick looks like one that is another member's, or (`rate_limited`)
-        when it is another one than before, too soon.
+        when it is another one than before, too soon; StorageUnavailable when it cannot be known
+        whose the nick is.
         """
-        with self._changed:
-            known = room in self._rooms
-        recent: Sequence[tuple[Member, float]] = () if known else self._lately(room)
-        with self._changed:
-            entry = self._rooms.get(room)
-            if entry is None:
-                self._make_place()
-                entry = self._rooms[room] = self._remembering(recent)
-                self._empties(room)
-            person = entry.people.get(member_id)
-            nick = nick or (person.member.nick if person else self._guest_nick(entry, member_id))
-            if person is not None:
-                self._may_rename(person, nick)
-            self._claim(entry, member_id, nick)
-            if person is None:
-                person = entry.people[member_id] = Person(Member(member_id, nick), account)
-                self._empty.pop(room, None)
-                self._tell(room, Joined(person.member))
-            else:
-                person.connections += 1
-                self._leaving.pop((room, member_id), None)
-                self._rename(room, person, nick)
-            return person.member
 
     def leave(self, room: str, member_id: str) -> None:
         """Note that a connection of a member has ended; the leave grace follows the last one."""
-        with self._changed:
-            person = self._rooms[room].people[member_id]
-            person.connections -= 1
-            if person.connections == 0:
-                self._leaving[room, member_id] = self._now_s() + self._leave_grace_s
-                self._changed.notify()
 
     def rename(self, room: str, member_id: str, nick: str) -> None:
-        """Give a member another nick. Raises Refused (`nick_taken`, `rate_limited`)."""
-        with self._changed:
-            entry = self._rooms[room]
-            self._may_rename(entry.people[member_id], nick)
-            self._claim(entry, member_id, nick)
-            self._rename(room, entry.people[member_id], nick)
+        """Give a member another nick.
+
+        Raises Refused (`nick_taken`, `rate_limited`) and StorageUnavailable, like `join`.
+        """
 
     def typing(self, room: str, member_id: str) -> None:
         """Tell the others that a member is writing."""
-        with self._changed:
-            entry = self._rooms[room]
-            if member_id not in entry.writing:
-                entry.writing.add(member_id)
-                self._tell(room, IsTyping(entry.people[member_id].member))
 
     def member(self, room: str, member_id: str) -> Member:
-        """Give a member with its present nick; it must have a connection in the room."""
-        with self._changed:
-            return self._rooms[room].people[member_id].member
+        """Give a member with its present nick; it must have a connection in the room, here."""
 
     def members(self, room: str) -> list[Member]:
-        """List who is in a room, in the order of arrival."""
-        with self._changed:
-            entry = self._rooms.get(room)
-            return [person.member for person in entry.people.values()] if entry else []
+        """List who is in a room in which somebody is here, in the order of arrival."""
 
-    def _lately(self, room: str) -> list[tuple[Member, float]]:
-        """Read from the log who spoke within the reservation, and how many seconds ago.
 
-        Not with the lock held: a slow disk would stop everybody.
-        """
-        now = time()
-        recent = self._recent_nicks(room, int((now - self._nick_reservation_s) * 1000))
-        return [(member, max(0.0, now - at_ms / 1000)) for member, at_ms in recent]
+class News:
+    """What the rooms are to be told, gathered. There is no lock here: presence has one."""
 
-    # --- with the lock held ----------------------------------------------------------
+    def __init__(self, announcer: Announcer) -> None:
+        self._announcer = announcer
+        self._events: dict[str, list[Event]] = {}  # by room
+        self._writing: set[tuple[str, str]] = set()  # room and member: whose typing is in there
 
-    def _make_place(self) -> None:
-        """Forget the room that has been empty for longest, if too many are remembered."""
-        if len(self._rooms) >= _ROOMS_LIMIT and self._empty:
-            self._forget(next(iter(self._empty)))
+    def __bool__(self) -> bool:
+        return bool(self._events)
 
-    def _empties(self, room: str) -> None:
-        """Note that nobody is in a room, and how long its nicks stay reserved."""
-        self._empty[room] = self._now_s() + self._nick_reservation_s
-        self._changed.notify()
+    def tell(self, room: str, event: Event) -> None:
+        """Note what a room is to be told."""
+        self._events.setdefault(room, []).append(event)
 
-    def _forget(self, room: str) -> None:
-        """Forget a room that nobody is in."""
-        del self._rooms[room], self._empty[room]
-        self._newsworthy.discard(room)
+    def tell_typing(self, room: str, member: Member) -> None:
+        """Note that somebody is writing, once for all who gather meanwhile."""
+        if (room, member.id) not in self._writing:
+            self._writing.add((room, member.id))
+            self.tell(room, IsTyping(member))
 
-    def _remembering(self, recent: Sequence[tuple[Member, float]]) -> Roster:
-        """Make a room in which the nicks of those who spoke lately are reserved."""
-        entry, now = Roster(), self._now_s()
-        for member, ago_s in recent:
-            entry.reserve(member.nick, member.id, now + self._nick_reservation_s - ago_s)
-        return entry
+    def forget(self, room: str) -> None:
+        """Forget what a room was to be told."""
+        self._events.pop(room, None)
 
-    def _guest_nick(self, entry: Roster, member_id: str) -> str:
-        nick, now = guest_nick(), self._now_s()
-        if entry.taken(nick, member_id, now):
-            return free_nick(nick, lambda other: entry.taken(other, member_id, now))
-        return nick
+    def take(self) -> dict[str, list[Event]]:
+        """Give the news of each room, and forget them."""
+        events, self._events = self._events, {}
+        self._writing.clear()
+        return events
 
-    def _claim(self, entry: Roster, member_id: str, nick: str) -> None:
-        now = self._now_s()
-        if entry.taken(nick, member_id, now):
-            raise Refused(
-                ErrorCode.NICK_TAKEN,
-                "Somebody here has this nick, or one that looks like it.",
-                suggest=free_nick(nick, lambda other: entry.taken(other, member_id, now)),
-            )
-        entry.hold(nick, member_id)
-
-    def _may_rename(self, person: Person, nick: str) -> None:
-        wait_s = person.renamed_at + self._rename_every_s - self._now_s()
-        if wait_s > 0 and nick != person.member.nick:
-            raise too_fast("You have just changed your nick: wait a moment.", wait_s)
-
-    def _rename(self, room: str, person: Person, nick: str) -> None:
-        member_id, was = person.member.id, person.member.nick
-        if was != nick:
-            person.renamed_at = self._now_s()
-            person.member = Member(member_id, nick)
-            if looks(was) != looks(nick):
-                until = self._now_s() + self._nick_reservation_s
-                self._rooms[room].reserve(was, member_id, until, person.account)
-                # The two nicks may have a look in common.
-                self._rooms[room].hold(nick, member_id)
-            self._tell(room, Renamed(person.member, was))
-
-    def _tell(self, room: str, event: Event) -> None:
-        self._rooms[room].news.append(event)
-        self._newsworthy.add(room)
-        self._changed.notify()
-
-    # --- on the presence thread --------------------------------------------------------
-
-    def _run(self) -> None:
-        while True:
-            try:
-                self._turn()
-            except Exception:
-                _logger.exception("presence: a bug; it goes on")
-            sleep(_ANNOUNCE_EVERY_S)  # so that more news are told together
-
-    def _turn(self) -> None:
-        """Wait for news, and tell them."""
-        with self._changed:
-            self._let_go()
-            while not self._newsworthy:
-                self._changed.wait(self._next_end_s())
-                self._let_go()
-            news = [(room, self._rooms[room].take_news()) for room in self._newsworthy]
-            self._newsworthy.clear()
-        for room, events in news:
+    def announce(self, news: dict[str, list[Event]]) -> None:
+        """Tell each room what was taken; on the presence thread, without the lock."""
+        for room, events in news.items():
             try:
                 self._announcer.announce(room, events)
             except Exception:
                 _logger.exception("presence: news of room %s not told", room)
 
-    def _next_end_s(self) -> float | None:
-        """Give the seconds until a leave grace or an empty room's last reservation ends."""
-        ends = chain(islice(self._leaving.values(), 1), islice(self._empty.values(), 1))
-        soonest = min(ends, default=None)
-        return None if soonest is None else max(0.0, soonest - self._now_s())
 
-    def _let_go(self) -> None:
-        """Remove members whose leave grace is over, and tell their rooms; forget empty rooms."""
-        now = self._now_s()
-        while self._leaving and (first := next(iter(self._leaving.items())))[1] <= now:
-            (room, member_id), _ = first
-            del self._leaving[room, member_id]
-            self._remove(room, member_id, now)
-        while self._empty and (end := next(iter(self._empty.items())))[1] <= now:
-            self._forget(end[0])
+def lately(
+    recent_nicks: RecentNicks, room: str, reservation_s: float
+) -> list[tuple[Member, float]]:
+    """Read from the log who spoke within the reservation, and how many seconds ago.
 
-    def _remove(self, room: str, member_id: str, now: float) -> None:
-        entry = self._rooms[room]
-        person = entry.people.pop(member_id)
-        entry.forget_expired(now)
-        until = now + self._nick_reservation_s
-        entry.reserve(person.member.nick, member_id, until, person.account)
-        if entry.people:
-            self._tell(room, Left(person.member))
-        else:
-            self._empties(room)
+    Raises StorageUnavailable. Call it without a lock: a slow disk would stop everybody.
+    """
+    now = time()
+    recent = recent_nicks(room, int((now - reservation_s) * 1000))
+    return [(member, max(0.0, now - at_ms / 1000)) for member, at_ms in recent]
+
+
+def nick_taken(suggest: str) -> Refused:
+    """Make the refusal of a nick that looks like another member's."""
+    return Refused(
+        ErrorCode.NICK_TAKEN,
+        "Somebody here has this nick, or one that looks like it.",
+        suggest=suggest,
+    )
+
+
+def renamed_too_soon(wait_s: float) -> Refused:
+    """Make the refusal of one more change of nick."""
+    return too_fast("You have just changed your nick: wait a moment.", wait_s)

@@ -9,12 +9,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from threading import Lock
+from typing import NamedTuple
 
 from chat.protocol import CloseCode, Message
 from chat.sockets.connection import Connection
 from chat.sockets.frames import Batch
 
 _logger = logging.getLogger(__name__)
+
+
+class Counted(NamedTuple):
+    """What can be counted at a moment."""
+
+    members: set[str]  # ids of those who have a connection
+    rooms: set[str]  # that have one
+    waiting: int  # connections that have not joined yet
+    connections: int
 
 
 class Registry:
@@ -121,12 +131,17 @@ class Registry:
 
     def connected_users(self) -> int:
         """Count members, and connections that have not joined yet."""
+        counted = self.counted()
+        return len(counted.members) + counted.waiting
+
+    def counted(self) -> Counted:
+        """Give what can be counted here, at one moment."""
         with self._lock:
             members: set[str] = set()
             for room in self._rooms.values():
                 members.update(room.values())
             waiting = sum(1 for room in self._connections.values() if room is None)
-        return len(members) + waiting
+            return Counted(members, set(self._rooms), waiting, len(self._connections))
 
 
 def _give_up(room: str, failed: Sequence[tuple[Connection, Exception]]) -> None:

@@ -6,12 +6,10 @@ from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 from chat.names.faces import looks
-from chat.protocol import Event, Member
+from chat.protocol import Member
+from chat.rooms.presence import LOOKS_LIMIT, MEMBERS_RESERVATIONS
 
-_MEMBERS_RESERVATIONS = 3  # nicks kept for one member; its oldest go first
-_LOOKS_LIMIT = 2000  # looks that are kept a room; see Roster._make_place
-
-#: An address's account, which all keys that its people make up have in common.
+#: What an address is known by, or else the member's id.
 AnyAccount = Hashable
 
 
@@ -37,7 +35,7 @@ class Reservation(NamedTuple):
 
 
 class Roster:
-    """The people in one room, their nicks and those kept for others, and the room's news."""
+    """The people in one room, their nicks and those kept for others."""
 
     def __init__(self) -> None:
         self.people: dict[str, Person] = {}  # by member's id
@@ -46,8 +44,6 @@ class Roster:
         # The same by member's id, and by account; the oldest first.
         self.kept: dict[str, list[Reservation]] = {}
         self.of_account: dict[AnyAccount, list[Reservation]] = {}
-        self.news: list[Event] = []
-        self.writing: set[str] = set()  # members whose typing is in the news
 
     def taken(self, nick: str, member_id: str, now: float) -> bool:
         """Tell whether a nick looks like one that is another member's."""
@@ -72,12 +68,12 @@ class Roster:
             self.holders.pop(look, None)
             self._take(look)
         mine = self.kept.get(member_id, [])
-        if len(mine) == _MEMBERS_RESERVATIONS:
+        if len(mine) == MEMBERS_RESERVATIONS:
             self._forget(mine[0])
         self.kept.setdefault(member_id, []).append(new)
         self.of_account.setdefault(new.account, []).append(new)
         self.reserved.update(dict.fromkeys(new.looks, new))
-        while len(self.reserved) > _LOOKS_LIMIT:
+        while len(self.reserved) > LOOKS_LIMIT:
             self._make_place()
 
     def _make_place(self) -> None:
@@ -97,12 +93,6 @@ class Roster:
                 del self.reserved[look]
         _remove(self.kept, reservation.member_id, reservation)
         _remove(self.of_account, reservation.account, reservation)
-
-    def take_news(self) -> list[Event]:
-        """Give the news, and forget them."""
-        news, self.news = self.news, []
-        self.writing.clear()
-        return news
 
     def forget_expired(self, now: float) -> None:
         """Forget the reservations whose time is over."""

@@ -18,7 +18,7 @@ from chat.config import Settings
 from chat.log import MessageLog, StorageUnavailable
 from chat.names.addresses import peer_address, peer_in_log
 from chat.rooms.commands import Hub
-from chat.rooms.registry import Registry
+from chat.rooms.counts import Counts
 from chat.web.admission import Admission
 from chat.web.errors import Refusal
 from chat.web.origins import host_and_port
@@ -32,20 +32,20 @@ def create_machines(
     settings: Settings,
     hub: Hub,
     log: MessageLog,
-    registry: Registry,
+    counts: Counts,
     admission: Admission,
     dropped_lines: Callable[[], int],
 ) -> Blueprint:
     """Make the blueprint of what machines ask."""
     blueprint = Blueprint("machines", __name__)
-    metrics = _metrics(registry, admission)
+    metrics = _metrics(counts)
     metrics.register(_DroppedLines(dropped_lines))
     refusals = Refusals(logging.getLogger(__name__))
 
     @blueprint.get("/status")
     def status() -> dict[str, object]:
         return {
-            "connected_users": registry.connected_users(),
+            "connected_users": counts.connected_users(),
             "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "full": admission.full,
         }
@@ -121,14 +121,14 @@ class _DroppedLines(Collector):
         )
 
 
-def _metrics(registry: Registry, admission: Admission) -> CollectorRegistry:
+def _metrics(counts: Counts) -> CollectorRegistry:
     collectors = CollectorRegistry()
 
     def gauge(name: str, meaning: str, value: Callable[[], float]) -> None:
         Gauge(f"tchat_{name}", meaning, registry=collectors).set_function(value)
 
-    gauge("connected_users", "Members, and connections not joined yet", registry.connected_users)
-    gauge("connections", "Open WebSockets", lambda: len(registry.connections()))
-    gauge("connections_max", "WebSockets admitted at most", lambda: admission.limit)
-    gauge("rooms", "Rooms with a connection here", registry.rooms_count)
+    gauge("connected_users", "Members, and connections not joined yet", counts.connected_users)
+    gauge("connections", "Open WebSockets", counts.connections)
+    gauge("connections_max", "WebSockets admitted at most", counts.connections_max)
+    gauge("rooms", "Rooms with a connection", counts.rooms)
     return collectors

@@ -60,7 +60,7 @@ class Page(Place):
     ) -> None:
         super().__init__(room)
         self._port = port
-        self._number = number
+        self.nick = f"page {number}"  # under which it comes, and comes back
         self._transcript = transcript
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter | None = None
@@ -78,7 +78,7 @@ class Page(Place):
         """Open a WebSocket, and join or resume. Posts that were not acknowledged are sent again."""
         async with asyncio.timeout(WAIT_S):
             await self._open()
-            nick = f"page {self._number}"
+            nick = self.nick
             self.command(**self.resume_command(nick) if self.epoch else self.join_command(nick))
             while (event := await self._event()) and event["type"] != "welcome":
                 assert event["type"] != "error", event

@@ -17,7 +17,10 @@ from chat.config import Settings
 from chat.log import Draft, StorageUnavailable
 from chat.log.sqlite import SQLiteLog
 from chat.protocol import Member
+from chat.rooms.announcer import Announcer
 from chat.rooms.commands import Hub
+from chat.rooms.counts import LocalCounts
+from chat.rooms.local_presence import LocalPresence
 from chat.rooms.registry import Registry
 from chat.web.admission import Admission
 from chat.web.machines import create_machines
@@ -33,7 +36,13 @@ class Machine:
         self.path = path
         self.log = SQLiteLog(path, retention_messages=1000)
         self.registry = Registry()
-        self.hub = Hub(Settings(), self.log, self.registry)
+        presence = LocalPresence(
+            Announcer(self.registry),
+            self.log.recent_nicks,
+            leave_grace_s=10.0,
+            nick_reservation_s=600.0,
+        )
+        self.hub = Hub(Settings(), self.log, self.registry, presence)
         assert self.log.claim()
         self.hub.start()
         self.admission = Admission(3)
@@ -44,7 +53,7 @@ class Machine:
                 settings or Settings(),
                 self.hub,
                 self.log,
-                self.registry,
+                LocalCounts(self.registry, lambda: self.admission.limit),
                 self.admission,
                 lambda: self.dropped_lines,
             )

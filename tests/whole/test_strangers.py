@@ -321,7 +321,8 @@ def test_class_behind_one_address_is_never_limited_and_comes_back_after_a_restar
     chat_server: ChatServer,
 ) -> None:
     async def talk(page: Page, number: int) -> None:
-        page.command(type="rename", nick=f"Élève {number}")
+        page.nick = f"Élève {number}"
+        page.command(type="rename", nick=page.nick)
         for turn in range(6):
             page.command(type="typing")
             page.post(f"{turn} " + "du texte " * 20)
