@@ -149,7 +149,8 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     app.register_blueprint(create_ws(settings, hub, admission, ledger, flusher))
     if shell.is_built:
         keep_pages(app)
-        files = Files(app.wsgi_app, package / DIST, shell.names)
+        are_many = redis is not None
+        files = Files(app.wsgi_app, package / DIST, shell.names, are_many=are_many)
         # A method costs each connection less of its stack than an object that is called.
         app.wsgi_app = files.__call__  # type: ignore[method-assign]
     if settings.script_name or settings.trusted_proxies:

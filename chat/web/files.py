@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from io import BytesIO
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 # another name.
 _HASHED = r"-[0-9A-Z]{8}\.\w+$"
 
+# While servers are replaced one by one, some have another version of the page. Whoever asks one of
+# them for a file that it does not have asks again: a load balancer gives each request to another.
+_AGAIN = re.compile(r"again=([0-9]{1,2})")
+_TRIES = 10  # browsers follow 20 such answers
+
 
 class Files(WhiteNoise):  # type: ignore[misc]
     """The built page's files in front of an application, as they were when the server started.
@@ -29,7 +35,16 @@ class Files(WhiteNoise):  # type: ignore[misc]
     which it made at the start too, still name.
     """
 
-    def __init__(self, application: WSGIApplication, folder: Path, names: Iterable[str]) -> None:
+    def __init__(
+        self,
+        application: WSGIApplication,
+        folder: Path,
+        names: Iterable[str],
+        *,
+        are_many: bool = False,
+    ) -> None:
+        """Read the files; with `are_many`, other servers under this name may have other ones."""
+        self._are_many = are_many
         super().__init__(
             application,
             allow_all_origins=False,
@@ -41,11 +56,15 @@ class Files(WhiteNoise):  # type: ignore[misc]
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer for a file, or let the application answer."""
         # A proxy that cuts `/chat` off `/chat/static/…`, where it means `/chat/`, leaves `//`.
-        file = self.files.get(f"/{environ.get('PATH_INFO', '').lstrip('/')}")
-        if file is None:
-            answer: Iterable[bytes] = self.application(environ, start_response)
-        else:
+        path = f"/{environ.get('PATH_INFO', '').lstrip('/')}"
+        file = self.files.get(path)
+        answer: Iterable[bytes]
+        if file is not None:
             answer = self.serve(file, environ, start_response)
+        elif self._are_many and (tried := _tried(path, environ)) < _TRIES:
+            answer = _ask_again(tried + 1, start_response)
+        else:
+            answer = self.application(environ, start_response)
         return answer
 
     def get_static_file(self, path: str, url: str, stat_cache: Any = None) -> StaticFile:
@@ -56,6 +75,21 @@ class Files(WhiteNoise):  # type: ignore[misc]
         for name, value in (DOCUMENT if path.endswith(".svg") else PART).items():
             headers[name] = value
         return _HeldFile(path, headers.items(), {"gzip": f"{path}.gz", "br": f"{path}.br"})
+
+
+def _tried(path: str, environ: Mapping[str, Any]) -> int:
+    """Tell how often a request was sent again; as often as it may be, for what is no such file."""
+    if not path.startswith("/static/") or not re.search(_HASHED, path):
+        return _TRIES
+    query = environ.get("QUERY_STRING", "")
+    again = _AGAIN.fullmatch(query)
+    return int(again[1]) if again else _TRIES if query else 0
+
+
+def _ask_again(number: int, start_response: StartResponse) -> Iterable[bytes]:
+    headers = {"Location": f"?again={number}", "Cache-Control": "no-store", **PART}
+    start_response("307 Temporary Redirect", [*headers.items(), ("Content-Length", "0")])
+    return []
 
 
 class _HeldFile(StaticFile):  # type: ignore[misc]

@@ -24,13 +24,49 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(ROOT / "chat" / DIST, tmp_path / "dist"))
 
 
+def _elsewhere(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("404 NOT FOUND", [])
+    return [b"the application"]
+
+
 @pytest.fixture
 def client(folder: Path) -> Client:
-    def elsewhere(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        start_response("404 NOT FOUND", [])
-        return [b"the application"]
+    return Client(Files(_elsewhere, folder, SHELL.names))
 
-    return Client(Files(elsewhere, folder, SHELL.names))
+
+def test_file_of_another_version_is_asked_for_again_where_other_servers_may_have_it(
+    folder: Path,
+) -> None:
+    client = Client(Files(_elsewhere, folder, SHELL.names, are_many=True))
+    address = "/static/main-ABCD1234.js"
+    for number in range(1, 11):
+        response = client.get(address)
+        assert response.status_code == 307
+        assert response.headers["Location"] == f"?again={number}"
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.data == b""
+        address = f"/static/main-ABCD1234.js?again={number}"
+    assert client.get(address).data == b"the application"
+    assert client.get(f"{MAIN}?again=3").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/main.js",
+        "/r/main-ABCD1234.js",
+        "/static/main-ABCD1234.js?again=99",
+        "/static/main-ABCD1234.js?again=-1",
+        "/static/main-ABCD1234.js?other=1",
+    ],
+)
+def test_what_is_no_file_of_a_version_is_not_asked_for_again(folder: Path, path: str) -> None:
+    client = Client(Files(_elsewhere, folder, SHELL.names, are_many=True))
+    assert client.get(path).data == b"the application"
+
+
+def test_only_server_does_not_send_anybody_to_another(client: Client) -> None:
+    assert client.get("/static/main-ABCD1234.js").data == b"the application"
 
 
 @pytest.mark.parametrize("name", TEXTS)

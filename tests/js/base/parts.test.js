@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Parts } from "../../../chat/static/js/base/parts.js";
+import { hasVersion, Parts } from "../../../chat/static/js/base/parts.js";
 
 const failing = async () => {
   throw new TypeError("Failed to fetch dynamically imported module");
@@ -47,4 +47,32 @@ test("without an answer from the server, no part counts as gone", async () => {
   await assert.rejects(parts.get(failing), /Failed to fetch/);
   assert.equal(parts.isGone, false);
   assert.equal(asked.gone, 0);
+});
+
+// Lets servers answer in turn, and gives what was asked for.
+function answering(context, ...statuses) {
+  const asked = [];
+  context.mock.method(globalThis, "fetch", async (address) => {
+    asked.push(address);
+    return { status: statuses[(asked.length - 1) % statuses.length] };
+  });
+  return asked;
+}
+
+test("one server of another version is enough to say that the page's is on its way out", async (context) => {
+  const asked = answering(context, 200, 404);
+  assert.equal(await hasVersion({ version: "1f", root: "/chat" }, "fr"), false);
+  assert.deepEqual(asked, ["/chat/shell/1f/fr", "/chat/shell/1f/fr"]);
+});
+
+test("a server that has the version, each time, has it", async (context) => {
+  const asked = answering(context, 200);
+  assert.equal(await hasVersion({ version: "1f", root: "" }, "en"), true);
+  assert.equal(asked.length, 3);
+});
+
+test("the unbuilt page has no version, and nobody is asked", async (context) => {
+  const asked = answering(context, 404);
+  assert.equal(await hasVersion({ version: "", root: "" }, "en"), true);
+  assert.deepEqual(asked, []);
 });

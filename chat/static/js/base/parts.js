@@ -4,6 +4,7 @@
 import { Source } from "./source.js";
 
 const PATIENCE_MS = 3_000; // for the server's answer about its version
+const TIMES = 3; // that it is asked: while servers are replaced one by one, each may be another
 
 export class Parts extends Source {
   #ask;
@@ -45,11 +46,14 @@ export class Parts extends Source {
   }
 }
 
-// Says whether the server has this version of the page: /shell/… exists for the server's own
-// version only. The unbuilt page has no version.
+// Says whether the server has this version of the page, and no server behind the same address has
+// another one: /shell/… exists for the server's own version only. The unbuilt page has no version.
 export async function hasVersion({ version, root }, language) {
   if (!version) return true;
   const options = { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) };
-  const answer = await fetch(`${root}/shell/${version}/${language}`, options);
-  return answer.status !== 404;
+  for (let times = 0; times < TIMES; times += 1) {
+    const answer = await fetch(`${root}/shell/${version}/${language}`, options);
+    if (answer.status === 404) return false;
+  }
+  return true;
 }
