@@ -109,6 +109,9 @@ class Server:
             "retry": Retry(NoBackoff(), 0),
             **options,
         }
+        if "path" in kwargs:  # a Unix socket has no line that could be dead
+            kwargs.pop("socket_keepalive")
+            kwargs.pop("socket_keepalive_options", None)
         connection: Connection = self._pool.connection_class(**kwargs)
         try:
             connection.connect()

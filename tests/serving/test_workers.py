@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +21,7 @@ from tests.support.client import Client
 from tests.support.posters import Posters
 from tests.support.processes import connections, worker_pids
 from tests.support.redis import RedisServer
-from tests.support.servers import FLASK_RUN, GUNICORN, MODULE, ChatServer
+from tests.support.servers import FLASK_RUN, GUNICORN, MODULE, ChatServer, free_port
 
 MakeServer = Callable[..., ChatServer]
 MakeRedis = Callable[..., RedisServer]
@@ -82,6 +84,48 @@ def test_as_many_workers_serve_as_are_asked_for_and_no_line_has_the_password(
     assert _PASSWORD not in server.log()
     assert "ERROR" not in server.log()
     assert not server.database.exists()
+
+
+def test_redis_is_reached_by_tls_and_by_a_unix_socket(
+    make_server: MakeServer, make_redis: MakeRedis, tmp_path: Path
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            *"openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256".split(),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
+            *("-keyout", key, "-out", certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    port = free_port()
+    redis = make_redis(
+        unixsocket="redis.sock",
+        tls_port=port,
+        tls_auth_clients="no",
+        tls_cert_file=certificate,
+        tls_key_file=key,
+        tls_ca_cert_file=certificate,
+    )
+    # One log, whichever way leads there.
+    for number, url in enumerate(
+        (
+            f"rediss://localhost:{port}?ssl_ca_certs={certificate}",
+            f"rediss://127.0.0.1:{port}/?ssl_cert_reqs=none",
+            f"unix://{redis.socket}",
+        )
+    ):
+        server = make_server(FLASK_RUN, redis_url=url)
+        server.start()
+        with Client(server.ws_url) as ann:
+            ann.join()
+            assert ann.post("hello")["seq"] == number + 1
+        server.stop(signal.SIGINT)
+        assert "ERROR" not in server.log()
+    server = make_server(redis_url=f"rediss://localhost:{port}")
+    server.launch()
+    assert "certificate verify failed" in server.logged("cannot be asked yet")
 
 
 def test_redis_that_may_forget_messages_is_refused_in_one_line(
