@@ -121,10 +121,12 @@ class RedisLog:
     # --- the process -------------------------------------------------------------------------
 
     def claim(self, server: int | None = None) -> bool:
-        """Tell whether Redis may keep a log; several workers have it.
+        """Tell whether Redis may keep a log, which several workers have; a worker's master looks.
 
         Raises LogError for what never may. A Redis that cannot be asked now may do so later.
         """
+        if server is not None:
+            return True
         try:
             self._check_servers()
         except RedisError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,7 @@ from redis.exceptions import ConnectionError, RedisError, ResponseError, Timeout
 from chat.redis.partitions import PARTITIONS, key, partition_of
 from chat.redis.servers import NotReplicated, Script, Servers
 from tests.support.redis import RedisCluster, RedisServer
+from tests.support.servers import free_port
 
 ECHO = Script("return {KEYS[1], ARGV[1]}")
 
@@ -56,6 +58,49 @@ def test_replies_come_in_the_order_of_the_commands_and_errors_in_their_places(
         assert isinstance(replies[2], ResponseError)
         assert replies[3] == b"x"
         assert servers.ask([]) == []
+
+
+def test_server_is_reached_by_tls_and_by_a_unix_socket(tmp_path: Path) -> None:
+    key_file, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-nodes"),
+            *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
+            *("-keyout", key_file, "-out", certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    port = free_port()
+    tls = {"cert_file": certificate, "key_file": key_file, "ca_cert_file": certificate}
+    server = RedisServer(
+        tmp_path / "redis",
+        unixsocket="redis.sock",
+        tls_port=port,
+        tls_auth_clients="no",
+        **{f"tls_{name}": value for name, value in tls.items()},
+    )
+    server.start()
+    try:
+        for url in (
+            f"unix://{server.socket}",
+            f"rediss://localhost:{port}?ssl_ca_certs={certificate}",
+            f"rediss://127.0.0.1:{port}/0?ssl_cert_reqs=none",
+        ):
+            with closing(Servers(url)) as servers:
+                assert servers.ask([(0, ("PING",))]) == [b"PONG"]
+                listening = servers.server_of(0).connect(
+                    socket_timeout=None, socket_keepalive_options={}
+                )
+                listening.disconnect()
+        with (
+            closing(Servers(f"rediss://localhost:{port}")) as servers,
+            pytest.raises(RedisError, match="certificate verify failed"),
+        ):
+            servers.ask([(0, ("PING",))])
+    finally:
+        server.end()
 
 
 def test_server_that_has_forgotten_the_scripts_is_given_them_again(server: RedisServer) -> None:

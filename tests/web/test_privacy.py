@@ -57,6 +57,11 @@ def test_page_says_what_the_settings_say(read: Callable[..., str]) -> None:
     assert "stays yours" not in words
 
 
+def test_page_says_of_redis_only_what_is_sure(read: Callable[..., str]) -> None:
+    assert "overwritten" in read()
+    assert "overwritten" not in read(REDIS_URL="redis://localhost")
+
+
 def test_page_is_in_the_readers_language(read: Callable[..., str]) -> None:
     words = read("fr", CHAT_RETENTION_MIN_HOURS="1", CHAT_LOG_ADDRESSES="full")
     for said in (
