@@ -141,6 +141,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
         return self.chat_limits == "on"
 
     @property
+    def rename_every_s(self) -> float:
+        """Give the seconds from one change of nick of a member to the next."""
+        return self.chat_rename_every_s if self.limited else 0.0
+
+    @property
     def allowed_origins(self) -> frozenset[str]:
         """Give the origins besides our own, in the form a browser sends them."""
         origins = (origin.strip() for origin in self.chat_allowed_origins.split(","))

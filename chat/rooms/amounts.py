@@ -27,6 +27,10 @@ class Amount(NamedTuple):
         """Give when all will be back if so much is taken now; monotonic seconds."""
         return max(full_at, now) + number * self.period_s / self.number
 
+    def back_s(self, number: float) -> float:
+        """Give the seconds in which so much comes back."""
+        return number * self.period_s / self.number
+
     def wait_s(self, full_at: float, now: float) -> float:
         """Give the seconds until that much was there to be taken; at most 0 if it is there."""
         return full_at - now - self.period_s

@@ -11,12 +11,6 @@ from chat.rooms.registry import Registry
 class Counts(Protocol):
     """The numbers of all workers; asking for them never waits."""
 
-    def start(self) -> None:
-        """Start what keeps the numbers, once, in the process that serves."""
-
-    def close(self) -> None:
-        """Count this worker no more."""
-
     def connected_users(self) -> int:
         """Count members, each once, and connections that have not joined yet."""
 
@@ -39,12 +33,6 @@ class LocalCounts:
         self.connected_users = registry.connected_users
         self.connections_max = limit
         self.rooms = registry.rooms_count
-
-    def start(self) -> None:
-        """Do nothing: the registry has the numbers."""
-
-    def close(self) -> None:
-        """Do nothing, as above."""
 
     def connections(self) -> int:
         """Count open WebSockets."""
