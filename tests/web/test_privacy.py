@@ -62,6 +62,14 @@ def test_page_says_of_redis_only_what_is_sure(read: Callable[..., str]) -> None:
     assert "overwritten" not in read(REDIS_URL="redis://localhost")
 
 
+def test_page_says_where_addresses_are_counted(read: Callable[..., str]) -> None:
+    assert "It writes this nowhere." in read()
+    words = read(REDIS_URL="redis://127.0.0.1:1")
+    assert "It writes this nowhere." not in words
+    assert "These counts are in its database for some hours." in words
+    assert "quelques heures dans sa base" in read("fr", REDIS_URL="redis://127.0.0.1:1")
+
+
 def test_page_is_in_the_readers_language(read: Callable[..., str]) -> None:
     words = read("fr", CHAT_RETENTION_MIN_HOURS="1", CHAT_LOG_ADDRESSES="full")
     for said in (
