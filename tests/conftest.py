@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     def concerned(item: pytest.Item) -> bool:
         names = set(getattr(item, "fixturenames", ()))
-        return bool(names & _SERVERS) and item.get_closest_marker("sqlite") is None
+        return bool(names & _SERVERS) and item.get_closest_marker("embedded") is None
 
     config.hook.pytest_deselected(items=[item for item in items if not concerned(item)])
     items[:] = filter(concerned, items)

@@ -306,7 +306,7 @@ def test_room_never_visited_opens_without_a_server(
     other.shows("here")
 
 
-@pytest.mark.sqlite
+@pytest.mark.embedded
 def test_log_that_was_replaced_takes_the_place_of_what_was_kept(
     chat_server: ChatServer, enter: Enter
 ) -> None:

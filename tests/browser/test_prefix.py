@@ -143,6 +143,7 @@ def test_location_that_lacks_its_slash_leads_to_the_same_page(
     keeps(alice, "*hello*")
 
 
+@pytest.mark.embedded
 def test_full_chat_under_a_path_is_said(
     make_site: Callable[..., Site], enter: Enter, open_tab: Enter
 ) -> None:

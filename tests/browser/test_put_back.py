@@ -21,7 +21,7 @@ from tests.browser.test_offline import keeps, kept_texts
 from tests.support.logs import Past, copy_log, put_back
 from tests.support.servers import ChatServer
 
-pytestmark = pytest.mark.sqlite
+pytestmark = pytest.mark.embedded
 Enter = Callable[..., Tab]
 Meet = Callable[..., Visitor]
 

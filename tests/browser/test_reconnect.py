@@ -169,7 +169,7 @@ def test_posts_written_offline_leave_when_back_online(enter: Enter) -> None:
     assert alice.texts() == bob.texts()
 
 
-@pytest.mark.sqlite
+@pytest.mark.embedded
 def test_posts_that_cannot_be_stored_are_kept_and_sent_later(
     chat_server: ChatServer, enter: Enter
 ) -> None:
@@ -207,7 +207,7 @@ def test_half_open_connection_is_noticed_by_a_ping(open_tab: Enter) -> None:
     tab.shows("back")
 
 
-@pytest.mark.sqlite
+@pytest.mark.embedded
 def test_replaced_log_is_said(chat_server: ChatServer, enter: Enter) -> None:
     tab = enter("Alice")
     tab.say("one")
@@ -222,6 +222,7 @@ def test_replaced_log_is_said(chat_server: ChatServer, enter: Enter) -> None:
     tab.shows("two")
 
 
+@pytest.mark.embedded
 def test_full_server_is_said_to_be_full(
     make_server: Callable[..., ChatServer], open_tab: Enter
 ) -> None:

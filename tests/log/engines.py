@@ -9,9 +9,8 @@ from pathlib import Path
 from queue import Queue
 from typing import Protocol
 
-from chat.log.redis import RedisLog
-
 from chat.log import Draft, MessageLog, StorageUnavailable
+from chat.log.redis import RedisLog
 from chat.log.sqlite import SQLiteLog
 from chat.protocol import Member, Message
 from chat.redis.channels import Channels

@@ -119,7 +119,7 @@ def test_restarted_server_resumes(server: ChatServer, end: str) -> None:
         assert bob.messages == ann.messages
 
 
-@pytest.mark.sqlite
+@pytest.mark.embedded
 def test_replaced_database_is_an_explicit_reset(server: ChatServer) -> None:
     with Client(server.ws_url) as ann:
         ann.join("Ann")
@@ -134,7 +134,7 @@ def test_replaced_database_is_an_explicit_reset(server: ChatServer) -> None:
         assert (welcome["messages"], welcome["seq"]) == ([], 0)
 
 
-@pytest.mark.sqlite
+@pytest.mark.embedded
 def test_log_put_back_from_a_copy_is_an_explicit_reset(server: ChatServer) -> None:
     with Client(server.ws_url) as ann:
         ann.join("Ann")
@@ -246,7 +246,7 @@ def test_older_pages_leave_readers_of_the_log_to_newcomers(tmp_path: Path) -> No
     log.close()
 
 
-@pytest.mark.sqlite
+@pytest.mark.embedded
 def test_join_whose_replay_fails_is_told_why_and_closed(
     make_server: Callable[..., ChatServer],
 ) -> None:

@@ -123,8 +123,9 @@ def test_prefix_that_is_none_is_not_used_and_told_of(make_server: MakeServer, pr
         assert status == 308
         assert "\r\nlocation: /r/salon\r\n" in text.lower()
     is_whole_under(server, "", "", {"X-Forwarded-Prefix": prefix})
-    (line,) = [line for line in server.log().splitlines() if "is not used" in line]
-    assert "X-Forwarded-Prefix" in line
+    lines = [line for line in server.log().splitlines() if "is not used" in line]
+    assert 1 <= len(lines) <= server.workers  # one a worker
+    assert all("X-Forwarded-Prefix" in line for line in lines)
 
 
 def test_nearest_of_two_proxies_says_the_prefix(make_server: MakeServer) -> None:

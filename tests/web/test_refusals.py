@@ -17,6 +17,7 @@ from tests.support.nginx import Nginx
 from tests.support.raw import RawPeer
 from tests.support.servers import ChatServer
 
+pytestmark = pytest.mark.embedded
 MakeServer = Callable[..., ChatServer]
 
 # --- what the lines say --------------------------------------------------------------------

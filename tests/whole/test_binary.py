@@ -20,7 +20,7 @@ BINARY = ROOT / "dist" / "chat-server"
 STOP_S = 5.0
 pytestmark = [
     pytest.mark.timeout(300),  # the first test builds the binary
-    pytest.mark.sqlite,
+    pytest.mark.embedded,
 ]
 
 

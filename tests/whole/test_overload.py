@@ -7,11 +7,14 @@ import re
 from collections.abc import Callable
 from contextlib import ExitStack
 
+import pytest
+
 from tests.support.client import Client
 from tests.support.raw import CLOSE, PING, PONG, RawPeer
 from tests.support.servers import ChatServer
 
 
+@pytest.mark.embedded
 def test_full_server_refuses_with_503_and_still_answers(
     make_server: Callable[..., ChatServer],
 ) -> None:

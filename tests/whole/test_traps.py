@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from tests.support.client import Client
+from tests.support.processes import figures, worker_pids
 from tests.support.raw import BINARY, CLOSE, RawPeer
 from tests.support.servers import FLASK_RUN, GUNICORN, ChatServer
 
@@ -18,29 +17,21 @@ MakeServer = Callable[..., ChatServer]
 PROBE = (*GUNICORN[:-1], "tests.support.probe:app")
 
 
-def worker_pid(server: ChatServer) -> int:
-    """Find gunicorn's one worker."""
-    found = re.findall(r"Booting worker with pid: (\d+)", server.log())
-    return int(found[-1])
-
-
-def thread_count(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"^Threads:\s+(\d+)", status, re.MULTILINE)
-    assert found is not None
-    return int(found[1])
+def thread_count(server: ChatServer) -> int:
+    """Count the threads of a server's workers."""
+    return sum(figures(pid).threads for pid in worker_pids(server))
 
 
 def test_connection_costs_one_thread(chat_server: ChatServer) -> None:
     with ExitStack() as stack:
         for _ in range(10):
             stack.enter_context(RawPeer(chat_server)).open().command(type="join")
-        before = thread_count(worker_pid(chat_server))
+        before = thread_count(chat_server)
         for _ in range(40):
             peer = stack.enter_context(RawPeer(chat_server)).open()
             peer.command(type="join")
             peer.event("welcome")
-        assert thread_count(worker_pid(chat_server)) - before <= 40
+        assert thread_count(chat_server) - before <= 40
 
 
 def test_threads_hand_the_gil_around_seldom(make_server: MakeServer) -> None:
