@@ -87,7 +87,7 @@ class Acceptor(ThreadWorker):  # type: ignore[misc]
         chat: Chat = self.wsgi.extensions["chat"]
         self._admission = chat.admission
         self._admission.go_apart = self.tpool.go_apart
-        # Behind a proxy all peers are the proxy. It limits sockets itself: docs/nginx.conf.
+        # Behind a proxy all peers are the proxy. It limits sockets itself: deploy/nginx.conf.
         behind_proxy = chat.settings.trusted_proxies > 0
         self._ledger = None if behind_proxy else chat.ledger
         prefix = re.escape(chat.settings.script_name.encode())

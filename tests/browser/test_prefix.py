@@ -15,13 +15,13 @@ from playwright.sync_api import expect
 from tests.browser.tab import Tab
 from tests.browser.test_offline import keeps, until, versions
 from tests.browser.test_rooms import open_rooms
-from tests.support.nginx import Nginx, documented, limits
+from tests.support.nginx import Nginx, around, deployed
 from tests.support.servers import FLASK_RUN, GUNICORN, ROOT, ChatServer
 
 Enter = Callable[..., Tab]
 
-# What the documented example leaves out, the proxy passes on as it is: SCRIPT_NAME says the path.
-_AS_IT_IS = (("8080/; #", "8080; #"), ("proxy_set_header X-Forwarded-Prefix /chat;", ""))
+# What the example leaves out, the proxy passes on as it is: SCRIPT_NAME says the path.
+_AS_IT_IS = (("//tchat/; #", "//tchat; #"), ("proxy_set_header X-Forwarded-Prefix /chat;", ""))
 _DEBUG = (*FLASK_RUN, "--debug", "--no-reload")
 
 
@@ -36,7 +36,7 @@ class Site(NamedTuple):
 def make_site(
     make_server: Callable[..., ChatServer], tmp_path: Path
 ) -> Iterator[Callable[..., Site]]:
-    """Put nginx in front of a server, as docs/nginx-path.conf says."""
+    """Put nginx in front of a server, as deploy/nginx-path.conf says."""
     with ExitStack() as stack:
 
         def make(
@@ -47,12 +47,11 @@ def make_site(
         ) -> Site:
             server = make_server(command, settings=settings)
             server.start()
-            port = f"127.0.0.1:{server.port}"
-            place = documented("nginx-path.conf", *changes, ("127.0.0.1:8080", port))
+            place = deployed("nginx-path.conf", *changes)
             if beside is not None:
-                other = documented("nginx-path.conf", ("/chat", "/team"))
-                place += other.replace("127.0.0.1:8080", f"127.0.0.1:{beside.port}")
-            site = f"{limits()} server {{ listen 127.0.0.1:{{port}};\n{place}\n}}"
+                other = deployed("nginx-path.conf", ("/chat", "/team"))
+                place += other.replace("//tchat", f"//127.0.0.1:{beside.port}")
+            site = f"{around(server.port)} server {{ listen 127.0.0.1:{{port}};\n{place}\n}}"
             nginx = Nginx(tmp_path, site)
             nginx.start()
             stack.callback(nginx.end)

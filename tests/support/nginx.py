@@ -1,74 +1,59 @@
-"""A real nginx in front of a server, on a free port of loopback."""
+"""A real nginx in front of servers, and the files of deploy/ that tell it what to do."""
 
 from __future__ import annotations
 
 import shutil
-import socket
-import subprocess
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from tests.support.daemons import Daemon
 from tests.support.servers import ROOT, free_port
 
-WITHIN_S = 10.0
 _KINDS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
-class Nginx:
-    """An nginx with what belongs into `http { … }`; `{port}` stands for its port there."""
+class Nginx(Daemon):
+    """An nginx with what belongs into `http { … }`; `{port}` stands for its port there.
 
-    def __init__(self, folder: Path, site: str) -> None:
-        self.port = free_port()
-        self._folder = folder
+    It listens on a free port of loopback, or on another address, by way of a command that runs it
+    `inside` another machine.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        site: str,
+        *,
+        address: tuple[str, int] | None = None,
+        inside: Sequence[str] = (),
+    ) -> None:
+        host, self.port = address or ("127.0.0.1", free_port())
         folders = " ".join(f"{kind}_temp_path {folder / kind};" for kind in _KINDS)
         (folder / "nginx.conf").write_text(
             f"daemon off; master_process off; pid {folder}/pid; events {{}}\n"
             f"http {{ access_log off; {folders}\n{site.replace('{port}', str(self.port))} }}\n"
         )
-        self._process: subprocess.Popen[bytes] | None = None
+        # Debian's nginx, which tools/need.sh unpacks if none is installed.
+        program = shutil.which("nginx") or ROOT / "build/nginx/usr/sbin/nginx"
+        command = (*inside, program, "-e", "stderr", "-c", folder / "nginx.conf")
+        super().__init__(folder, command, (host, self.port))
 
     @property
     def url(self) -> str:
         """Give the address of the site, without TLS."""
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
-        """Start nginx and wait until it accepts connections."""
-        # Debian's nginx, which tools/need.sh unpacks if none is installed.
-        program = shutil.which("nginx") or ROOT / "build/nginx/usr/sbin/nginx"
-        with (self._folder / "output").open("wb") as output:
-            self._process = subprocess.Popen(
-                [program, "-e", "stderr", "-c", self._folder / "nginx.conf"],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
-        deadline = time.monotonic() + WITHIN_S
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), WITHIN_S).close()
-                return
-            except ConnectionRefusedError:
-                assert self._process.poll() is None, (self._folder / "output").read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
 
-    def end(self) -> None:
-        """End nginx, if it runs."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+def around(port: int) -> str:
+    """Read what deploy/nginx.conf has for `http { … }`: where Tchat is, and zones of limits."""
+    site = deployed("nginx.conf", ("127.0.0.1:8080", f"127.0.0.1:{port}"))
+    return site.partition("server {")[0]
 
 
-def limits() -> str:
-    """Read what docs/nginx.conf has for `http { … }`: the zones of the limits."""
-    return documented("nginx.conf").partition("server {")[0]
-
-
-def documented(file: str, *changes: tuple[str, str]) -> str:
-    """Read an example of the documentation, with what is another thing here."""
-    site = (ROOT / "docs" / file).read_text()
+def deployed(file: str, *changes: tuple[str, str]) -> str:
+    """Read a file of deploy/, with what is another thing here."""
+    text = (ROOT / "deploy" / file).read_text()
     for there, here in changes:
-        assert there in site
-        site = site.replace(there, here)
-    return site
+        assert there in text
+        text = text.replace(there, here)
+    return text

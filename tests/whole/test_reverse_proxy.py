@@ -1,4 +1,4 @@
-"""Tchat behind the reverse proxy that docs/nginx.conf describes, with TLS."""
+"""Tchat behind the reverse proxy that deploy/nginx.conf describes, with TLS."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import re
 import socket
 import ssl
-import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,18 +14,20 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import Client
+from tests.support.daemons import WITHIN_S
 from tests.support.frames import upgrade
-from tests.support.nginx import WITHIN_S, Nginx, documented
+from tests.support.nginx import Nginx, deployed
 from tests.support.servers import ChatServer
+from tests.support.tls import certify
 
 HALF = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Never"
 
 
 class Site(Nginx):
-    """nginx with docs/nginx.conf, in front of a server."""
+    """nginx with deploy/nginx.conf, in front of a server."""
 
     def __init__(self, folder: Path, server: ChatServer) -> None:
-        site = documented(
+        site = deployed(
             "nginx.conf",
             ("listen 443 ssl;", "listen 127.0.0.1:{port} ssl;"),
             ("listen [::]:443 ssl;", ""),
@@ -34,17 +35,7 @@ class Site(Nginx):
             ("127.0.0.1:8080", f"127.0.0.1:{server.port}"),
         )
         super().__init__(folder, site)
-        self.trust = self._certify(folder)
-
-    def _certify(self, folder: Path) -> ssl.SSLContext:
-        certificate = folder / "fullchain.pem"
-        command = (
-            "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=Tchat"
-        )
-        names = ("-addext", "subjectAltName=IP:127.0.0.1")
-        files = ("-keyout", folder / "privkey.pem", "-out", certificate)
-        subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
-        return ssl.create_default_context(cafile=certificate)
+        self.trust = certify(folder, "127.0.0.1")
 
     def dial(self) -> ssl.SSLSocket:
         """Open a TLS connection, as 127.0.0.1."""
