@@ -86,8 +86,13 @@ smooth: $(DEV)  ## measure a page with 10,000 messages beside one with 50
 	@tools/need.sh chromium
 	$(BIN)/python -m tests.long.smooth
 
-machines: $(DEV)  ## try, as root on Linux, a real container's limit of processes and threads
+# Several machines are in a namespace of their own. Whatever is made there, addresses and processes,
+# ends with it.
+machines: $(DEV) $(BUILDER)  ## try, as root on Linux, a container's limits, and several machines
+	@for thing in network chromium nginx haproxy redis; do tools/need.sh $$thing || exit 1; done
 	$(BIN)/python -m pytest -q tests/long/machines.py
+	unshare --net --mount --mount-proc --pid --fork --kill-child \
+		$(BIN)/python -m pytest tests/long/network.py $(PYTEST_ARGS)
 
 arrival: $(DEV)  ## measure the page on a slow line (BESIDE=folder: beside another checkout)
 	@tools/need.sh chromium

@@ -101,6 +101,12 @@ def make_server(
 
 
 @pytest.fixture(scope="session")
+def base_url() -> str:
+    """Stand in for pytest-base-url's, whose form pytest 9 warns about."""
+    return ""
+
+
+@pytest.fixture(scope="session")
 def shared_server(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
     """Give one running server to all tests that have rooms of their own, because a start costs a
     quarter of a second of processor time."""

@@ -2,7 +2,7 @@
 # Make sure that one thing is installed that pip cannot install.
 #
 #   tools/need.sh python | venv | chromium | headless-shell | firefox | webkit | emoji | node | npm | binutils |
-#       libpython | nginx | redis | haproxy | go | go-sqlite3
+#       libpython | nginx | redis | haproxy | network | go | go-sqlite3
 #
 # It first looks for it. If it is missing, and apt-get can be used without a question (as root, or
 # with sudo without a password), it installs Debian's package. Otherwise it says in one line what is
@@ -89,6 +89,8 @@ have_redis() { command -v redis-server || command -v redis-check-rdb; } >/dev/nu
 
 have_haproxy() { command -v haproxy || [ -x /usr/sbin/haproxy ]; } >/dev/null
 
+have_network() { command -v ip && command -v nsenter && command -v systemd-analyze; } >/dev/null
+
 # gorilla/websocket is a Debian package, so that the peer can be built without a network.
 have_go() { command -v go && [ -d /usr/share/gocode/src/github.com/gorilla/websocket ]; } >/dev/null
 
@@ -160,6 +162,11 @@ haproxy)
     # Debian's service of it listens nowhere until somebody configures it.
     have_haproxy || { apt_install haproxy && have_haproxy; } ||
         missing "HAProxy, for make machines (Debian: apt-get install haproxy)"
+    ;;
+network)
+    [ "$(uname)$(id -u)" = Linux0 ] || missing "Linux, and to be root, for make machines"
+    have_network || { apt_install iproute2 && apt_install systemd && have_network; } ||
+        missing "the commands ip and systemd-analyze, for make machines (Debian: apt-get install iproute2 systemd)"
     ;;
 go)
     have_go || { apt_install golang-go && apt_install golang-github-gorilla-websocket-dev && have_go; } ||

@@ -22,7 +22,8 @@ from playwright.sync_api import (
 
 from tests.browser.tab import Tab, Visitor
 from tests.browsers import bridged
-from tests.support.servers import ROOT, ChatServer
+from tests.support.servers import ChatServer
+from tests.support.trees import copy_program
 
 _QUIET = (
     "--no-sandbox",
@@ -44,12 +45,6 @@ _BESIDE = (
     "Firefox can’t establish a connection to the server at ws:",
     "The connection to ws:",
 )
-
-
-@pytest.fixture(scope="session")
-def base_url() -> str:
-    """Stand in for pytest-base-url's, whose form pytest 9 warns about; open_tab has its own."""
-    return ""
 
 
 def _with(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -188,12 +183,7 @@ def enter(open_tab: Callable[..., Tab]) -> Callable[..., Tab]:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """Copy the program, so that a test can change the version of its page."""
-    tree = tmp_path / "tree"
-    shutil.copytree(ROOT / "chat", tree / "chat", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "tools/page", tree / "tools/page", symlinks=True)
-    for file in ("wsgi.py", "gunicorn.conf.py"):
-        shutil.copy(ROOT / file, tree)
-    return tree
+    return copy_program(tmp_path / "tree")
 
 
 @pytest.fixture

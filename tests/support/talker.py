@@ -93,7 +93,13 @@ class Talker(Client):
     """A tab in the chaos. Its thread, once started, ends when it has seen everything."""
 
     def __init__(
-        self, ws_url: str, nick: str, history: list[Record], pace: Pace, rng: random.Random
+        self,
+        ws_url: str,
+        nick: str,
+        history: list[Record],
+        pace: Pace,
+        rng: random.Random,
+        **connect_options: Any,
     ) -> None:
         """Connect and join; afterwards anything may break."""
         self.nick = nick
@@ -109,7 +115,8 @@ class Talker(Client):
         self._writes_at_s = 0.0
         self._heard_at_s = 0.0
         self._pinged = False
-        super().__init__(ws_url, open_timeout=_CONNECT_S, ping_interval=None)
+        options = {"open_timeout": _CONNECT_S, "ping_interval": None, **connect_options}
+        super().__init__(ws_url, **options)
         self.join(nick)
         self._thread = Thread(target=self._run, name=nick)
 
