@@ -107,6 +107,7 @@ class Hub:
         """Tell every connection to come back later, and commit what is queued."""
         self.stopping = True
         self._come_back()
+        self._presence.close()
         self._log.close()
 
     def _come_back(self, rooms: Collection[str] | None = None) -> None:

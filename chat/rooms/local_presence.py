@@ -62,6 +62,9 @@ class LocalPresence:
         """Start the presence thread; once, before the first join, in the process that serves."""
         Thread(target=self._run, name="presence", daemon=True).start()
 
+    def close(self) -> None:
+        """Do nothing: the thread ends with the process."""
+
     def join(
         self, room: str, member_id: str, nick: str | None, account: bytes | None = None
     ) -> Arrival:

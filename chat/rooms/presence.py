@@ -45,6 +45,9 @@ class Presence(Protocol):
     def start(self) -> None:
         """Start the threads; once, before the first join, in the process that serves."""
 
+    def close(self) -> None:
+        """Tell nothing any more; in a process that is about to end."""
+
     def join(
         self, room: str, member_id: str, nick: str | None, account: bytes | None = None
     ) -> Arrival:

@@ -130,7 +130,7 @@ class SharedPresence:
         Thread(target=self._work, name="people", daemon=True).start()
 
     def close(self) -> None:
-        """End the threads."""
+        """End the threads. Who does not come to another worker leaves when the lease has ended."""
         with self._lock:
             self._closed = True
             self._work_came.notify()

@@ -214,6 +214,9 @@ class Alternating:
     def start(self) -> None:
         """Do nothing: the workers have started."""
 
+    def close(self) -> None:
+        """Do nothing: the world ends them."""
+
     def join(
         self, room: str, member_id: str, nick: str | None, account: bytes | None = None
     ) -> Arrival:

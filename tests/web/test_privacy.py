@@ -70,6 +70,14 @@ def test_page_says_where_addresses_are_counted(read: Callable[..., str]) -> None
     assert "quelques heures dans sa base" in read("fr", REDIS_URL="redis://127.0.0.1:1")
 
 
+def test_page_says_where_it_is_noted_who_is_here(read: Callable[..., str]) -> None:
+    assert "Who is here and who is writing is noted nowhere." in read()
+    words = read(REDIS_URL="redis://127.0.0.1:1")
+    assert "Who is here" not in words
+    assert "10 minutes after you used it last. While you are here, the server’s database" in words
+    assert "Tant que vous êtes là" in read("fr", REDIS_URL="redis://127.0.0.1:1")
+
+
 def test_page_is_in_the_readers_language(read: Callable[..., str]) -> None:
     words = read("fr", CHAT_RETENTION_MIN_HOURS="1", CHAT_LOG_ADDRESSES="full")
     for said in (
