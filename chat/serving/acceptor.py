@@ -187,10 +187,12 @@ class Acceptor(ThreadWorker):  # type: ignore[misc]
     def handle_request(self, req: Any, conn: Any) -> bool:
         """Answer a request, on the connection's thread; some are their connection's last.
 
-        Nothing here reads bodies: gunicorn would wait for the rest of it on a thread. And who
-        asked for a WebSocket in vain sends no further request.
+        Nothing here reads bodies: gunicorn would wait for the rest of it on a thread. Who asked for
+        a WebSocket in vain sends no further request. And who is sent to another server
+        (chat/web/files.py) might come back to this one on the same connection.
         """
-        if conn.sock.is_beyond or any(name in _LAST for name, _ in req.headers):
+        is_sent_on = req.query.startswith("again=")
+        if conn.sock.is_beyond or is_sent_on or any(name in _LAST for name, _ in req.headers):
             req.force_close()
         req._expected_100_continue = False  # or gunicorn would wait until it can say so
         return bool(super().handle_request(req, conn))

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
 
 import pytest
 
@@ -183,6 +184,17 @@ def test_requests_may_follow_each_other_at_once_or_after_a_while(chat_server: Ch
                 assert data, answers
                 answers += data
         assert answers.count(b"HTTP/1.1 200 ") == 5
+
+
+@pytest.mark.shared
+def test_who_is_sent_to_another_server_keeps_no_connection_to_this_one(
+    chat_server: ChatServer,
+) -> None:
+    for query, kept in (("", "keep-alive"), ("?again=1", "close")):
+        connection = HTTPConnection("127.0.0.1", chat_server.port)
+        connection.request("GET", f"/static/main-ABCD1234.js{query}")
+        assert connection.getresponse().getheader("Connection") == kept
+        connection.close()
 
 
 def test_endless_head_is_refused(chat_server: ChatServer) -> None:
