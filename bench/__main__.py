@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench import report
 from bench.crowd import LoadFailed
-from bench.machine import describe
+from bench.machine import describe, raise_file_limit
 from bench.process import LOAD_CORE, SERVER_CORE
 from bench.servers import BUILD, ROOT, SERVERS, Server
 from bench.shapes import SHAPES, Shape
@@ -31,7 +31,8 @@ def main() -> None:
     if not sys.platform.startswith("linux"):
         raise SystemExit("The bench needs Linux: it uses epoll, /proc and pinned cores.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no server is left behind
-    _raise_file_limit()
+    raise_file_limit()
+    os.sched_setaffinity(0, {LOAD_CORE})
     BUILD.mkdir(parents=True, exist_ok=True)
     notices: list[str] = []
     servers = [
@@ -130,11 +131,6 @@ def _can_run(server: Server, notices: list[str]) -> bool:
         notices.append(f"{server.label} is left out: {reason}.")
         print(notices[-1], file=sys.stderr)
     return not reason
-
-
-def _raise_file_limit() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _options() -> argparse.Namespace:

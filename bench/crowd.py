@@ -38,8 +38,9 @@ class Connection:
 class Crowd:
     """Many clients of one server."""
 
-    def __init__(self, port: int, dialect: Chat) -> None:
-        self._port = port
+    def __init__(self, port: int | Sequence[int], dialect: Chat) -> None:
+        # Clients take turns on several ports, as a balancer without stickiness would send them.
+        self._ports = [port] if isinstance(port, int) else list(port)
         self._dialect = dialect
         self._epoll = select.epoll()
         self._connections: dict[int, Connection] = {}
@@ -88,15 +89,18 @@ class Crowd:
         return self._advance(connection, after)
 
     def _connect(self, seat: Seat) -> None:
-        sock = self._dial()
+        sock = self._dial(seat)
         self._connections[sock.fileno()] = Connection(sock, seat)
 
-    def _dial(self) -> socket.socket:
+    def _port(self, seat: Seat) -> int:
+        return self._ports[seat.number % len(self._ports)]
+
+    def _dial(self, seat: Seat) -> socket.socket:
         """Begin to connect a socket; epoll says when it is connected."""
         sock = socket.socket()
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        problem = sock.connect_ex(("127.0.0.1", self._port))
+        problem = sock.connect_ex(("127.0.0.1", self._port(seat)))
         if problem not in (0, errno.EINPROGRESS):
             raise LoadFailed(f"connect: {errno.errorcode[problem]}")
         self._epoll.register(sock, select.EPOLLOUT)
@@ -115,7 +119,7 @@ class Crowd:
         sock = connection.sock
         try:
             if connection.state == "connect":
-                sock.send(self._dialect.handshake(self._port))
+                sock.send(self._dialect.handshake(self._port(connection.seat)))
                 self._epoll.modify(sock, select.EPOLLIN)
                 connection.state = "upgrade"
                 return False
@@ -137,7 +141,7 @@ class Crowd:
         done = 0
         for payload, end in whole_frames(connection.buffer):
             done = end
-            if b'"welcome"' in payload[:40]:
+            if self._dialect.is_welcome(payload):
                 connection.welcome = payload
                 connection.state, connection.buffer = "joined", b""
                 self._joined.append(connection)

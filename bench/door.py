@@ -109,7 +109,7 @@ class Door(Crowd):
         while visitor.wanted and visitor.idle:
             self._ask(visitor.idle.pop())
         while visitor.lines < _LINES and visitor.opening < len(visitor.wanted):
-            sock = self._dial()
+            sock = self._dial(visitor.seat)
             self._lines[sock.fileno()] = _Line(sock, visitor)
             visitor.lines += 1
             visitor.opening += 1

@@ -4,7 +4,8 @@ Most connections only count bytes: all frames of a room have the same length, ex
 digits of the seq. On the *watched* connections (every sender, and some others) each message is
 parsed. `Load.check` then compares both. Watched connections must have seen every message posted
 in their room, in order and without a gap. Every other connection must have received exactly as
-many bytes as the watched one of its room.
+many bytes as the watched one of its room. Where a server joins messages in one frame, a byte that
+each message has once is counted instead. A server that promises no order must still bring all.
 
 Watched connections are read at once. The others are read every few milliseconds: meanwhile the
 bytes wait in the kernel, as they would on their way through a network, and one read takes all of
@@ -14,13 +15,14 @@ them. Without that, the load would be the bottleneck of most shapes.
 from __future__ import annotations
 
 import gc
+import re
 import select
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic, process_time
 
 from bench.crowd import Connection, Crowd, LoadFailed
-from bench.wire import MESSAGE, Chat, message_id
+from bench.wire import Chat, message_id
 
 _POLL_S = 0.05
 # How often the connections that only count are read: seconds for each of them, and seconds at most.
@@ -37,8 +39,12 @@ class _Watch:
 
     connection: Connection
     number: int
+    message: re.Pattern[bytes]
+    before: bytes  # of a post, what stands before its id
+    after: bytes
     frames: int = 0
     last: int = 0  # the log is new: the first message is number 1
+    total: int = 0  # of all seqs
     gaps: int = 0
     posted: int = 0
     wanted: bytes = b""
@@ -48,11 +54,12 @@ class _Watch:
         """Count whole messages and give their ids."""
         data = self.tail + data
         end, last, ids = 0, self.last, []
-        for found in MESSAGE.finditer(data):
-            seq = int(found[1])
+        for found in self.message.finditer(data):
+            seq = int(found["seq"])
             self.gaps += seq != last + 1
+            self.total += seq
             last = seq
-            ids.append(found[2])
+            ids.append(found["id"])
             end = found.end()
         self.frames += len(ids)
         self.last = last
@@ -85,7 +92,7 @@ class Window:
 class Load(Crowd):
     """Clients that post, and a count of what is delivered."""
 
-    def __init__(self, port: int, dialect: Chat) -> None:
+    def __init__(self, port: int | Sequence[int], dialect: Chat) -> None:
         super().__init__(port, dialect)
         self._watched_epoll = select.epoll()
         self._watches: dict[int, _Watch] = {}
@@ -94,9 +101,8 @@ class Load(Crowd):
         self._count_at = 0.0  # when the connections that only count are read next
         # By descriptor, as lists: this is the hot path.
         self._recv_into: list[Callable[[bytearray], int]] = []
-        self._got: list[int] = []
+        self._got: list[int] = []  # bytes; marks, if the dialect has one
         self._view = memoryview(self._buffer)
-        self._before, self._after = dialect.post()
 
     def watch(self, senders: Sequence[int], others: Sequence[int]) -> None:
         """Begin to count; `senders` and `others`, given as numbers of seats, are parsed."""
@@ -108,7 +114,9 @@ class Load(Crowd):
             self._posts[connection.seat.room] = 0
         for number in (*senders, *others):
             connection = self._joined[number]
-            self._watches[connection.sock.fileno()] = _Watch(connection, number)
+            around = self._dialect.post(connection.seat.room)
+            watch = _Watch(connection, number, self._dialect.message, *around)
+            self._watches[connection.sock.fileno()] = watch
             self._epoll.unregister(connection.sock)
             self._watched_epoll.register(connection.sock, select.EPOLLIN)
 
@@ -212,11 +220,18 @@ class Load(Crowd):
             if monotonic() > deadline:
                 raise LoadFailed(
                     f"{missing()} messages missing on {len(watches)} watched connections, "
-                    f"{behind()} connections with too few or too many bytes"
+                    f"{behind()} connections with too little or too much"
                 )
             self._pump(monotonic() + _POLL_S, self._react)
-        if gaps := sum(watch.gaps for watch in watches):
-            raise LoadFailed(f"{gaps} gaps or repetitions in the seqs")
+        if any(watch.total != watch.frames * (watch.frames + 1) // 2 for watch in watches):
+            raise LoadFailed("numbers are missing or repeated")
+        if self._dialect.ordered and self.disorder():
+            raise LoadFailed("numbers out of order")
+
+    def disorder(self) -> float:
+        """Give the share of messages that did not come right after the one before."""
+        watches = self._watches.values()
+        return sum(watch.gaps for watch in watches) / sum(watch.frames for watch in watches)
 
     def measure_frames(self, window: Window) -> None:
         """Store the mean length of a message, from the watched connections, in the window."""
@@ -224,7 +239,9 @@ class Load(Crowd):
         frames = sum(watch.frames for watch in watches)
         if not frames:
             raise LoadFailed("no message came back")
-        partial = sum(len(watch.tail) for watch in watches)
+        mark = self._dialect.mark
+        tails = [watch.tail for watch in watches]
+        partial = sum(tail.count(mark) if mark else len(tail) for tail in tails)
         window.frame_bytes = (sum(self._got[fd] for fd in self._watches) - partial) / frames
 
     def _bytes_by_room(self) -> dict[str, int]:
@@ -237,7 +254,7 @@ class Load(Crowd):
         watch.wanted = self._next_id(watch)
         watch.posted += 1
         self._posts[watch.connection.seat.room] += 1
-        data = self._before + watch.wanted + self._after
+        data = watch.before + watch.wanted + watch.after
         try:
             if watch.connection.sock.send(data) != len(data):
                 raise LoadFailed("the server does not read what is posted")
@@ -250,7 +267,7 @@ class Load(Crowd):
     def _pump(self, until: float, react: _React) -> None:
         """Receive until a given moment; this is the hot path."""
         recv_into, got = self._recv_into, self._got
-        buffer, view = self._buffer, self._view
+        buffer, view, mark = self._buffer, self._view, self._dialect.mark
         every_s = min(_COUNT_EVERY_S, _COUNT_EVERY_EACH_S * len(self._connections))
         more = False
         try:
@@ -261,7 +278,7 @@ class Load(Crowd):
                     size = recv_into[fd](buffer)
                     if not size:
                         raise LoadFailed("the server closed a connection")
-                    got[fd] += size
+                    got[fd] += buffer.count(mark, 0, size) if mark else size
                     watch = self._watches[fd]
                     ids = watch.feed(bytes(view[:size]))
                     if ids:
@@ -273,7 +290,7 @@ class Load(Crowd):
                     size = recv_into[fd](buffer)
                     if not size:
                         raise LoadFailed("the server closed a connection")
-                    got[fd] += size
+                    got[fd] += buffer.count(mark, 0, size) if mark else size
                 more = len(ready) == _COUNT_AT_ONCE
                 if not more:
                     self._count_at = monotonic() + every_s

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -23,6 +24,12 @@ _PACKAGES = (
     "gunicorn",
 )
 _PEERS = Path(__file__).parent / "peers"
+
+
+def raise_file_limit() -> None:
+    """Allow as many open files as the system does; the servers inherit that."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def describe() -> dict[str, str]:

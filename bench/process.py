@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,9 @@ _ENDS_WITHIN_S = 20.0
 _SPARE_THREADS = 100
 # Sockets without a thread, as many as Tchat allows. With 0, gunicorn keeps no connection alive.
 _IDLE = 6000
-# The same core twice if there is only one. Read once, before any process is pinned.
-SERVER_CORE, *_, LOAD_CORE = sorted(os.sched_getaffinity(0)) * 2
+# Read once, before any process is pinned.
+CORES = frozenset(os.sched_getaffinity(0))
+SERVER_CORE, *_, LOAD_CORE = sorted(CORES) * 2  # the same core twice if there is only one
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -33,13 +35,24 @@ class Job:
 
 
 class Running:
-    """A server's process, pinned to its core; it may start again on the same port and folder."""
+    """A server's processes, pinned to `cores`; it may start again on the same port and folder.
 
-    def __init__(self, server: Server, job: Job) -> None:
+    `values` are filled into its command and its environment, besides those of the job.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        job: Job,
+        cores: Set[int] = frozenset({SERVER_CORE}),
+        **values: object,
+    ) -> None:
         BUILD.mkdir(parents=True, exist_ok=True)
         self._folder = Path(tempfile.mkdtemp(prefix=f"{server.name}-", dir=BUILD))
         self.port = _free_port()
+        self._cores = cores
         values = {
+            **values,
             "port": self.port,
             "batch": job.batch,
             "threads": job.connections + _SPARE_THREADS,
@@ -58,7 +71,8 @@ class Running:
         """Start, and give the seconds until the port accepted a connection."""
         started_at = time.monotonic()
         # A child inherits the affinity, so no code has to run between fork and exec.
-        os.sched_setaffinity(0, {SERVER_CORE})
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, self._cores)
         try:
             with (self._folder / "output").open("ab") as output:
                 self._process = subprocess.Popen(
@@ -71,7 +85,7 @@ class Running:
                     start_new_session=True,  # so that its workers can be found and ended
                 )
         finally:
-            os.sched_setaffinity(0, {LOAD_CORE})
+            os.sched_setaffinity(0, before)
         while time.monotonic() - started_at < _STARTS_WITHIN_S:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
@@ -84,10 +98,18 @@ class Running:
 
     def cpu_s(self) -> tuple[float, float]:
         """Give the CPU seconds of its processes, and those of all programs on both cores."""
-        ticks = 0
-        for fields in self._processes().values():
-            ticks += int(fields[11]) + int(fields[12])  # user and system
-        return ticks / _TICKS_PER_S, _cores_cpu_s()
+        return sum(self.cpu_by_process().values()), cores_cpu_s({SERVER_CORE, LOAD_CORE})
+
+    def cpu_by_process(self) -> dict[int, float]:
+        """Give the CPU seconds of each of its processes."""
+        found = {}
+        for pid in self._processes():
+            try:
+                # Linux's number for the clock of another process, which counts nanoseconds.
+                found[pid] = time.clock_gettime(~pid << 3 | 2)
+            except OSError:  # it has ended meanwhile
+                continue
+        return found
 
     def memory_bytes(self) -> int:
         """Give the memory of its processes: PSS, which counts shared pages once."""
@@ -157,9 +179,9 @@ class Running:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _cores_cpu_s() -> float:
-    """Give the CPU seconds in which the two cores were busy, or taken by another machine."""
-    names = {f"cpu{core}" for core in (SERVER_CORE, LOAD_CORE)}
+def cores_cpu_s(cores: Set[int]) -> float:
+    """Give the CPU seconds in which these cores were busy, or taken by another machine."""
+    names = {f"cpu{core}" for core in cores}
     ticks = 0
     for line in Path("/proc/stat").read_text().splitlines():
         name, *fields = line.split()

@@ -18,8 +18,8 @@ _MINUTE = bytes(_DIGITS[int(time.time() // 60) >> bit & 31] for bit in range(25,
 _SCATTER = 0x9E3779B97F4A7C15  # 2**64 divided by the golden ratio, and odd
 _ID = "0" * 22  # of one width, so that all frames of a room have the same length
 
-#: One whole message event, in every server's JSON: it ends with the member's brace and its own.
-MESSAGE = re.compile(rb'"seq": ?(\d+), ?"id": ?"([\w-]+)"[^}]*\}[^}]*\}')
+#: One whole message event, in most servers' JSON: it ends with the member's brace and its own.
+MESSAGE = re.compile(rb'"seq": ?(?P<seq>\d+), ?"id": ?"(?P<id>[\w-]+)"[^}]*\}[^}]*\}')
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,12 @@ def request(port: int, path: str) -> bytes:
 
 
 class Chat:
-    """Tchat's protocol, which all peers except one use."""
+    """Tchat's protocol, which most peers use."""
 
     path = "/ws"
+    message = MESSAGE
+    mark = b""  # one byte of each message, to be counted where frames have no fixed length
+    ordered = True  # everybody in a room gets its messages in one order, that of their numbers
 
     def handshake(self, port: int) -> bytes:
         """Ask for the upgrade."""
@@ -124,10 +127,17 @@ class Chat:
         command = {"room": seat.room, "nick": seat.nick, "key": seat.key}
         return self._command("join", {**command, "after": after} if after else command)
 
-    def post(self) -> tuple[bytes, bytes]:
+    def is_welcome(self, payload: bytes) -> bool:
+        """Tell whether this answer says that the join is done."""
+        return b'"welcome"' in payload[:40]
+
+    def post(self, room: str) -> tuple[bytes, bytes]:
         """Give the bytes before and after the id in a post."""
-        before, _, after = self._command("post", {"id": _ID, "text": TEXT}).partition(_ID.encode())
+        before, _, after = self._post(room).partition(_ID.encode())
         return before, after
+
+    def _post(self, _room: str) -> bytes:
+        return self._command("post", {"id": _ID, "text": TEXT})
 
     def _command(self, kind: str, fields: dict[str, object]) -> bytes:
         return frame(json.dumps({"type": kind, **fields}, separators=(",", ":")))
@@ -144,3 +154,32 @@ class SocketIo(Chat):
 
     def _command(self, kind: str, fields: dict[str, object]) -> bytes:
         return frame("42" + json.dumps([kind, fields], separators=(",", ":")))
+
+
+class SharedSocketIo(SocketIo):
+    """Socket.IO on several workers: each delivers its own posts first, so the orders differ."""
+
+    ordered = False
+
+
+class Centrifuge(Chat):
+    """Centrifuge's own protocol, in JSON: a room is a channel, a message's number its offset."""
+
+    path = "/connection/websocket"
+    message = re.compile(rb'"id": ?"(?P<id>[\w-]+)"[^}]*\}[^}]*\},"offset":(?P<seq>\d+)\}')
+    mark = b"~"  # several messages may share a frame
+
+    def join(self, seat: Seat, after: dict[str, object] | None) -> bytes:
+        """Connect, and subscribe to a room's channel."""
+        connect = {"id": 1, "params": {"data": {"nick": seat.nick}}}
+        subscribe = {"id": 2, "method": 1, "params": {"channel": seat.room}}
+        return frame(f"{json.dumps(connect)}\n{json.dumps(subscribe)}")
+
+    def is_welcome(self, payload: bytes) -> bool:
+        """Tell whether this answers the subscription."""
+        return b'"id":2,' in payload
+
+    def _post(self, room: str) -> bytes:
+        data = {"id": _ID, "text": f"~{TEXT[1:]}"}
+        command = {"id": 3, "method": 3, "params": {"channel": room, "data": data}}
+        return frame(json.dumps(command, separators=(",", ":")))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -90,16 +89,14 @@ ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the bench needs L
 
 
 @pytest.fixture
-def server(request: pytest.FixtureRequest) -> Iterator[object]:
-    """Give a server by its name; afterwards this process may use all its cores again."""
+def server(request: pytest.FixtureRequest) -> object:
+    """Give a server by its name."""
     from bench.servers import SERVERS
 
-    cores = os.sched_getaffinity(0)
     found = next(server for server in SERVERS if server.name == request.param)
     if reason := found.missing():
         pytest.skip(reason)
-    yield found
-    os.sched_setaffinity(0, cores)
+    return found
 
 
 @ON_LINUX
