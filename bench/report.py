@@ -8,7 +8,6 @@ last full run.
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,44 +16,23 @@ from bench.measured import BUSY, FULL, Measured, Results
 from bench.plots import PLOTS, draw
 from bench.servers import ROOT
 from bench.shapes import CROWD_UNDER_WAY, GROWTH, STEPS, THROUGHPUT, VISITS, VISITS_UNDER_WAY
+from bench.tables import cell, rows, three_digits
 
 _BEGIN, _END = "<!-- bench: begin -->", "<!-- bench: end -->"
 FULL_RESULTS = ROOT / "bench" / "results" / "full.json"
 
 
-def _three_digits(value: float) -> str:
-    if value >= 100:
-        return f"{float(f'{value:.3g}'):,.0f}"
-    return f"{value:.3g}" if value < 1 else f"{value:.{1 if value >= 10 else 2}f}"
-
-
-def _cell(values: Sequence[float], unit: str = "") -> str:
-    """Write a median, and its spread if there is one."""
-    if not values:
-        return "–"
-    text = f"{_three_digits(statistics.median(values))}{unit}"
-    if len(values) > 1:
-        text += f" ({_three_digits(min(values))}–{_three_digits(max(values))})"
-    return text
-
-
-def _rows(head: Sequence[str], lines: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
-    table = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
-    table += [f"| {name} | " + " | ".join(cells) + " |" for name, cells in lines]
-    return [*table, ""]
-
-
-def _throughput(measured: Measured, title: str, cell: Callable[[str, str], str]) -> list[str]:
+def _throughput(measured: Measured, title: str, write: Callable[[str, str], str]) -> list[str]:
     shapes = [s for s in measured.shapes if s.name in THROUGHPUT]
     lines = []
     for server in measured.servers:
         cells = []
         for shape in shapes:
-            text = cell(shape.name, server.name)
+            text = write(shape.name, server.name)
             busy = text != "–" and measured.load_was_busy(shape.name, server.name)
             cells.append(text + ("\\*" if busy else ""))
         lines.append((server.label, cells))
-    return [f"**{title}**", "", *_rows(["", *(s.label for s in shapes)], lines)]
+    return [f"**{title}**", "", *rows(["", *(s.label for s in shapes)], lines)]
 
 
 def _compared(
@@ -66,13 +44,13 @@ def _compared(
         cells = []
         for _, number, to in columns:
             if to is None:
-                cells.append(_cell(measured.values(shape, server.name, number)))
+                cells.append(cell(measured.values(shape, server.name, number)))
             else:
-                cells.append(_cell(measured.ratios(shape, server.name, number, to), "×"))
+                cells.append(cell(measured.ratios(shape, server.name, number, to), "×"))
         if any(text != "–" for text in cells):
             busy = "\\*" if measured.load_was_busy(shape, server.name) else ""
             lines.append((server.label + busy, cells))
-    return _rows(["", *(head for head, _, _ in columns)], lines)
+    return rows(["", *(head for head, _, _ in columns)], lines)
 
 
 def _growth(measured: Measured, number: str) -> list[str]:
@@ -81,12 +59,12 @@ def _growth(measured: Measured, number: str) -> list[str]:
     for server in measured.servers:
         cells = []
         for count in counts:
-            text = _cell(measured.values(GROWTH[count], server.name, number))
+            text = cell(measured.values(GROWTH[count], server.name, number))
             busy = text != "–" and measured.load_was_busy(GROWTH[count], server.name)
             cells.append(text + ("\\*" if busy else ""))
         if server.name in ("tchat", "go", "bare"):
             lines.append((server.label, cells))
-    return _rows(["", *(f"{count:,}" for count in counts)], lines)
+    return rows(["", *(f"{count:,}" for count in counts)], lines)
 
 
 def _steps(measured: Measured) -> list[str]:
@@ -109,7 +87,7 @@ def _door(measured: Measured) -> list[str]:
     text = []
     if measured.has("door"):
         loaded = ", ".join(
-            f"{server.label} {_three_digits(kib[0])}"
+            f"{server.label} {three_digits(kib[0])}"
             for server in measured.servers
             if (kib := measured.values("door", server.name, "kib_per_visit"))
         )
@@ -146,25 +124,25 @@ def table(results: Results) -> str:
     text: list[str] = []
     if any(measured.has(shape) for shape in THROUGHPUT):
         text += ["### Throughput, closed loop", ""]
-        for title, cell in (
+        for title, write in (
             (
                 "Ratio to Go",
-                lambda s, n: _cell(measured.ratios(s, n, "deliveries_per_s", "go"), "×"),
+                lambda s, n: cell(measured.ratios(s, n, "deliveries_per_s", "go"), "×"),
             ),
             (
                 "Ratio to durable Go",
-                lambda s, n: _cell(measured.ratios(s, n, "deliveries_per_s", "go-durable"), "×"),
+                lambda s, n: cell(measured.ratios(s, n, "deliveries_per_s", "go-durable"), "×"),
             ),
             (
                 "Ratio to the bare limit",
-                lambda s, n: _cell(measured.ratios(s, n, "deliveries_per_s", "bare"), "×"),
+                lambda s, n: cell(measured.ratios(s, n, "deliveries_per_s", "bare"), "×"),
             ),
             (
                 "Deliveries a second",
-                lambda s, n: _cell(measured.values(s, n, "deliveries_per_s")),
+                lambda s, n: cell(measured.values(s, n, "deliveries_per_s")),
             ),
         ):
-            text += _throughput(measured, title, cell)
+            text += _throughput(measured, title, write)
     if measured.has("open"):
         text += ["### Fixed rate: 40 messages a second into 500 connections", ""]
         text += ["**Server CPU for a million deliveries**", ""]
