@@ -20,7 +20,7 @@ BUILDER := tools/page/node_modules/.installed
 .DELETE_ON_ERROR:
 .PHONY: help run upgrade replace test redis chaos soak overload siege smooth machines arrival browsers \
 	pictures lint format lock binary translations vendor \
-	page icons unicode audit licences lighthouse bench autobahn fuzz clean
+	page icons unicode audit licences lighthouse bench scaling autobahn fuzz clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*  ## /make \1  /p' Makefile | awk '{ $$2 = sprintf("%-13s", $$2) } 1'
@@ -207,6 +207,11 @@ bench: $(RUN) .venv-bench/.installed bench/peers/node_peer/node_modules/.install
 	@tools/need.sh go && tools/need.sh go-sqlite3 || true
 	.venv-bench/bin/python -m bench $(if $(FULL),--full) $(BENCH_ARGS)
 
+scaling: $(RUN) .venv-bench/.installed bench/peers/socketio_node_peer/node_modules/.installed  ## measure workers on Redis for docs/scaling.md (BENCH_ARGS, too)
+	@tools/need.sh redis
+	@tools/need.sh go && tools/need.sh go-centrifuge || true
+	.venv-bench/bin/python -m bench.scaling $(BENCH_ARGS)
+
 # The server does not need the peers' libraries, so they have an environment of their own.
 .venv-bench/.installed: bench/requirements.txt
 	@tools/need.sh python
@@ -215,9 +220,9 @@ bench: $(RUN) .venv-bench/.installed bench/peers/node_peer/node_modules/.install
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-# Without npm, the Node peer is left out, with a notice.
-bench/peers/node_peer/node_modules/.installed: bench/peers/node_peer/package-lock.json
-	-cd bench/peers/node_peer && npm ci --silent
+# Without npm, the Node peers are left out, with a notice.
+bench/peers/%/node_modules/.installed: bench/peers/%/package-lock.json
+	-cd bench/peers/$* && npm ci --silent --ignore-scripts
 	@mkdir -p $(@D) && touch $@
 
 autobahn: $(RUN) .venv-autobahn/.installed  ## check RFC 6455 with Autobahn|Testsuite's fuzzing client

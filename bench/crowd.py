@@ -148,6 +148,8 @@ class Crowd:
                 return True
             if b'"error"' in payload[:40]:
                 raise LoadFailed(f"join refused: {payload[:200].decode()}")
+            if more := self._dialect.answer(connection.seat, payload):
+                sock.send(more)
         connection.buffer = connection.buffer[done:]
         return False
 

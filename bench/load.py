@@ -186,15 +186,19 @@ class Load(Crowd):
         """Let one member post, and post again as soon as the message is back, so many times."""
         watch = self._watches[self._joined[sender].sock.fileno()]
         deadline = monotonic() + within_s
+        left = posts
 
         def react(who: _Watch, ids: list[bytes]) -> None:
-            if who.wanted in ids and who.posted < posts:
-                self._post(who)
+            nonlocal left
+            if who.wanted in ids:
+                left -= 1
+                if left:
+                    self._post(who)
 
         self._post(watch)
-        while watch.posted < posts:
+        while left:
             if monotonic() > deadline:
-                raise LoadFailed(f"only {watch.posted} of {posts} posts in {within_s:.0f} s")
+                raise LoadFailed(f"{left} of {posts} posts not back after {within_s:.0f} s")
             self._pump(monotonic() + _POLL_S, react)
 
     def verify(self, window: Window) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -22,7 +23,20 @@ _PACKAGES = (
     "flask-sock",
     "simple-websocket",
     "gunicorn",
+    "redis",  # the client
+    "hiredis",
 )
+_NODE_PACKAGES = {
+    "ws": "node_peer",
+    "socket.io": "socketio_node_peer",
+    "@socket.io/redis-streams-adapter": "socketio_node_peer",
+}
+_DEBIAN_PACKAGES = {
+    "redis-server": "redis-tools",
+    "gorilla/websocket": "golang-github-gorilla-websocket-dev",
+    "mattn/go-sqlite3": "golang-github-mattn-go-sqlite3-dev",
+    "centrifugal/centrifuge": "golang-github-centrifugal-centrifuge-dev",
+}
 _PEERS = Path(__file__).parent / "peers"
 
 
@@ -48,18 +62,14 @@ def describe() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     described["go"] = _ask(["go", "version"]).removeprefix("go version ")
-    described["gorilla/websocket"] = _ask(
-        ["dpkg-query", "-W", "-f", "${Version}", "golang-github-gorilla-websocket-dev"]
-    )
-    described["mattn/go-sqlite3"] = _ask(
-        ["dpkg-query", "-W", "-f", "${Version}", "golang-github-mattn-go-sqlite3-dev"]
-    )
+    for name, package in _DEBIAN_PACKAGES.items():
+        described[name] = _ask(["dpkg-query", "-W", "-f", "${Version}", package])
     described["sqlite"] = sqlite3.sqlite_version  # of Python, and of Debian's go-sqlite3
     described["node"] = _ask(["node", "--version"])
-    package = _PEERS / "node_peer/node_modules/ws/package.json"
-    if package.exists():
-        found = re.search(r'"version": "(.*)"', package.read_text())
-        described["ws"] = found[1] if found else ""
+    for name, folder in _NODE_PACKAGES.items():
+        package = _PEERS / folder / "node_modules" / name / "package.json"
+        if package.exists():
+            described[name] = json.loads(package.read_text())["version"]
     described["tchat"] = _ask(["git", "rev-parse", "--short", "HEAD"])
     return {name: value for name, value in described.items() if value}
 

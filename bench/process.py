@@ -64,6 +64,7 @@ class Running:
             **_ordinary_environment(),
             **{name: value.format(**values) for name, value in server.environment.items()},
         }
+        self._program = server.program
         self._cwd = server.cwd
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -77,6 +78,7 @@ class Running:
             with (self._folder / "output").open("ab") as output:
                 self._process = subprocess.Popen(
                     self._command,
+                    executable=self._program,
                     cwd=self._cwd,
                     env=self._environment,
                     stdin=subprocess.DEVNULL,
@@ -156,6 +158,10 @@ class Running:
     def output(self) -> str:
         """Give the end of what it has printed."""
         return (self._folder / "output").read_text(errors="replace")[-2000:]
+
+    def printed(self, text: str) -> int:
+        """Give how often it has printed a text."""
+        return (self._folder / "output").read_text(errors="replace").count(text)
 
     def kill(self) -> None:
         """End its processes at once."""

@@ -127,6 +127,10 @@ class Chat:
         command = {"room": seat.room, "nick": seat.nick, "key": seat.key}
         return self._command("join", {**command, "after": after} if after else command)
 
+    def answer(self, _seat: Seat, _payload: bytes) -> bytes:
+        """Give what is to be sent next, after an answer that does not end the join."""
+        return b""
+
     def is_welcome(self, payload: bytes) -> bool:
         """Tell whether this answer says that the join is done."""
         return b'"welcome"' in payload[:40]
@@ -149,8 +153,12 @@ class SocketIo(Chat):
     path = "/socket.io/?EIO=4&transport=websocket"
 
     def join(self, seat: Seat, after: dict[str, object] | None) -> bytes:
-        """Connect the namespace, and join a room."""
-        return frame("40") + super().join(seat, after)
+        """Connect the namespace; the room comes when that is answered, as clients do it."""
+        return frame("40")
+
+    def answer(self, seat: Seat, payload: bytes) -> bytes:
+        """Join a room when the namespace is connected."""
+        return super().join(seat, None) if payload.startswith(b"40") else b""
 
     def _command(self, kind: str, fields: dict[str, object]) -> bytes:
         return frame("42" + json.dumps([kind, fields], separators=(",", ":")))
@@ -167,7 +175,8 @@ class Centrifuge(Chat):
 
     path = "/connection/websocket"
     message = re.compile(rb'"id": ?"(?P<id>[\w-]+)"[^}]*\}[^}]*\},"offset":(?P<seq>\d+)\}')
-    mark = b"~"  # several messages may share a frame
+    # Several messages may share a frame. The mark is no byte of the lengths that frames can have.
+    mark = b"|"
 
     def join(self, seat: Seat, after: dict[str, object] | None) -> bytes:
         """Connect, and subscribe to a room's channel."""
@@ -180,6 +189,6 @@ class Centrifuge(Chat):
         return b'"id":2,' in payload
 
     def _post(self, room: str) -> bytes:
-        data = {"id": _ID, "text": f"~{TEXT[1:]}"}
+        data = {"id": _ID, "text": f"|{TEXT[1:]}"}
         command = {"id": 3, "method": 3, "params": {"channel": room, "data": data}}
         return frame(json.dumps(command, separators=(",", ":")))

@@ -2,7 +2,7 @@
 # Make sure that one thing is installed that pip cannot install.
 #
 #   tools/need.sh python | venv | chromium | headless-shell | firefox | webkit | emoji | node | npm | binutils |
-#       libpython | nginx | redis | haproxy | network | go | go-sqlite3
+#       libpython | nginx | redis | haproxy | network | go | go-sqlite3 | go-centrifuge
 #
 # It first looks for it. If it is missing, and apt-get can be used without a question (as root, or
 # with sudo without a password), it installs Debian's package. Otherwise it says in one line what is
@@ -98,6 +98,14 @@ have_go_sqlite3() {
     command -v gcc && [ -d /usr/share/gocode/src/github.com/mattn/go-sqlite3 ]
 } >/dev/null
 
+have_go_centrifuge() {
+    have_go && [ -d /usr/share/gocode/src/github.com/centrifugal/centrifuge ] &&
+        [ -d /usr/share/gocode/src/github.com/igm/sockjs-go ] &&
+        [ -d /usr/share/gocode/src/github.com/mna/redisc ] &&
+        [ -d /usr/share/gocode/src/github.com/FZambia/eagle ] &&
+        [ -d /usr/share/gocode/src/github.com/centrifugal/protocol ]
+}
+
 python_series() { "$python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])'; }
 
 case $1 in
@@ -175,6 +183,15 @@ go)
 go-sqlite3)
     have_go_sqlite3 || { apt_install gcc && apt_install golang-github-mattn-go-sqlite3-dev && have_go_sqlite3; } ||
         missing "SQLite for Go, for a peer of the bench (Debian: apt-get install gcc golang-github-mattn-go-sqlite3-dev)"
+    ;;
+go-centrifuge)
+    # Debian's package of the library does not name all that it needs.
+    have_go_centrifuge || {
+        for package in centrifugal-centrifuge centrifugal-protocol fzambia-eagle igm-sockjs-go mna-redisc; do
+            apt_install "golang-github-$package-dev"
+        done
+        have_go_centrifuge
+    } || missing "Centrifuge for Go, for a peer of the bench (Debian: golang-github-centrifugal-centrifuge-dev)"
     ;;
 *)
     missing "a rule in tools/need.sh for '$1'"

@@ -1,19 +1,45 @@
-"""The Flask-SocketIO peer, under gunicorn's gevent worker, as its documentation advises."""
+"""The Flask-SocketIO peer, under gunicorn's gevent worker, as its documentation advises.
+
+With REDIS_URL, it is one of several processes that share their rooms by its message queue in Redis.
+Then Redis numbers the messages.
+"""
 
 from __future__ import annotations
 
+import os
 import secrets
 from datetime import UTC, datetime
 
 from flask import Flask, request
 from flask_socketio import SocketIO, emit, join_room
+from redis import Redis
+
+URL = os.environ.get("REDIS_URL")
+# redis-py 8 gives up after 5 quiet seconds, and has 100 connections at most. The queue then listens
+# again after a second, and loses what was published meanwhile.
+if URL is not None:
+    URL += "?socket_timeout=3600&max_connections=10000"
 
 app = Flask(__name__)
-# No Engine.IO ping during a measurement: its bytes would count as deliveries.
-socketio = SocketIO(app, async_mode="gevent", ping_interval=600, http_compression=False)
+socketio = SocketIO(
+    app,
+    async_mode="gevent",
+    ping_interval=600,  # no ping during a measurement: its bytes would count as deliveries
+    http_compression=False,
+    message_queue=URL,
+)
+redis = Redis.from_url(URL) if URL else None
 
 members: dict[str, tuple[str, dict[str, str]]] = {}
 seqs: dict[str, int] = {}
+
+
+def number(room: str) -> int:
+    """Give the number of a room's next message."""
+    if redis is not None:
+        return redis.incr(f"seq:{room}")
+    seqs[room] += 1
+    return seqs[room]
 
 
 @socketio.on("join")
@@ -29,10 +55,9 @@ def join(command: dict[str, str]) -> None:
 def post(command: dict[str, str]) -> None:
     """Give a message its number, and send it to everybody in the room."""
     room, member = members[request.sid]
-    seqs[room] += 1
     message = {
         "type": "message",
-        "seq": seqs[room],
+        "seq": number(room),
         "id": command["id"],
         "member": member,
         "text": command["text"],
