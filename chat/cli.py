@@ -11,9 +11,8 @@ from typing import Any
 
 import click
 
-from chat.config import SettingError, read_settings
-from chat.log import LogError
-from chat.log.copies import Contents, Progress
+from chat.config import SettingError, Settings, read_settings
+from chat.log import Contents, LogError, Progress
 from chat.log.copies import backup as make_copy
 from chat.log.copies import restore as put_back
 
@@ -95,6 +94,40 @@ def restore(file: str, database: str | None) -> None:
     click.echo("Pages that come back are told that the log is another one, and begin again.")
 
 
+@tchat.command()
+@click.argument("source")
+@click.argument("target")
+def migrate(source: str, target: str) -> None:
+    """Copy all conversations from SOURCE to TARGET, while the server is stopped.
+
+    Each is a SQLite file, or the address of a Redis like redis://:password@host:6379/0. SOURCE
+    stays as it is. There must be no conversations at TARGET yet.
+    """
+    # Who keeps all in a file need not wait for the client of Redis.
+    from chat.log.moving import move, named
+
+    from_settings, to_settings = _at(source), _at(target)
+    with _shown() as progress:
+        moved = move(from_settings, to_settings, progress)
+    click.echo(f"{named(to_settings)} now has {_counted(moved.contents)}.")
+    if moved.resumes:
+        click.echo("Pages that come back go on where they were.")
+    else:
+        click.echo("Pages that come back are told that the log is another one, and begin again.")
+
+
+def _at(place: str) -> Settings:
+    """Give the settings of a server that has its log in a file or on a Redis."""
+    is_file = "://" not in place
+    return read_settings(
+        {
+            "CHAT_DATABASE": place if is_file else "",
+            "REDIS_URL": "" if is_file else place,
+            "CHAT_REDIS_REPLICAS": "",
+        }
+    )
+
+
 def _path(database: str | None) -> Path:
     """Give the SQLite file that a command is about. Raises SettingError."""
     settings = read_settings({"CHAT_DATABASE": database, "REDIS_URL": ""} if database else None)
@@ -108,9 +141,13 @@ def _path(database: str | None) -> Path:
 
 def _said(contents: Contents) -> str:
     """Say what is in a copy."""
+    return f"{_counted(contents)}, {contents.size:,} bytes"
+
+
+def _counted(contents: Contents) -> str:
     messages = "1 message" if contents.messages == 1 else f"{contents.messages:,} messages"
     rooms = "1 room" if contents.rooms == 1 else f"{contents.rooms:,} rooms"
-    return f"{messages} in {rooms}, {contents.size:,} bytes"
+    return f"{messages} in {rooms}"
 
 
 @contextmanager

@@ -110,6 +110,8 @@ class Together:
             place=settings.redis_place,
             retention_messages=settings.chat_retention_messages,
             retention_min_hours=settings.chat_retention_min_hours,
+            retention_days=settings.chat_retention_days,
+            room_idle_days=settings.chat_room_idle_days,
             replicas=settings.chat_redis_replicas,
         )
         self.presence: Presence = SharedPresence(

@@ -22,7 +22,7 @@ def test_help_names_the_commands_and_the_options_of_the_server(make_server: Make
     done = make_server().run("--help")
 
     assert done.returncode == 0
-    for word in ("backup", "restore", "--host", "--port", "--database"):
+    for word in ("backup", "restore", "migrate", "--host", "--port", "--database"):
         assert word in done.stdout
 
 
@@ -32,6 +32,7 @@ def test_help_names_the_commands_and_the_options_of_the_server(make_server: Make
         (("--bogus",), "--bogus"),
         (("copy", "x.db"), "copy"),
         (("backup",), "FILE"),
+        (("migrate", "x.db"), "TARGET"),
         (("restore", "x.db", "y.db"), "y.db"),
         (("--port",), "--port"),
     ],

@@ -27,6 +27,18 @@ class Holder(NamedTuple):
     process: int  # the pid of the process that has the file open
 
 
+#: Is told what is being done, how much of it is done, and how much it is in all.
+Progress = Callable[[str, int, int], None]
+
+
+class Contents(NamedTuple):
+    """What is in a log."""
+
+    rooms: int
+    messages: int
+    size: int  # bytes
+
+
 class Draft(NamedTuple):
     """A post on its way into the log."""
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from chat.log import LogError
+from chat.log import Contents, LogError, Progress
 from chat.log.disk import sync_file, sync_folder
 from chat.log.files import (
     are_same,
@@ -48,17 +47,6 @@ _ATTEMPTS = 5  # to copy a file that nobody has open, in case somebody opens it 
 #: Stands in the database's place while the files of a damaged one are exchanged. A server refuses
 #: it, because it is no SQLite database, and a restore that is run again goes on.
 _EXCHANGING = b"A restore of this Tchat database was interrupted. Run the restore again.\n"
-
-#: Is told what is being done, how much of it is done, and how much it is in all.
-Progress = Callable[[str, int, int], None]
-
-
-class Contents(NamedTuple):
-    """What is in a copy."""
-
-    rooms: int
-    messages: int
-    size: int  # bytes
 
 
 class Restored(NamedTuple):

@@ -40,7 +40,9 @@ from chat.log import (
 )
 from chat.log.condition import Condition
 from chat.log.followed import Followed
+from chat.log.redis_upkeep import RedisUpkeep
 from chat.log.scripts import NO_HEAD, Diverged, EpochGone, Full, Read, Share
+from chat.log.upkeep import Rules
 from chat.protocol import Member, Message, rfc3339
 from chat.redis.channels import Channels
 from chat.redis.partitions import PARTITIONS, partition_of
@@ -53,6 +55,7 @@ _QUEUE_LIMIT = 10_000  # drafts that may wait
 _BATCH_LIMIT = 1000  # drafts in one round trip
 _HEARD_LIMIT = 10_000  # published shares that may wait; what is more is read instead
 _LOOK_EVERY_S = 2.0  # at the newest entries of the rooms here
+_SERVES_MS = 10_000  # after each look, for `python -m chat migrate`
 _LOOK_AGAIN_S = 0.05  # when something is missing that may be on its way
 _TRY_AGAIN_S = 0.5  # when Redis could not be asked
 _READ_LIMIT = 500  # entries of a room in one reply
@@ -61,6 +64,8 @@ _READ_ROOMS = 50  # rooms in one round trip
 _HEADS_LIMIT = 1000  # rooms in one command
 _NICK_SEARCH = 1000  # newest entries of a room that recent_nicks looks at
 _INFO_EVERY_S = 30.0
+_REST = 2.0  # times as long as a step of upkeep took, until the next
+_UPKEEP_EVERY_S = 1.0  # when the rest is in no hurry
 _VERSION = 7  # of Redis, which first had sharded channels
 
 _FULL = "Redis has no memory for more: no message is stored until there is some."
@@ -86,6 +91,8 @@ class RedisLog:
         place: str,
         retention_messages: int,
         retention_min_hours: int = 0,
+        retention_days: int = 0,
+        room_idle_days: int = 0,
         replicas: int = 0,
     ) -> None:
         """Prepare; nothing is asked yet. `place` names the log to people.
@@ -114,6 +121,11 @@ class RedisLog:
         self._epochs = [""] * PARTITIONS
         self._set_aside: _Batch = []  # taken from the queue too early; they come first
         self._look_at = 0.0  # monotonic seconds
+        self._upkeep = RedisUpkeep(
+            servers,
+            Rules(retention_messages, retention_min_hours, retention_days, room_idle_days),
+        )
+        self._upkeep_at = 0.0  # monotonic seconds
         self._info_at = 0.0  # monotonic seconds
         channels.hear(b"m", self._hear)
         channels.on_return(self._listened)
@@ -216,11 +228,14 @@ class RedisLog:
 
     def _read(self, room: str, command: Command, *, newest: bool = False) -> Read:
         try:
-            return scripts.read(self._ask(partition_of(room), command), newest=newest)
+            read = scripts.read(self._ask(partition_of(room), command), newest=newest)
         except EpochGone as problem:
             self._info_at = self._look_at = 0.0  # it gets another one
             self._wake()
             raise StorageUnavailable(str(problem)) from problem
+        if read.head.seq:
+            self._upkeep.note_read(room)
+        return read
 
     def _ask(self, partition: int, command: Command) -> Any:
         """Send one command and give its reply. Raises StorageUnavailable."""
@@ -270,13 +285,17 @@ class RedisLog:
                 _logger.exception("log: a bug; nothing could be stored")
                 self._refuse(batch, str(error))
             if closing:
-                return
+                break
             batch, closing = self._take()
+        if self._ready:
+            with suppress(RedisError):  # it is forgotten soon without that
+                self._servers.ask([(0, scripts.serve(self._servers.worker, 0))])
 
     def _take(self) -> tuple[_Batch, bool]:
         """Wait for drafts, for something heard, or for the next look; True with the last ones."""
         batch, self._set_aside = self._set_aside, []
-        wait_s = 0.0 if batch else max(0.0, self._look_at - monotonic())
+        due_at = min(self._look_at, self._upkeep_at) if self._ready else self._look_at
+        wait_s = 0.0 if batch else max(0.0, due_at - monotonic())
         try:
             item = self._queue.get(timeout=wait_s) if wait_s else self._queue.get_nowait()
             while item is not None:
@@ -327,6 +346,8 @@ class RedisLog:
             if monotonic() >= self._look_at:
                 self._followed.drop_empty(is_occupied)
                 self._look(out)
+            if self._ready and monotonic() >= self._upkeep_at:
+                self._keep_up()
         except LogError as problem:
             self._fail(batch, str(problem))
         except RedisError as problem:
@@ -399,6 +420,17 @@ class RedisLog:
         payload = scripts.publication(self._servers.worker, self._epochs[partition], room, share)
         return partition, self._channels.publish(partition, payload)
 
+    def _keep_up(self) -> None:
+        """Do one step of what nobody waits for, and leave time for posts."""
+        began_at = monotonic()
+        busy = False
+        try:
+            busy = self._upkeep.step()
+        except ResponseError as error:  # Redis is there; it may be full
+            self._condition.say("nothing can be pruned: %s", str(error))
+        now = monotonic()
+        self._upkeep_at = now + (_REST * (now - began_at) if busy else _UPKEEP_EVERY_S)
+
     def _append(self, room: str, share: _Batch) -> Command:
         partition = partition_of(room)
         return scripts.append(
@@ -451,6 +483,7 @@ class RedisLog:
             self._info_at = monotonic() + _INFO_EVERY_S
             partitions = range(PARTITIONS)
         self._look_at_epochs(partitions, out)
+        self._servers.ask([(0, scripts.serve(self._servers.worker, _SERVES_MS))])
         behind = self._look_at_heads(rooms, out)
         while behind:
             behind = self._catch_up(behind, out)
@@ -495,6 +528,11 @@ class RedisLog:
         missing = [each for each, epoch in found.items() if epoch is None]
         asked = [(each, scripts.new_epoch(each, secrets.token_urlsafe(9))) for each in missing]
         found.update(zip(missing, _without_errors(self._servers.ask(asked)), strict=True))
+        if any(value.startswith(scripts.UNFINISHED.encode()) for value in found.values()):
+            raise LogError(
+                f"{self._place} has a log that `python -m chat migrate` has not finished: run it "
+                "again"
+            )
         rooms = self._followed.by_partition()
         for partition, value in found.items():
             epoch, before = value.decode(), self._epochs[partition]

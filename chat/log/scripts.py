@@ -62,9 +62,12 @@ _decode = msgspec.json.Decoder(Body).decode
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(tuple[str, str, str, int, int, list[str]]).decode
 
+#: How the epoch of a partition begins while a log is moved there: no worker serves it meanwhile.
+UNFINISHED = "!"
+
 # What the scripts have in common: a room's newest entry, and the time of an entry (nil if that is
 # not known any more).
-_HEAD = """
+HEAD = """
 local function head_of(heads, room)
   local head = redis.call('HGET', heads, room)
   if not head then return 0, '0' end
@@ -82,34 +85,33 @@ local function time_of(log, seq, head, head_at)
   local entry = redis.call('HGET', log, seq)
   if entry then return string.match(entry, '^%d+') end
   local floor, floor_at = floor_of(log)
-  if floor == seq then return floor_at end
+  if floor == seq and floor_at ~= '0' then return floor_at end
   return nil
 end
 """
 
 # Takes entries from the front of a room, up to a seq, `most` of them, and none that is younger than
-# `settled`: always the first ones, so that what is kept has no hole. Gives how many are gone.
+# `settled`: always the first ones, so that what is kept has no hole. Gives how many are gone. An
+# entry's ids have no character that JSON escapes, and to decode all of it would take up to three
+# times as long.
 TRIM = """
 local function trim(log, ids, last, settled, most)
   local floor = floor_of(log)
-  last = math.min(last, floor + most)
-  local seqs, gone, at = {}, {}, nil
-  for seq = floor + 1, last do seqs[#seqs + 1] = seq end
-  if #seqs == 0 then return 0 end
-  local number = 0
-  for _, entry in ipairs(redis.call('HMGET', log, unpack(seqs))) do
+  local seqs, gone, last_at = {}, {}, nil
+  for seq = floor + 1, math.min(last, floor + most) do
+    local entry = redis.call('HGET', log, seq)
     if not entry then break end
-    local time, body = string.match(entry, '^(%d+)\\t(.*)$')
-    if tonumber(time) > settled then break end
-    local fields = cjson.decode(body)
-    gone[#gone + 1] = fields[2] .. '/' .. fields[1]
-    at, number = time, number + 1
+    local at, id, member = string.match(entry, '^(%d+)\\t%["([^"]*)",%s*"([^"]*)"')
+    if not at or tonumber(at) > settled then break end
+    seqs[#seqs + 1] = seq
+    gone[#gone + 1] = member .. '/' .. id
+    last_at = at
   end
-  if number == 0 then return 0 end
-  redis.call('HDEL', log, unpack(seqs, 1, number))
+  if #seqs == 0 then return 0 end
+  redis.call('HDEL', log, unpack(seqs))
   redis.call('HDEL', ids, unpack(gone))
-  redis.call('HSET', log, 'floor', (floor + number) .. ':' .. at)
-  return number
+  redis.call('HSET', log, 'floor', (floor + #seqs) .. ':' .. last_at)
+  return #seqs
 end
 """
 
@@ -117,7 +119,7 @@ end
 # kept, for how many milliseconds all are, the channel or nothing; then id and body of each draft.
 # No other write may come before the first HSET: without memory, Redis refuses that one alone.
 _APPEND = Script(
-    _HEAD
+    HEAD
     + TRIM
     + """
 local epoch, room, known, worker = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[5]
@@ -171,7 +173,7 @@ return {'stored', head + 1, now, repeated}
 # KEYS: epoch, heads, log. ARGV: room, a seq, a limit, and whether entries before it are asked for.
 # The reply has the epoch, the newest seq and its time, the time of that seq, and the entries.
 _READ = Script(
-    _HEAD
+    HEAD
     + """
 local room, seq, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local head, head_at = head_of(KEYS[2], room)
@@ -194,6 +196,26 @@ return {redis.call('GET', KEYS[1]), head, head_at, at, first, entries}
 
 # KEYS: epoch. ARGV: an epoch, which it becomes if there is none.
 _EPOCH = Script("redis.call('SET', KEYS[1], ARGV[1], 'NX') return redis.call('GET', KEYS[1])")
+
+
+# KEYS: the workers that serve the log, by the time until which each is taken for alive. ARGV: the
+# worker, and for how many milliseconds; 0: not any more.
+_SERVE = Script(
+    """#!lua flags=allow-oom
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+"""
+)
+
+# KEYS: the same. Gives how many workers are alive.
+_SERVING = Script(
+    """
+local time = redis.call('TIME')
+return redis.call('ZCOUNT', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000), '+inf')
+"""
+)
 
 
 class Share(NamedTuple):
@@ -359,6 +381,16 @@ def new_epoch(partition: int, new: str) -> Command:
 def probe(partition: int) -> Command:
     """Give a command that fails when nothing can be stored."""
     return ("HSET", key(partition, "probe"), "at", 0)
+
+
+def serve(worker: str, for_ms: int) -> Command:
+    """Give the command that tells others that a worker serves the log; of partition 0."""
+    return _SERVE.command((key(0, "workers"),), (worker, for_ms))
+
+
+def serving() -> Command:
+    """Give the command that counts the workers that serve the log; of partition 0."""
+    return _SERVING.command((key(0, "workers"),))
 
 
 def heads(partition: int, rooms: Sequence[str]) -> Command:
