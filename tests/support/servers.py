@@ -68,7 +68,7 @@ class ChatServer:
         self._command = [part.format(port=self.port) for part in command]
         self.settings = dict(settings or {})
         self.redis_url = redis_url
-        self.workers = workers
+        self.workers = workers if redis_url else 1
         self._cwd = cwd
         engine = {"REDIS_URL": redis_url, "WEB_CONCURRENCY": str(workers)} if redis_url else {}
         self._environment = environment or {
