@@ -2,7 +2,8 @@
 
 It works like Jepsen's checkers for sets and logs. Clients note what they do and what they are
 told, and check nothing. Afterwards the checker compares all of it with the log. A history is of
-one room. When the log is replaced by an older copy with another epoch, each epoch has a log.
+one room. When the log is replaced by an older copy with another epoch, each epoch has a log. When
+it goes back without another epoch, that epoch has lost logs besides.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Record(NamedTuple):
     seq: int = 0
     text: str = ""  # of a post and of a receipt
     epoch: str = ""  # of a welcome
+    at: str = ""  # of a receipt: the server's time
 
 
 class Entry(NamedTuple):
@@ -42,15 +44,22 @@ class Entry(NamedTuple):
     seq: int
     id: str  # the writer and the post's id
     text: str
+    at: str = ""  # the server's time, if it is known
 
 
 def judge_epochs(
-    history: Sequence[Record], logs: Mapping[str, Sequence[Entry]], *, least_skipped: int = 1
+    history: Sequence[Record],
+    logs: Mapping[str, Sequence[Entry]],
+    *,
+    lost: Mapping[str, Sequence[Sequence[Entry]]] | None = None,
+    least_skipped: int = 1,
 ) -> list[str]:
     """Compare a history with the log of each epoch, as `judge` does; give what is broken.
 
-    Nobody resumes from one epoch in another: in each, a client begins with a reset.
+    Nobody resumes from one epoch in another: in each, a client begins with a reset. `lost` has
+    the lost logs of epochs whose log went back.
     """
+    lost = lost or {}
     parts: dict[str, list[Record]] = {epoch: [] for epoch in logs}
     at: dict[str, str] = {}  # client: the epoch that it was told last
     problems = []
@@ -64,7 +73,13 @@ def judge_epochs(
         parts[epoch].append(record)
     posts = [record for record in history if record.kind in (Kind.POST, Kind.REFUSED)]
     for epoch, part in parts.items():
-        found = judge(part, logs.get(epoch, []), posts=posts, least_skipped=least_skipped)
+        found = judge(
+            part,
+            logs.get(epoch, []),
+            lost=lost.get(epoch, ()),
+            posts=posts,
+            least_skipped=least_skipped,
+        )
         problems += [f"epoch {epoch}: {problem}" for problem in found]
     return problems
 
@@ -73,6 +88,7 @@ def judge(
     history: Iterable[Record],
     log: Sequence[Entry],
     *,
+    lost: Sequence[Sequence[Entry]] = (),
     posts: Sequence[Record] = (),
     least_skipped: int = 1,
 ) -> list[str]:
@@ -85,19 +101,26 @@ def judge(
     part, and only if it skips at least `least_skipped` messages, because a resume would have given
     fewer. A client that is connected at the end has seen the end. `posts` may add posts that were
     written before the history begins.
+
+    `lost` has what the log was each time that it went back. What a client saw between two resets
+    is all of one log. A reset may skip nothing if what it saw before is not in all logs.
     """
     records = list(history)
-    entries = {entry.seq: entry for entry in log}
+    logs = [{entry.seq: entry for entry in each} for each in (log, *lost)]
     views: dict[str, _View] = {}
     for record in records:
-        view = views.setdefault(record.client, _View(record.client, entries, least_skipped))
+        view = views.setdefault(record.client, _View(record.client, logs, least_skipped))
         view.take(record)
-    head = max(entries, default=0)
+    head = max(logs[0], default=0)
     problems = _problems_of_the_log(posts or records, log)
+    for each in lost:
+        problems += [f"lost: {one}" for one in _problems_of_the_log(posts or records, each)]
     for view in views.values():
         problems += view.problems
         if view.connected and view.position != head:
             problems.append(f"{view.client} is left at {view.position}, the log ends at {head}")
+        if view.connected and not view.is_in(logs[0]):
+            problems.append(f"{view.client} is left in a log that was lost")
     return problems
 
 
@@ -133,12 +156,13 @@ def _problems_of_the_log(records: Sequence[Record], log: Sequence[Entry]) -> lis
 class _View:
     """What one client was told so far."""
 
-    def __init__(self, client: str, log: dict[int, Entry], least_skipped: int) -> None:
+    def __init__(self, client: str, logs: Sequence[dict[int, Entry]], least_skipped: int) -> None:
         self.client = client
         self.problems: list[str] = []
         self.position: int | None = None  # seq of the last message given
         self.connected = False
-        self._log = log
+        self._logs = logs  # the one at the end first
+        self._possible = list(logs)  # those that have all that it saw since the last reset
         self._least_skipped = least_skipped
         # The posts of this connection. The answer to each may be a message that was given before.
         self._asked: Counter[str] = Counter()
@@ -151,7 +175,7 @@ class _View:
                 self._owns(record)
             case Kind.ACKNOWLEDGED:
                 self._owns(record)
-                if self._stored(record.seq).id != record.id:
+                if all(_entry(log, record.seq).id != record.id for log in self._possible):
                     self._problem(f"has {record.id} acknowledged as {record.seq}", record.seq)
             case Kind.RECEIPT:
                 self._receive(record)
@@ -165,14 +189,22 @@ class _View:
             case Kind.RESET:
                 self._reset(record.seq)
 
+    def is_in(self, log: dict[int, Entry]) -> bool:
+        """Tell whether a log has all that the client saw since its last reset."""
+        return any(each is log for each in self._possible)
+
     def _reset(self, seq: int) -> None:
-        if self.position is not None and seq < self.position + self._least_skipped:
+        few = self.position is not None and seq < self.position + self._least_skipped
+        if few and len(self._possible) == len(self._logs):
             self._problem(f"is reset to {seq}, but has seen {self.position}")
         self.connected, self.position = True, seq
+        self._possible = list(self._logs)
 
     def _receive(self, record: Record) -> None:
-        stored = self._stored(record.seq)
-        if (stored.id, stored.text) != (record.id, record.text):
+        possible = [log for log in self._possible if _is_given(record, log)]
+        if possible:
+            self._possible = possible
+        else:
             self._problem(f"sees {record.id} {record.text!r} as {record.seq}", record.seq)
         if not self.connected or self.position is None:
             self._problem(f"is given {record.seq} before a welcome")
@@ -190,9 +222,20 @@ class _View:
         if record.id.partition("/")[0] != self.client:
             self._problem(f"answers for {record.id}, which is another's")
 
-    def _stored(self, seq: int) -> Entry:
-        return self._log.get(seq, Entry(seq, "nothing", ""))
-
     def _problem(self, sentence: str, seq: int | None = None) -> None:
-        where = "" if seq is None else f", where the log has {self._stored(seq).id}"
+        where = ""
+        if seq is not None:
+            ids = dict.fromkeys(_entry(log, seq).id for log in self._possible)
+            where = f", where the log has {' or '.join(ids)}"
         self.problems.append(f"{self.client} {sentence}{where}")
+
+
+def _entry(log: dict[int, Entry], seq: int) -> Entry:
+    return log.get(seq, Entry(seq, "nothing", ""))
+
+
+def _is_given(record: Record, log: dict[int, Entry]) -> bool:
+    """Tell whether a receipt is what a log has; the time too, if both have one."""
+    stored = _entry(log, record.seq)
+    same_time = record.at == stored.at or not record.at or not stored.at
+    return (stored.id, stored.text) == (record.id, record.text) and same_time

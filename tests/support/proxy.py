@@ -12,6 +12,7 @@ import socket
 import struct
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from threading import Event, Lock, Thread
 from types import TracebackType
@@ -60,13 +61,15 @@ class FaultProxy:
         self.port = 0
         self.cuts: Counter[Fault] = Counter()
         self.weathers: Counter[str] = Counter()  # connections: clear, delayed, throttled
-        self._server_port = server_port
+        self._server_port: int | None = server_port
         self._rng = rng
         self._weather = weather
         self._hit = hit
         # Guards _armed.
         self._lock = Lock()
         self._armed: list[tuple[Fault, Towards]] = []
+        self._links: set[_Link] = set()
+        self._is_deaf = False
         self._listens = Event()
         self._loop: asyncio.AbstractEventLoop
         self._end: asyncio.Event
@@ -91,6 +94,24 @@ class FaultProxy:
         with self._lock:
             self._armed.append((fault, towards))
 
+    def lead_to(self, server_port: int | None, fault: Fault = Fault.RESET) -> None:
+        """Lead new connections to another port, or to none, and cut all that are open.
+
+        With HALF_OPEN and no port, new connections are taken and nothing answers: a network that
+        loses everything. For any thread.
+        """
+        done = Event()
+
+        def turn() -> None:
+            self._server_port = server_port
+            self._is_deaf = server_port is None and fault is Fault.HALF_OPEN
+            for link in tuple(self._links):
+                link.cut(fault)
+            done.set()
+
+        self._loop.call_soon_threadsafe(turn)
+        assert done.wait(_STARTS_WITHIN_S), "the proxy hangs"
+
     @property
     def armed(self) -> int:
         """Count the cuts that have not hit a connection yet."""
@@ -107,6 +128,13 @@ class FaultProxy:
 
     async def _opened(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection until its end; on the proxy's thread."""
+        if self._is_deaf:
+            with suppress(OSError):
+                while await reader.read(_CHUNK_BYTES):
+                    pass
+        if self._server_port is None:
+            writer.close()
+            return
         try:
             to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
         except OSError:
@@ -115,7 +143,9 @@ class FaultProxy:
         weather = self._weather()
         self.weathers[_name(weather)] += 1
         link = _Link((reader, writer), to_server, weather, self._draw, self._rng)
+        self._links.add(link)
         await asyncio.gather(link.carry(Towards.SERVER), link.carry(Towards.CLIENT))
+        self._links.discard(link)
 
     def _draw(self, towards: Towards) -> Fault | None:
         """Give the cut that hits a chunk, if there is one."""
@@ -144,6 +174,13 @@ class _Link:
         self._draw = draw
         self._rng = rng
         self._half_open = False
+
+    def cut(self, fault: Fault) -> None:
+        """Cut the connection now."""
+        if fault is Fault.HALF_OPEN:
+            self._half_open = True
+        else:
+            self._reset()
 
     async def carry(self, towards: Towards) -> None:
         """Carry one direction until its end, which ends the other too, unless bytes are dropped."""

@@ -65,6 +65,12 @@ class Pace:
         with self._changed:
             self._allowed = min(posts, self.messages)
 
+    def enough(self) -> int:
+        """Allow no more posts; give how many were begun."""
+        with self._changed:
+            self.messages = self._allowed = self._begun
+            return self._begun
+
     def begin(self) -> bool:
         """Ask for permission for one new post."""
         with self._changed:
@@ -99,6 +105,7 @@ class Talker(Client):
         history: list[Record],
         pace: Pace,
         rng: random.Random,
+        room: str = "general",
         **connect_options: Any,
     ) -> None:
         """Connect and join; afterwards anything may break."""
@@ -117,7 +124,7 @@ class Talker(Client):
         self._pinged = False
         options = {"open_timeout": _CONNECT_S, "ping_interval": None, **connect_options}
         super().__init__(ws_url, **options)
-        self.join(nick)
+        self.join(nick, room)
         self._thread = Thread(target=self._run, name=nick)
 
     def start(self) -> None:
@@ -143,7 +150,16 @@ class Talker(Client):
 
     def _see(self, message: Event) -> bool:
         author, post_id, seq = message["member"]["nick"], message["id"], message["seq"]
-        self._note(Kind.RECEIPT, f"{author}/{post_id}", seq, message["text"])
+        self._history.append(
+            Record(
+                Kind.RECEIPT,
+                self.nick,
+                f"{author}/{post_id}",
+                seq,
+                message["text"],
+                at=message["at"],
+            )
+        )
         is_new = seq > self.seq
         if is_new:
             self.seq, self.at = seq, message["at"]

@@ -277,3 +277,52 @@ def test_message_of_one_epoch_that_is_shown_in_another_is_found() -> None:
 
 def test_unknown_epoch_is_found() -> None:
     assert "Ann is told of an unknown epoch, 'two'" in judge_epochs(TURNED, {"one": FIRST})
+
+
+# The log goes back to an older state without another epoch. Ann saw what is lost, Bob did not.
+WENT_BACK = [
+    reset("Ann", 0),
+    reset("Bob", 0),
+    *(post(f"Ann/p{number}") for number in (1, 2, 3)),
+    *(receipt("Ann", f"Ann/p{number}", number) for number in (1, 2, 3)),
+    *(acknowledged(f"Ann/p{number}", number) for number in (1, 2, 3)),
+    receipt("Bob", "Ann/p1", 1),
+    receipt("Bob", "Ann/p2", 2),
+    drop("Bob"),
+    drop("Ann"),
+    reset("Ann", 0),
+    *(receipt("Ann", f"Ann/p{number}", number) for number in (1, 2)),
+    post("Ann/p4"),
+    receipt("Ann", "Ann/p4", 3),
+    acknowledged("Ann/p4", 3),
+    resume("Bob", 2),
+    receipt("Bob", "Ann/p4", 3),
+]
+
+
+def test_log_that_went_back_resets_those_who_saw_what_is_lost() -> None:
+    assert judge(WENT_BACK, SECOND, lost=[FIRST]) == []
+    assert "Ann has Ann/p3 acknowledged as 3, where the log has Ann/p4" in judge(WENT_BACK, SECOND)
+
+
+def test_resume_after_what_is_lost_is_found() -> None:
+    (index,) = (n for n, each in enumerate(WENT_BACK) if n and each == reset("Ann", 0))
+    resumed = [*WENT_BACK[:index], post("Ann/p4"), resume("Ann", 3), *WENT_BACK[-2:]]
+    assert judge(resumed, SECOND, lost=[FIRST]) == ["Ann is left in a log that was lost"]
+
+
+def test_reset_of_somebody_who_saw_nothing_that_is_lost_is_found() -> None:
+    history = [*WENT_BACK[:-2], reset("Bob", 2), WENT_BACK[-1]]
+    assert judge(history, SECOND, lost=[FIRST]) == ["Bob is reset to 2, but has seen 2"]
+
+
+def test_what_is_stored_again_at_another_time_is_another_message() -> None:
+    first = [entry._replace(at=f"10:0{entry.seq}") for entry in FIRST]
+    again = [*first[:2], first[2]._replace(at="11:00")]
+    bob = [reset("Bob", 0), *(receipt("Bob", f"Ann/p{n}", n) for n in (1, 2))]
+    bob = [*bob, receipt("Bob", "Ann/p3", 3)._replace(at="10:03"), drop("Bob")]
+    posts = [post(f"Ann/p{number}") for number in (1, 2, 3)]
+    back = [reset("Bob", 2), receipt("Bob", "Ann/p3", 3)._replace(at="11:00")]
+    assert judge([*bob, *back], again, lost=[first], posts=posts) == []
+    stays = [*bob, resume("Bob", 3)]
+    assert judge(stays, again, lost=[first], posts=posts) == ["Bob is left in a log that was lost"]

@@ -146,3 +146,38 @@ def test_server_that_is_away_is_the_end_of_a_connection() -> None:
         with socket.create_connection(("127.0.0.1", proxy.port), WAIT_S) as sock:
             assert sock.recv(1) == b""
         assert proxy.weathers == {}
+
+
+def test_connections_are_cut_and_led_to_another_port(make_proxy: MakeProxy) -> None:
+    proxy = make_proxy()
+    with Server(("127.0.0.1", 0), Echo) as other:
+        sock = dial(proxy)
+        proxy.lead_to(other.server_address[1])
+        with sock, pytest.raises(ConnectionResetError):
+            ask(sock, b"one\n")
+        serving = Thread(target=other.serve_forever, args=(0.05,))
+        serving.start()
+        try:
+            dial(proxy).close()
+        finally:
+            other.shutdown()
+            serving.join()
+
+
+def test_connections_are_refused_while_they_lead_nowhere(make_proxy: MakeProxy) -> None:
+    proxy = make_proxy()
+    proxy.lead_to(None)
+    with socket.create_connection(("127.0.0.1", proxy.port), WAIT_S) as sock:
+        assert sock.recv(1) == b""
+
+
+def test_network_that_loses_everything_says_nothing(make_proxy: MakeProxy) -> None:
+    proxy = make_proxy()
+    old = dial(proxy)
+    proxy.lead_to(None, Fault.HALF_OPEN)
+    with old, socket.create_connection(("127.0.0.1", proxy.port), WAIT_S) as new:
+        for sock in (old, new):
+            sock.settimeout(SHORT_S)
+            sock.sendall(b"one\n")
+            with pytest.raises(TimeoutError):
+                sock.recv(1)

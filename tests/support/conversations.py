@@ -1,0 +1,222 @@
+"""Conversations in a few rooms, while a test breaks what the log is kept in; and the verdict.
+
+The people talk to one server or several. Their log is in Redis, and may be lost or go back: the
+test notes each log before it takes it away.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from chat.protocol import REPLAY_LIMIT, WELCOME_MESSAGES, Message
+from tests.support.history import Entry, Kind, Record, judge_epochs
+from tests.support.talker import Pace, Talker
+
+_ARRIVES_WITHIN_S = 20.0  # until everybody has what was acknowledged
+_LEAST_SKIPPED = REPLAY_LIMIT + 1 - WELCOME_MESSAGES  # by a reset
+_ENDLESS = 10**6
+_UNDER_WAY = 40  # posts that a room may begin when it is in a hurry
+
+#: Reads a room's epoch and messages.
+Read = Callable[[str], tuple[str, Sequence[Message]]]
+
+
+class Verdict(NamedTuple):
+    """What became of the conversations."""
+
+    problems: list[str]
+    stored: int  # messages in the logs at the end
+    lost: int  # messages that were acknowledged, and are not in the logs at the end
+    resets: int  # without each one's first welcome
+    records: Counter[Kind]
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{self.records[kind]} {kind}" for kind in Kind)
+        lines = [f"{self.stored} stored, {self.lost} lost, {self.resets} resets; {counts}"]
+        return "\n".join(lines + self.problems[:20])
+
+
+class Conversations:
+    """People who talk in a few rooms for as long as the block lasts, and what they saw."""
+
+    def __init__(
+        self,
+        ws_urls: Sequence[str],
+        read: Read,
+        *,
+        rooms: Sequence[str] = ("general",),
+        people: int = 4,
+        seed: int | None = None,
+        give_up_s: float = 90.0,
+    ) -> None:
+        """Prepare; there are so many people in each room, and they take the servers in turn."""
+        self._read = read
+        self.seed = random.SystemRandom().randrange(2**32) if seed is None else seed
+        print(f"seed {self.seed}")  # shown when the test fails
+        rng = random.Random(self.seed)
+        deadline_s = time.monotonic() + give_up_s
+        self._rooms = {
+            room: _Room(room, ws_urls, people, rng, Pace(_ENDLESS, deadline_s)) for room in rooms
+        }
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            for room in self._rooms.values():
+                room.start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def go_on(self, posts: int = 30) -> None:
+        """Wait until so many more posts of each room are acknowledged."""
+        for room in self._rooms.values():
+            room.allow(posts + _UNDER_WAY)
+        for room in self._rooms.values():
+            room.wait_for(posts)
+
+    def hurry(self) -> None:
+        """Let everybody write at once, and wait until the first post is acknowledged.
+
+        So many posts are under way now, and what is broken next hits them.
+        """
+        for room in self._rooms.values():
+            room.allow(_UNDER_WAY)
+            room.hurry()
+        for room in self._rooms.values():
+            room.wait_for(1)
+
+    def write(self) -> None:
+        """Let everybody write at once, and wait for nothing."""
+        for room in self._rooms.values():
+            room.allow(_UNDER_WAY)
+            room.hurry()
+
+    def count(self, kind: Kind) -> int:
+        """Count what has happened to the people so far."""
+        return sum(
+            record.kind is kind for room in self._rooms.values() for record in tuple(room.history)
+        )
+
+    def note_lost(self, read: Read | None = None) -> None:
+        """Note the logs as they are now, because they will be lost or go back."""
+        for room in self._rooms.values():
+            room.note_lost(read or self._read)
+
+    def end(self) -> Verdict:
+        """Let nobody write any more, wait until everybody has seen everything, and judge."""
+        verdicts = [room.end(self._read) for room in self._rooms.values()]
+        records: Counter[Kind] = Counter()
+        for verdict in verdicts:
+            records += verdict.records
+        verdict = Verdict(
+            [problem for each in verdicts for problem in each.problems],
+            sum(each.stored for each in verdicts),
+            sum(each.lost for each in verdicts),
+            sum(each.resets for each in verdicts),
+            records,
+        )
+        print(verdict)  # shown when the test fails
+        return verdict
+
+
+class _Room:
+    """The conversation of one room."""
+
+    def __init__(
+        self, name: str, ws_urls: Sequence[str], people: int, rng: random.Random, pace: Pace
+    ) -> None:
+        self._name = name
+        self._urls = [ws_urls[number % len(ws_urls)] for number in range(people)]
+        self._rng = rng
+        self._pace = pace
+        self._allowed = 0
+        self._lost: dict[str, list[list[Entry]]] = {}  # epoch: what its log was before it was lost
+        self._talkers: list[Talker] = []
+        self.history: list[Record] = []
+
+    def start(self, stack: ExitStack) -> None:
+        """Let the people enter."""
+        for number, url in enumerate(self._urls):
+            rng = random.Random(self._rng.random())
+            name = f"{self._name}-{number}"
+            talker = Talker(url, name, self.history, self._pace, rng, self._name)
+            self._talkers.append(talker)
+            stack.callback(talker.ws.close_socket)
+        for talker in self._talkers:
+            stack.callback(talker.end)
+            talker.start()
+        stack.callback(self._pace.stop)
+
+    def allow(self, posts: int) -> None:
+        """Allow so many posts from now on."""
+        self._allowed = max(self._allowed, self._pace.acknowledged + posts)
+        self._pace.allow(self._allowed)
+
+    def hurry(self) -> None:
+        """Let everybody write without pauses."""
+        for talker in self._talkers:
+            talker.in_a_hurry = True
+
+    def wait_for(self, posts: int) -> None:
+        """Wait until so many more posts are acknowledged."""
+        before = self._pace.acknowledged
+        if not self._pace.wait_for(before + posts):
+            got = self._pace.acknowledged - before
+            raise AssertionError(f"{self._name}: {got} of {posts} posts; {self._problems()}")
+
+    def note_lost(self, read: Read) -> None:
+        """Note the log as it is now."""
+        epoch, messages = read(self._name)
+        if epoch:
+            self._lost.setdefault(epoch, []).append(_entries(messages))
+
+    def end(self, read: Read) -> Verdict:
+        """Let it end, and judge."""
+        posts = self._pace.enough()
+        problems = []
+        if not self._pace.wait_for(posts):
+            problems.append(f"{self._name}: {self._pace.acknowledged} of {posts} posts are stored")
+        epoch, messages = read(self._name)
+        log = _entries(messages)
+        self._pace.head = len(log)
+        self._pace.stop(within_s=_ARRIVES_WITHIN_S)  # lost messages would never arrive
+        for talker in self._talkers:
+            talker.end()
+        problems += self._problems()
+        # Of an epoch that is gone, the last log that was noted is the log.
+        logs = {each: lost[-1] for each, lost in self._lost.items()} | {epoch: log}
+        lost = {e: each if e == epoch else each[:-1] for e, each in self._lost.items()}
+        found = judge_epochs(self.history, logs, lost=lost, least_skipped=_LEAST_SKIPPED)
+        records = Counter(record.kind for record in self.history)
+        stored = {entry.id for entry in log}
+        acknowledged = {each.id for each in self.history if each.kind is Kind.ACKNOWLEDGED}
+        return Verdict(
+            problems + [f"{self._name}: {problem}" for problem in found],
+            len(log),
+            len(acknowledged - stored),
+            records[Kind.RESET] - len(self._talkers),
+            records,
+        )
+
+    def _problems(self) -> list[str]:
+        return [f"{each.nick}: {each.problem!r}" for each in self._talkers if each.problem]
+
+
+def _entries(messages: Sequence[Message]) -> list[Entry]:
+    return [
+        Entry(each.seq, f"{each.member.nick}/{each.id}", each.text, each.at) for each in messages
+    ]
