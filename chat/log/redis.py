@@ -5,9 +5,11 @@ and publishes it. The worker that posted gives it out when Redis has answered, t
 hear of it. What was not heard is found by comparing the newest entries of the rooms here: every two
 seconds, and whenever something may have been missed. Only the writer's thread gives anything out.
 
-A batch whose answer was lost is sent again: the ids of its posts make that harmless. A log that is
-gone, shorter or another one is found out by the epoch of its partition, and by the time of the last
-entry that was given out: its rooms' connections are told to come back.
+A post whose fate is unknown, because Redis was asked and did not answer, is sent again until it
+does: its id makes that harmless. It is not refused, because it may be stored a moment later.
+
+A log that is gone, shorter or another one is found out by the epoch of its partition, and by the
+time of the last entry that was given out: its rooms' connections are told to come back.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -46,7 +48,7 @@ from chat.log.upkeep import Rules
 from chat.protocol import Member, Message, rfc3339
 from chat.redis.channels import Channels
 from chat.redis.partitions import PARTITIONS, partition_of
-from chat.redis.servers import Command, Servers
+from chat.redis.servers import Command, NotReplicated, Servers
 
 _logger = logging.getLogger(__name__)
 
@@ -71,6 +73,9 @@ _VERSION = 7  # of Redis, which first had sharded channels
 _FULL = "Redis has no memory for more: no message is stored until there is some."
 
 _Batch = list[tuple[Draft, Answer]]
+
+# Replies after which a script may have run, or may run later.
+_UNSURE = (ConnectionError, TimeoutError, NotReplicated)
 
 
 class _Wake:
@@ -120,6 +125,7 @@ class RedisLog:
         self._ready = False  # all epochs are known, and Redis may keep a log
         self._epochs = [""] * PARTITIONS
         self._set_aside: _Batch = []  # taken from the queue too early; they come first
+        self._unsure: dict[str, _Batch] = {}  # by room: what was sent, and may be stored or not
         self._look_at = 0.0  # monotonic seconds
         self._upkeep = RedisUpkeep(
             servers,
@@ -283,6 +289,7 @@ class RedisLog:
                 self._do(batch, out, is_occupied)
             except Exception as error:
                 _logger.exception("log: a bug; nothing could be stored")
+                self._unsure.clear()
                 self._refuse(batch, str(error))
             if closing:
                 break
@@ -326,60 +333,80 @@ class RedisLog:
                 else:
                     waiting.append(item)
             self._queue.put(None)  # the mark of the end stays the last
-        for draft, answer in waiting:
-            if draft.room in rooms:
-                answer(problem)
-            else:
-                self._set_aside.append((draft, answer))
+        for item in waiting:
+            room = item[0].room
+            if room not in rooms:
+                self._set_aside.append(item)
+            elif not _replace(self._unsure.get(room, []), item):
+                item[1](problem)
 
     def _do(self, batch: _Batch, out: _Out, is_occupied: IsOccupied) -> None:
         try:
             while self._heard:
                 self._give_heard(*self._heard.popleft(), out)
-            if batch and not self._ready:
-                # Those behind were posted after these: they must not overtake them.
-                self._refuse(batch, self._condition.closed_because)
-                batch = []
-            if batch:
-                self._store(batch, out)
-                batch = []  # answered
+            if shares := self._sort(batch):
+                self._store(shares, out)
             if monotonic() >= self._look_at:
                 self._followed.drop_empty(is_occupied)
                 self._look(out)
+                if self._unsure:
+                    self._store(self._unsure, out)
             if self._ready and monotonic() >= self._upkeep_at:
                 self._keep_up()
         except LogError as problem:
-            self._fail(batch, str(problem))
+            self._fail(str(problem))
         except RedisError as problem:
-            self._fail(batch, f"{self._place} cannot be asked: {problem}")
+            self._fail(f"{self._place} cannot be asked: {problem}")
 
-    def _fail(self, batch: _Batch, why: str) -> None:
-        """Refuse posts until Redis was asked again."""
+    def _sort(self, batch: _Batch) -> dict[str, _Batch]:
+        """Give each room's share of a batch; refuse what must not be sent now."""
+        shares: dict[str, _Batch] = {}
+        refused: _Batch = []
+        for item in batch:
+            room = item[0].room
+            if room in self._unsure:  # what comes behind must not overtake it
+                if not _replace(self._unsure[room], item):
+                    refused.append(item)
+            elif self._ready:
+                shares.setdefault(room, []).append(item)
+            else:
+                refused.append(item)
+        if refused:
+            # Those behind were posted after these: they must not overtake them.
+            trouble = self._condition.trouble or f"{self._place} does not confirm"
+            self._refuse(refused, trouble if self._ready else self._condition.closed_because)
+        return shares
+
+    def _fail(self, why: str) -> None:
+        """Send no posts until Redis was asked again."""
         self._ready = False
         self._condition.closed_because = why
         self._condition.say("%s", why)
         self._look_at = monotonic() + _TRY_AGAIN_S
         self._info_at = 0.0
-        self._refuse(batch, why)
 
-    def _store(self, batch: _Batch, out: _Out) -> None:
-        """Store a batch in one round trip, then tell everybody concerned. Raises RedisError."""
-        shares: dict[str, _Batch] = {}
-        for item in batch:
-            shares.setdefault(item[0].room, []).append(item)
+    def _store(self, shares: Mapping[str, _Batch], out: _Out) -> None:
+        """Store shares of rooms in one round trip, then tell everybody concerned.
+
+        Raises RedisError.
+        """
+        shares = dict(shares)
+        self._unsure |= shares  # until Redis has said what became of them
         replies = self._send(
             [(partition_of(room), self._append(room, share)) for room, share in shares.items()]
         )
         failures = 0
         published: list[tuple[int, Command]] = []
         for (room, share), reply in zip(shares.items(), replies, strict=True):
+            if isinstance(reply, _UNSURE):
+                failures += 1
+                self._condition.trouble = f"{self._place} does not confirm: {reply}"
+                self._condition.say("%s", self._condition.trouble)
+                self._look_at = min(self._look_at, monotonic() + _TRY_AGAIN_S)
+                continue
+            del self._unsure[room]
             try:
                 new, repeated = scripts.stored(reply, [draft for draft, _ in share])
-                if new is not None:
-                    self._give(room, new, out)
-                    if self._replicas:
-                        published.append(self._publication(room, new))
-                self._answer_repeated(room, share, repeated, out)
             except Full as problem:
                 failures += 1
                 self._condition.trouble = f"{_FULL} ({problem})"
@@ -400,6 +427,15 @@ class RedisLog:
                 self._condition.say("%s", self._condition.trouble)
                 self._look_at = 0.0
                 self._refuse(share, str(problem))
+            else:
+                if new is not None:
+                    self._give(room, new, out)
+                    if self._replicas:
+                        published.append(self._publication(room, new))
+                if repeated:
+                    self._unsure[room] = [share[index] for index in repeated]
+                    self._answer_repeated(room, share, repeated, out)
+                    del self._unsure[room]
         if not failures:
             self._condition.note_stored()
         if published:
@@ -619,6 +655,15 @@ class _Out:
         self._followed.drop(rooms)
         if rooms:
             self._replaced(rooms)
+
+
+def _replace(share: _Batch, item: tuple[Draft, Answer]) -> bool:
+    """Put a post that was sent again into its own place; False if it is another one."""
+    for index, (draft, _) in enumerate(share):
+        if (draft.id, draft.member.id) == (item[0].id, item[0].member.id):
+            share[index] = item
+            return True
+    return False
 
 
 def _without_errors(replies: list[Any]) -> list[Any]:

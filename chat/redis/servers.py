@@ -16,6 +16,7 @@ from typing import Any
 
 from redis import RedisCluster
 from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode
 from redis.connection import Connection, ConnectionPool
 from redis.exceptions import (
     AskError,
@@ -157,6 +158,8 @@ class Servers:
         # Guards what follows.
         self._lock = Lock()
         self._cluster: RedisCluster | None = None
+        # Of the last cluster that was found: each tells of the others, and the URL's may be dead.
+        self._nodes: list[tuple[str, int]] = []
         self._servers: dict[str, Server] = {}  # by address
         self._of_partition: dict[int, Server] = {}
         self._tell_demoted: Callable[[Server], None] = lambda server: None
@@ -197,6 +200,8 @@ class Servers:
             for index in left:
                 by_server.setdefault(self.server_of(commands[index][0]), []).append(index)
             self._exchange(commands, by_server, replies, replicas)
+            if any(isinstance(reply, ConnectionError | TimeoutError) for reply in replies):
+                self._forget()  # perhaps another server has its partitions by now
             _raise_if_none_answered(replies)
             left = [index for index in left if isinstance(replies[index], _ELSEWHERE)]
             if not left:
@@ -282,11 +287,13 @@ class Servers:
     def _find(self, partition: int) -> Server:
         """Find a partition's server; with the lock held."""
         if self._cluster is None:
-            first = self._known(self._pool)
-            if _info(first).get("cluster_enabled") != "1":
-                self._of_partition = dict.fromkeys(range(PARTITIONS), first)
-                return first
+            if not self._nodes:
+                first = self._known(self._pool)
+                if _info(first).get("cluster_enabled") != "1":
+                    self._of_partition = dict.fromkeys(range(PARTITIONS), first)
+                    return first
             self._cluster = self._learn_cluster()
+            self._nodes = [(node.host, node.port) for node in self._cluster.get_nodes()]
         try:
             node = self._cluster.get_node_from_key(key(partition))
             return self._known(self._cluster.get_redis_connection(node).connection_pool)
@@ -297,6 +304,8 @@ class Servers:
         try:
             return RedisCluster.from_url(
                 self._url,
+                startup_nodes=[ClusterNode(host, port) for host, port in self._nodes],
+                require_full_coverage=False,
                 protocol=2,
                 socket_timeout=self._timeout_s,
                 socket_connect_timeout=_CONNECT_S,

@@ -21,7 +21,7 @@ from tests.support.talker import Pace, Talker
 _ARRIVES_WITHIN_S = 20.0  # until everybody has what was acknowledged
 _LEAST_SKIPPED = REPLAY_LIMIT + 1 - WELCOME_MESSAGES  # by a reset
 _ENDLESS = 10**6
-_UNDER_WAY = 40  # posts that a room may begin when it is in a hurry
+_UNDER_WAY = 100  # posts that a room may begin when it is in a hurry: each person some
 
 #: Reads a room's epoch and messages.
 Read = Callable[[str], tuple[str, Sequence[Message]]]
@@ -57,6 +57,7 @@ class Conversations:
     ) -> None:
         """Prepare; there are so many people in each room, and they take the servers in turn."""
         self._read = read
+        self.rooms = tuple(rooms)
         self.seed = random.SystemRandom().randrange(2**32) if seed is None else seed
         print(f"seed {self.seed}")  # shown when the test fails
         rng = random.Random(self.seed)
@@ -81,28 +82,27 @@ class Conversations:
     ) -> None:
         self._stack.close()
 
-    def go_on(self, posts: int = 30) -> None:
-        """Wait until so many more posts of each room are acknowledged."""
-        for room in self._rooms.values():
-            room.allow(posts + _UNDER_WAY)
-        for room in self._rooms.values():
-            room.wait_for(posts)
+    def go_on(self, posts: int = 30, rooms: Sequence[str] = ()) -> None:
+        """Wait until so many more posts of each room, or of these rooms, are acknowledged."""
+        some = [self._rooms[room] for room in rooms or self.rooms]
+        goals = [(room, room.allow(posts + _UNDER_WAY, posts)) for room in some]
+        for room, goal in goals:
+            room.wait_for(goal)
 
     def hurry(self) -> None:
         """Let everybody write at once, and wait until the first post is acknowledged.
 
         So many posts are under way now, and what is broken next hits them.
         """
-        for room in self._rooms.values():
-            room.allow(_UNDER_WAY)
-            room.hurry()
-        for room in self._rooms.values():
-            room.wait_for(1)
+        goals = [(room, room.allow(_UNDER_WAY, 1)) for room in self._rooms.values()]
+        self.write()
+        for room, goal in goals:
+            room.wait_for(goal)
 
     def write(self) -> None:
         """Let everybody write at once, and wait for nothing."""
         for room in self._rooms.values():
-            room.allow(_UNDER_WAY)
+            room.allow(_UNDER_WAY, 0)
             room.hurry()
 
     def count(self, kind: Kind) -> int:
@@ -161,22 +161,23 @@ class _Room:
             talker.start()
         stack.callback(self._pace.stop)
 
-    def allow(self, posts: int) -> None:
-        """Allow so many posts from now on."""
-        self._allowed = max(self._allowed, self._pace.acknowledged + posts)
+    def allow(self, posts: int, wanted: int) -> int:
+        """Allow so many posts from now on; give their number when `wanted` more are stored."""
+        acknowledged = self._pace.acknowledged
+        self._allowed = max(self._allowed, acknowledged + posts)
         self._pace.allow(self._allowed)
+        return acknowledged + wanted
 
     def hurry(self) -> None:
         """Let everybody write without pauses."""
         for talker in self._talkers:
             talker.in_a_hurry = True
 
-    def wait_for(self, posts: int) -> None:
-        """Wait until so many more posts are acknowledged."""
-        before = self._pace.acknowledged
-        if not self._pace.wait_for(before + posts):
-            got = self._pace.acknowledged - before
-            raise AssertionError(f"{self._name}: {got} of {posts} posts; {self._problems()}")
+    def wait_for(self, goal: int) -> None:
+        """Wait until so many posts are acknowledged."""
+        if not self._pace.wait_for(goal):
+            got = self._pace.acknowledged
+            raise AssertionError(f"{self._name}: {got} of {goal} posts; {self._problems()}")
 
     def note_lost(self, read: Read) -> None:
         """Note the log as it is now."""

@@ -21,6 +21,7 @@ from typing import NamedTuple, Self
 _CHUNK_BYTES = 4096
 _CUT_OFF_BYTES = 16  # at most: every command and event is longer, so a frame stays incomplete
 _STARTS_WITHIN_S = 10.0
+_ENDS_WITHIN_S = 0.5
 _LINGER_NOT = struct.pack("ii", 1, 0)  # closing sends RST and drops queued bytes
 
 
@@ -124,28 +125,46 @@ class FaultProxy:
         self.port = server.sockets[0].getsockname()[1]
         self._listens.set()
         await self._end.wait()
+        # A connection that comes just when the server closes would be left open.
+        self._server_port, self._is_deaf = None, False
+        until = self._loop.time() + _ENDS_WITHIN_S
+        while (
+            others := asyncio.all_tasks() - {asyncio.current_task()}
+        ) and self._loop.time() < until:
+            for link in tuple(self._links):
+                link.cut(Fault.RESET)
+            await asyncio.wait(others, timeout=0.01)
         server.close()
 
     async def _opened(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection until its end; on the proxy's thread."""
-        if self._is_deaf:
-            with suppress(OSError):
+        try:
+            if self._is_deaf:
                 while await reader.read(_CHUNK_BYTES):
                     pass
-        if self._server_port is None:
-            writer.close()
-            return
-        try:
-            to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
+            elif self._server_port is not None:
+                to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
+                await self._carry((reader, writer), to_server)
         except OSError:
-            writer.close()  # nothing listens on the port: the server was killed
-            return
+            pass  # nothing listens on the port: the server was killed
+        except asyncio.CancelledError:
+            writer.transport.abort()  # the proxy ends
+        finally:
+            writer.close()
+
+    async def _carry(
+        self,
+        client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        server: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    ) -> None:
         weather = self._weather()
         self.weathers[_name(weather)] += 1
-        link = _Link((reader, writer), to_server, weather, self._draw, self._rng)
+        link = _Link(client, server, weather, self._draw, self._rng)
         self._links.add(link)
-        await asyncio.gather(link.carry(Towards.SERVER), link.carry(Towards.CLIENT))
-        self._links.discard(link)
+        try:
+            await asyncio.gather(link.carry(Towards.SERVER), link.carry(Towards.CLIENT))
+        finally:
+            self._links.discard(link)
 
     def _draw(self, towards: Towards) -> Fault | None:
         """Give the cut that hits a chunk, if there is one."""
@@ -220,7 +239,8 @@ class _Link:
     def _reset(self) -> None:
         for _, writer in self._ends.values():
             sock: socket.socket = writer.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+            with suppress(OSError):  # this end is closed already
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
             writer.transport.abort()
 
 

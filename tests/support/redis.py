@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -39,7 +40,7 @@ class RedisServer:
     """A redis-server in a process of its own; it can be started again on the same port and data.
 
     A setting is one of redis.conf: `RedisServer(folder, appendonly="yes", maxmemory="3mb")`. An
-    underscore stands for a hyphen.
+    underscore stands for a hyphen. The environment's REDIS_SERVER may name another program.
     """
 
     def __init__(self, folder: Path, *, program: str | None = None, **settings: str | int) -> None:
@@ -47,7 +48,12 @@ class RedisServer:
         self.port = free_port()
         self.folder = folder
         # Both are one program, which its name tells what to be. redis-tools has the second.
-        self._program = program or shutil.which("redis-server") or shutil.which("redis-check-rdb")
+        self._program = (
+            program
+            or os.environ.get("REDIS_SERVER")
+            or shutil.which("redis-server")
+            or shutil.which("redis-check-rdb")
+        )
         self._settings = {
             **_DEFAULTS,
             **{name.replace("_", "-"): str(value) for name, value in settings.items()},

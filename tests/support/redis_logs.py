@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
-from redis import Redis
+from redis import Redis, RedisCluster
 
 from chat.protocol import Member, Message, rfc3339
 from chat.redis.partitions import PARTITIONS, key, partition_of
@@ -29,12 +30,33 @@ def fill(url: str, room: str, past: Iterable[Past]) -> int:
 
 def read_log(url: str, room: str) -> tuple[str, list[Message]]:
     """Read the epoch and the messages of a room, at one moment."""
-    partition = partition_of(room)
     with Redis.from_url(url) as client, client.pipeline() as pipeline:
-        pipeline.get(key(partition, "epoch"))
-        pipeline.hgetall(key(partition, "log", room))
-        epoch, entries = pipeline.execute()
-    return (epoch or b"").decode(), messages(entries)
+        ask(pipeline, room)
+        return log(*pipeline.execute())
+
+
+def read_cluster_log(url: str, room: str) -> tuple[str, list[Message]]:
+    """Read the epoch and the messages of a room in a cluster, at one moment."""
+    with RedisCluster.from_url(url) as client, client.pipeline(transaction=True) as pipeline:
+        ask(pipeline, room)
+        return log(*pipeline.execute())
+
+
+def ask(pipeline: Any, room: str) -> None:
+    """Add three commands, whose replies `log` understands."""
+    partition = partition_of(room)
+    pipeline.get(key(partition, "epoch"))
+    pipeline.hget(key(partition, "heads"), room)
+    pipeline.hgetall(key(partition, "log", room))
+
+
+def log(
+    epoch: bytes | None, head: bytes | None, entries: dict[bytes, bytes]
+) -> tuple[str, list[Message]]:
+    """Give the epoch and the messages of a room; an entry after the newest one is none."""
+    newest = int((head or b"0").partition(b":")[0])
+    found = [message for message in messages(entries) if message.seq <= newest]
+    return (epoch or b"").decode(), found
 
 
 def read_all(url: str) -> dict[str, list[Message]]:
