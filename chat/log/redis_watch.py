@@ -1,0 +1,198 @@
+"""What keeps the log on Redis honest: it is compared with what was given out here.
+
+All of it runs on the log's writer thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
+
+from chat.log import LogError, Replaced, Tail, scripts
+from chat.log.condition import Condition
+from chat.log.followed import Followed
+from chat.log.scripts import Diverged, EpochGone, Share
+from chat.redis.partitions import PARTITIONS, partition_of
+from chat.redis.servers import Servers
+
+_logger = logging.getLogger(__name__)
+
+_VERSION = 7  # of Redis, which first had sharded channels
+_HEADS_LIMIT = 1000  # rooms in one command
+_READ_LIMIT = 500  # entries of a room in one reply
+_READ_ROOMS = 50  # rooms in one round trip
+_BEHIND_LIMIT = 5000  # entries of a room that are read; who missed more is given the newest ones
+
+FULL = "Redis has no memory for more: no message is stored until there is some."
+
+
+def check_servers(servers: Servers, place: str) -> None:
+    """Look whether Redis may keep a log.
+
+    Raises LogError for one that would lose entries by itself, or is too old; RedisError for one
+    that cannot be asked.
+    """
+    for info in servers.info():
+        version = info.get("redis_version", "0")
+        if int(version.partition(".")[0]) < _VERSION:
+            raise LogError(f"{place} is version {version}: at least {_VERSION} is needed")
+        if (policy := info.get("maxmemory_policy", "noeviction")) != "noeviction":
+            raise LogError(
+                f"{place} may delete messages when its memory is full "
+                f"(maxmemory-policy is {policy}): set it to noeviction"
+            )
+
+
+class Out:
+    """What the people on this worker are told of the log."""
+
+    def __init__(self, tail: Tail, replaced: Replaced, followed: Followed) -> None:
+        self._tail = tail
+        self._replaced = replaced
+        self._followed = followed
+
+    def give(self, room: str, share: Share) -> bool:
+        """Give out what is new of a share; True if something before it is missing."""
+        try:
+            messages, is_behind = self._followed.offer(room, share)
+        except Diverged:
+            self.turn([room])
+            return False
+        if messages:
+            try:
+                self._tail(room, messages)
+            except Exception:
+                # They are stored: connections that missed them find the gap with the next.
+                _logger.exception("log: tail of room %s", room)
+        return is_behind
+
+    def turn(self, rooms: Iterable[str]) -> None:
+        """Tell those in rooms to come back: what they were given proves nothing now."""
+        rooms = tuple(rooms)
+        self._followed.drop(rooms)
+        if rooms:
+            self._replaced(rooms)
+
+
+class Watch:
+    """The comparison of Redis with what was given out. Each method raises RedisError."""
+
+    def __init__(
+        self,
+        servers: Servers,
+        followed: Followed,
+        condition: Condition,
+        out: Out,
+        *,
+        place: str,
+        replicas: int,
+    ) -> None:
+        """Prepare; with `replicas`, what they do not have yet is not given out."""
+        self._servers = servers
+        self._followed = followed
+        self._condition = condition
+        self._out = out
+        self._place = place
+        self._replicas = replicas
+        self.epochs = [""] * PARTITIONS  # as they were when they were looked at last
+
+    def look_at_epochs(self, partitions: Collection[int]) -> None:
+        """Learn the epochs of partitions; one that has none gets one.
+
+        Raises LogError for a log that is being moved there.
+        """
+        asked = [(each, scripts.epoch(each)) for each in partitions]
+        found = dict(zip(partitions, _without_errors(self._servers.ask(asked)), strict=True))
+        missing = [each for each, epoch in found.items() if epoch is None]
+        asked = [(each, scripts.new_epoch(each, secrets.token_urlsafe(9))) for each in missing]
+        found.update(zip(missing, _without_errors(self._servers.ask(asked)), strict=True))
+        if any(value.startswith(scripts.UNFINISHED.encode()) for value in found.values()):
+            raise LogError(
+                f"{self._place} has a log that `python -m chat migrate` has not finished: run it "
+                "again"
+            )
+        rooms = self._followed.by_partition()
+        for partition, value in found.items():
+            epoch, before = value.decode(), self.epochs[partition]
+            self.epochs[partition] = epoch
+            if before and epoch != before:
+                self._condition.say("%s", f"{self._place} has lost its log, or has another one")
+                self._out.turn(rooms.get(partition, ()))
+
+    def look_at_heads(self) -> list[str]:
+        """Find the rooms whose log is another one; give those of which something is missing."""
+        asked = [
+            (partition, rooms[begin : begin + _HEADS_LIMIT])
+            for partition, rooms in self._followed.by_partition().items()
+            for begin in range(0, len(rooms), _HEADS_LIMIT)
+        ]
+        commands = [(partition, scripts.heads(partition, rooms)) for partition, rooms in asked]
+        behind: list[str] = []
+        gone: list[str] = []
+        replies = _without_errors(self._servers.ask(commands, replicas=self._replicas))
+        for (_, rooms), values in zip(asked, replies, strict=True):
+            for room, value in zip(rooms, values, strict=True):
+                given, head = self._followed.head(room), scripts.head(value)
+                if given is None or head == given:
+                    continue
+                (behind if head.seq > given.seq else gone).append(room)
+                if head.seq > given.seq + _BEHIND_LIMIT:
+                    self._out.turn((room,))  # it is given the newest ones
+        if gone:
+            self._condition.say("%s", f"{self._place} has lost entries: an older copy was put back")
+            self._out.turn(gone)
+        return behind
+
+    def catch_up(self, rooms: Collection[str]) -> None:
+        """Read what is missing of rooms, and give it out."""
+        left = list(rooms)
+        while left:
+            left = left[_READ_ROOMS:] + self._read(left[:_READ_ROOMS])
+
+    def _read(self, rooms: list[str]) -> list[str]:
+        """Read some of what is missing of rooms, and give it out; give those of which more is."""
+        more: list[str] = []
+        heads = {room: head for room in rooms if (head := self._followed.head(room)) is not None}
+        commands = [
+            (partition_of(room), scripts.after(room, head.seq, _READ_LIMIT))
+            for room, head in heads.items()
+        ]
+        replies = self._servers.ask(commands, replicas=self._replicas)
+        for (room, head), reply in zip(heads.items(), replies, strict=True):
+            try:
+                read = scripts.read(reply)
+            except EpochGone:
+                continue  # the next look finds it out
+            messages = read.share.messages
+            is_same = head.seq == 0 or read.at_ms == head.at_ms
+            if not (is_same and messages and messages[0].seq == head.seq + 1):
+                self._out.turn([room])  # another entry, or one that is gone
+            elif not self._out.give(room, read.share) and len(messages) == _READ_LIMIT:
+                more.append(room)
+        return more
+
+    def find_trouble(self) -> str | None:
+        """Say why nothing could be stored now; None if it could."""
+        # One partition of each server: a write shows a full memory, a full disk, and a replica.
+        asked = {self._servers.server_of(each): each for each in range(PARTITIONS)}
+        probes = [(partition, scripts.probe(partition)) for partition in asked.values()]
+        for reply in self._servers.ask(probes):
+            if isinstance(reply, OutOfMemoryError):
+                return f"{FULL} ({reply})"
+            if isinstance(reply, ResponseError):
+                return f"{self._place} stores nothing: {reply}"
+            if isinstance(reply, RedisError):
+                raise reply
+        return None
+
+
+def _without_errors(replies: list[Any]) -> list[Any]:
+    """Give replies. Raises RedisError if one of them is an error."""
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies
