@@ -31,6 +31,7 @@ FITTING = {
 # For what we have it. A package that is not named here is new, and somebody has to say why.
 WHAT_FOR = {
     "babel": "translations (Flask-Babel needs it)",
+    "async-timeout": "redis needs it, with Python before 3.11.3",
     "blinker": "Flask needs it",
     "click": "the command line",
     "flask": "the pages",
@@ -38,12 +39,14 @@ WHAT_FOR = {
     "flask-sock": "the `/ws` route",
     "gunicorn": "the server's process",
     "h11": "wsproto needs it",
+    "hiredis": "the replies of Redis, read quickly",
     "itsdangerous": "Flask needs it; Tchat signs nothing",
     "jinja2": "the templates of pages",
     "markupsafe": "escaping in templates",
     "msgspec": "commands and events in JSON",
     "prometheus-client": "`/metrics`",
     "pytz": "Flask-Babel needs it; Tchat uses UTC alone",
+    "redis": "several workers on Redis",
     "simple-websocket": "Flask-Sock needs it",
     "werkzeug": "requests, routes and answers",
     "whitenoise": "the files of the page",
@@ -59,6 +62,9 @@ WHAT_FOR = {
     "uc.micro": "markdown-it needs it",
     "uqr": "QR codes",
 }
+
+# Installed with some Pythons alone; so their licence stands here.
+OF_SOME_PYTHONS = {"async-timeout": "Apache-2.0"}
 
 # Locked with the others, but not in the page.
 NOT_IN_THE_PAGE = {
@@ -91,6 +97,9 @@ def of_server() -> Iterator[Package]:
         try:
             package = metadata.distribution(name)
         except metadata.PackageNotFoundError:
+            if name in OF_SOME_PYTHONS:
+                yield Package(name, version, OF_SOME_PYTHONS[name])
+                continue
             raise Unfit(f"{name} is locked, but not installed") from None
         if package.version != version:
             raise Unfit(f"{name} {package.version} is installed, but {version} is locked")
@@ -233,7 +242,10 @@ def make_texts() -> str:
     """Make the text of all licences of what is in dist/chat-server, ours first."""
     texts = [("Tchat: LICENSE", (ROOT / "LICENSE").read_text().strip())]
     for name in (*(package.name for package in map(check, of_server())), "pyinstaller"):
-        found = _texts_of(metadata.distribution(name))
+        try:
+            found = _texts_of(metadata.distribution(name))
+        except metadata.PackageNotFoundError:
+            continue  # this Python does not need it: it is not in the program
         texts += [(f"{name}: {file}", text) for file, text in found]
     texts.append(("Python: LICENSE", _python_licence()))
     parts = [f"{'=' * 70}\n{title}\n\n{text}\n" for title, text in texts]
