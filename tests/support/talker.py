@@ -42,6 +42,7 @@ class Pace:
         self._begun = 0
         self._acknowledged = 0
         self.head: int | None = None  # seq of the last message, once all are acknowledged
+        self.at: str | None = None  # its time, if that is to be looked at
 
     @property
     def time_is_up(self) -> bool:
@@ -185,7 +186,10 @@ class Talker(Client):
             self._pace.stop()  # otherwise the others would wait for its posts
 
     def _has_everything(self) -> bool:
-        return self._pace.head is not None and self.seq >= self._pace.head
+        if self._pace.head is None:
+            return False
+        # Whoever saw more, or another one, saw what was lost since, and is to be told so.
+        return self.seq == self._pace.head and self._pace.at in (None, self.at)
 
     def _talk(self) -> None:
         """Post what is allowed and take what comes; raises when the connection is lost."""
