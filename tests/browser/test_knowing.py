@@ -68,13 +68,19 @@ def icon(tab: Tab) -> str:
     return str(tab.page.evaluate("document.querySelector('link[rel=icon]').href"))
 
 
-def rang(tab: Tab, tones: int) -> None:
-    """Wait for so many tones; Playwright's wait needs eval, which the page forbids."""
+def becomes(tab: Tab, name: str, value: object) -> None:
+    """Wait until a variable of the page has a value; Playwright's wait needs eval, which the page
+    forbids."""
     for _ in range(100):
-        if tab.page.evaluate("tones") == tones:
+        if tab.page.evaluate(name) == value:
             return
         tab.page.wait_for_timeout(50)
-    raise AssertionError(f"not {tones} tones, but {tab.page.evaluate('tones')}")
+    raise AssertionError(f"{name} is not {value}, but {tab.page.evaluate(name)}")
+
+
+def rang(tab: Tab, tones: int) -> None:
+    """Wait for so many tones."""
+    becomes(tab, "tones", tones)
 
 
 def came(tab: Tab) -> Locator:
@@ -147,7 +153,8 @@ def test_notification_tells_who_and_what(open_tab: Enter, meet: Meet, home: str)
     look(alice.page, False)
     bob.say("<b>unseen</b>")
     expect(alice.page).to_have_title(f"(1) {home} · Tchat")
-    assert alice.page.evaluate("shown") == [[f"Bob in {home}", "<b>unseen</b>"]]
+    # After the title: the page first asks whether another of its tabs is looked at.
+    becomes(alice, "shown", [[f"Bob in {home}", "<b>unseen</b>"]])
 
 
 def test_refused_notifications_are_explained(open_tab: Enter) -> None:

@@ -617,6 +617,7 @@ def talked(enter: Enter, meet: Meet) -> Tab:
     alice = enter("Alice", permissions=["clipboard-read", "clipboard-write"])
     bob = meet("Bob")
     alice.say("*one*")
+    bob.expect("message")  # on another worker, a post right after it could be before it
     bob.say("two\nlines")
     expect(alice.log.get_by_role("listitem")).to_have_count(2)
     return alice
