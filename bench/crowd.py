@@ -167,11 +167,11 @@ class Crowd:
         except OSError as error:
             raise LoadFailed(f"a connection that had joined was lost: {error}") from None
 
-    def settle(self) -> None:
+    def settle(self, quiet_s: float = _QUIET_S) -> None:
         """Read until no more bytes come."""
         self._show_life()
         deadline = monotonic() + _QUIET_WITHIN_S
-        while events := self._epoll.poll(_QUIET_S):
+        while events := self._epoll.poll(quiet_s):
             for fd, _ in events:
                 self._skip(self._connections[fd])
             if monotonic() > deadline:

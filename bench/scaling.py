@@ -41,6 +41,7 @@ _DISTURBED_SHARE = 0.15  # of a core
 _TRIES = 3
 _JOIN_IN_FLIGHT = 16
 _JOINS_WITHIN_S = 120.0
+_QUIET_S = 0.5  # after the joins: news of them take longer from worker to worker
 _WARM_UP_S = 1.0
 _SENDERS = 20  # of one room; if there are several rooms, each has one
 _WATCHED = 5  # connections parsed besides the senders'
@@ -104,7 +105,7 @@ def _serving(fleet: Fleet, connections: int) -> Iterator[tuple[RunningFleet, Loa
 
 def _join(crowd: Load, everybody: Sequence[Seat]) -> None:
     crowd.join(everybody, in_flight=_JOIN_IN_FLIGHT, within_s=_JOINS_WITHIN_S)
-    crowd.settle()
+    crowd.settle(_QUIET_S)
 
 
 def _used(before: Reading, after: Reading, load_s: float, messages: float) -> Numbers:
