@@ -11,6 +11,7 @@ import shlex
 import shutil
 import ssl
 import sys
+import time
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,6 +32,7 @@ FRONTS = {"nginx": "10.0.0.2", "haproxy": "10.0.0.3"}
 _NUMBERS = (11, 12, 13)
 _PORT = 8080
 _REDIS_PORT = 6379
+_WITHIN_S = 20.0
 
 
 class Workers(ChatServer):
@@ -193,6 +195,18 @@ class Bed:
     def log(self, room: str) -> list[Message]:
         """Read the messages of a room, as Redis has them."""
         return read_log(_lines("tchat.env")["REDIS_URL"], room)[1]
+
+    def most_used(self, people: int) -> tuple[Workers, int]:
+        """Wait until all connections are those of so many people, who just came; give the workers
+        that have most of them, but not all, and how many."""
+        deadline = time.monotonic() + _WITHIN_S
+        while True:
+            counts = [workers.machine.connections(_PORT) for workers in self.workers]
+            if sum(counts) == people:
+                most = max(count for count in counts if count < people)
+                return self.workers[counts.index(most)], most
+            assert time.monotonic() < deadline, counts
+            time.sleep(0.1)  # bounded by the deadline: there is no event to wait for
 
     def get(self, front: str, path: str) -> str:
         """Fetch a path through a proxy; raises urllib.error.HTTPError for 4xx and 5xx."""

@@ -23,7 +23,10 @@ class Switch:
         """Make it; `network` is the first three numbers of its addresses, like `10.0.0`."""
         self.name = name
         self.network = network
-        _ip("link", "add", name, "type", "bridge")
+        # With an address of its own for Ethernet: else it takes that of a cable, and changes it with
+        # the cables. Machines would go on sending to the old one.
+        own = ":".join(f"{int(part):02x}" for part in ("2", *network.split("."), "0", "1"))
+        _ip("link", "add", name, "address", own, "type", "bridge")
         _ip("address", "add", f"{network}.1/24", "dev", name)
         _ip("link", "set", name, "up")
 
@@ -97,6 +100,11 @@ class Machine:
         finally:
             _ip("link", "set", self._cable(switch), "master", switch.name)
 
+    def connections(self, port: int) -> int:
+        """Count the connections that are open to a port of it."""
+        found = _run(*self.inside, "ss", "-Htn", "state", "established", f"( sport = :{port} )")
+        return len(found.splitlines())
+
     def end(self) -> None:
         """Remove the machine, after its processes have ended."""
         for switch in self._switches:  # with the machine, but the kernel takes its time for that
@@ -105,6 +113,10 @@ class Machine:
 
 
 def _ip(*words: str, inside: tuple[str, ...] = ()) -> str:
-    done = subprocess.run((*inside, "ip", *words), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"ip {' '.join(words)}: {done.stderr}"
+    return _run(*inside, "ip", *words)
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
     return done.stdout
