@@ -42,6 +42,7 @@ from chat.redis.servers import Command, Servers
 _logger = logging.getLogger(__name__)
 
 _HOUR_MS = 3_600_000
+_FIRST_LOOK_S = 3.0  # for which the start waits for Redis
 _NICK_SEARCH = 1000  # newest entries of a room that recent_nicks looks at
 
 
@@ -111,6 +112,8 @@ class RedisLog:
             if not (self._started or self._closed):
                 self._started = True
                 self._writer.start(tail, replaced, is_occupied)
+        # So that nobody is let in a moment too early.
+        self._writer.has_looked.wait(_FIRST_LOOK_S)
 
     def append(self, draft: Draft, answer: Answer) -> None:
         """Queue a draft for the next round trip; then `tail` or `answer` is called.

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -98,17 +98,18 @@ class Writer:
         self._upkeep = upkeep
         self._terms = terms
         # start() makes these:
-        self._own = b""  # how everything begins that this worker publishes
+        self._worker = ""
         self._is_occupied: IsOccupied
         self._out: Out
         self._watch: Watch
         self._queue: SimpleQueue[tuple[Draft, Answer] | _Wake | None] = SimpleQueue()
-        # What was published by others, by partition; the listeners add to it.
-        self._heard: deque[tuple[int, bytes]] = deque()
+        # What was published by others: partition, room, payload; the listeners add to it.
+        self._heard: deque[tuple[int, str, bytes]] = deque()
         self._is_woken = False
         # Monotonic seconds: when it is time for each. Other threads set the first two to 0.
         self._look_at = self._info_at = self._upkeep_at = 0.0
         self.is_ready = False  # all epochs are known, and Redis may keep a log
+        self.has_looked = Event()  # once, whatever it found
         self._set_aside: _Batch = []  # taken from the queue too early; they come first
         self._unsure: dict[str, _Batch] = {}  # by room: what was sent, and may be stored or not
         self._thread: Thread | None = None  # made by start(): no Thread outlives a fork
@@ -117,7 +118,7 @@ class Writer:
 
     def start(self, tail: Tail, replaced: Replaced, is_occupied: IsOccupied) -> None:
         """Start the thread; once, after the servers have started."""
-        self._own = scripts.published_by(self._servers.worker)
+        self._worker = self._servers.worker
         self._is_occupied = is_occupied
         self._out = Out(tail, replaced, self._followed)
         self._watch = Watch(
@@ -151,10 +152,14 @@ class Writer:
 
     def hear(self, partition: int, payload: bytes) -> None:
         """Take what a worker published; on a listener's thread."""
-        if payload.startswith(self._own):
+        try:
+            room = scripts.published_room(payload, self._worker)
+        except (IndexError, UnicodeDecodeError):
+            return  # it is another program's
+        if room is None or room not in self._followed:
             return
         if len(self._heard) < _HEARD_LIMIT:
-            self._heard.append((partition, payload))
+            self._heard.append((partition, room, payload))
         else:
             self._look_at = 0.0  # it is read instead
         self._wake()
@@ -185,12 +190,13 @@ class Writer:
                 _logger.exception("log: a bug; nothing could be stored")
                 self._unsure.clear()
                 self._refuse(batch, str(error))
+            self.has_looked.set()
             if closing:
                 break
             batch, closing = self._take()
         if self.is_ready:
             with suppress(RedisError):  # it is forgotten soon without that
-                self._servers.ask([(0, scripts.serve(self._servers.worker, 0))])
+                self._servers.ask([(0, scripts.serve(self._worker, 0))])
 
     def _take(self) -> tuple[_Batch, bool]:
         """Wait for drafts, for something heard, or for the next look; True with the last ones."""
@@ -345,9 +351,7 @@ class Writer:
 
     def _publication(self, room: str, share: Share) -> tuple[int, Command]:
         partition = partition_of(room)
-        payload = scripts.publication(
-            self._servers.worker, self._watch.epochs[partition], room, share
-        )
+        payload = scripts.publication(self._worker, self._watch.epochs[partition], room, share)
         return partition, self._channels.publish(partition, payload)
 
     def _keep_up(self) -> None:
@@ -367,7 +371,7 @@ class Writer:
             self._watch.epochs[partition],
             room,
             self._followed.head(room) or NO_HEAD,
-            self._servers.worker,
+            self._worker,
             self._terms.keep,
             self._terms.settled_for_ms,
             # What a fail-over may still lose is published later.
@@ -384,10 +388,10 @@ class Writer:
 
     # --- giving out -----------------------------------------------------------------------------
 
-    def _give_heard(self, partition: int, payload: bytes) -> None:
+    def _give_heard(self, partition: int, room: str, payload: bytes) -> None:
         """Give out what another worker published."""
         try:
-            epoch, room, share = scripts.published(payload)
+            epoch, share = scripts.published(payload, self._worker)
         except ValueError as error:  # msgspec's; another program's, or a newer one's
             _logger.warning("log: something was published that cannot be read: %s", error)
             return
@@ -412,7 +416,7 @@ class Writer:
             self._info_at = monotonic() + _INFO_EVERY_S
             partitions = range(PARTITIONS)
         self._watch.look_at_epochs(partitions)
-        self._servers.ask([(0, scripts.serve(self._servers.worker, _SERVES_MS))])
+        self._servers.ask([(0, scripts.serve(self._worker, _SERVES_MS))])
         self._watch.catch_up(self._watch.look_at_heads())
         self._condition.trouble = self._watch.find_trouble()
         if not self.is_ready:

@@ -60,7 +60,7 @@ class Body(msgspec.Struct, array_like=True, frozen=True):
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Body).decode
 _pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(tuple[str, str, str, int, int, list[str]]).decode
+_unpack = msgspec.msgpack.Decoder(tuple[str, int, int, list[str]]).decode
 
 #: How the epoch of a partition begins while a log is moved there: no worker serves it meanwhile.
 UNFINISHED = "!"
@@ -158,8 +158,8 @@ if seq > head then
   redis.call('HSET', KEYS[4], unpack(marks))
   redis.call('HSET', KEYS[2], room, seq .. ':' .. at)
   if ARGV[8] ~= '' then
-    redis.call('SPUBLISH', ARGV[8],
-               'm' .. cmsgpack.pack({worker, epoch, room, head + 1, now, bodies}))
+    redis.call('SPUBLISH', ARGV[8], 'm' .. worker .. string.char(#room) .. room
+               .. cmsgpack.pack({epoch, head + 1, now, bodies}))
   end
   local keep = tonumber(ARGV[6])
   if seq > keep then
@@ -299,21 +299,28 @@ def publication(worker: str, epoch: str, room: str, share: Share) -> bytes:
         _encode((message.id, message.member.id, message.member.nick, message.text)).decode()
         for message in share.messages
     ]
-    return b"m" + _pack((worker, epoch, room, share.messages[0].seq, share.at_ms, bodies))
+    name = room.encode()
+    head = b"m" + worker.encode() + bytes((len(name),)) + name
+    return head + _pack((epoch, share.messages[0].seq, share.at_ms, bodies))
 
 
-def published(payload: bytes) -> tuple[str, str, Share]:
-    """Give the epoch, the room and the messages that a worker published."""
-    _, epoch, room, first, at_ms, bodies = _unpack(payload)
+def published_room(payload: bytes, worker: str) -> str | None:
+    """Give the room of what a worker published; None if it was this worker."""
+    begin = len(worker) + 1
+    if payload.startswith(worker.encode()):
+        return None
+    return payload[begin : begin + payload[begin - 1]].decode()
+
+
+def published(payload: bytes, worker: str) -> tuple[str, Share]:
+    """Give the epoch and the messages of what a worker published.
+
+    Raises ValueError for what cannot be read. All workers' names are as long as this one's.
+    """
+    begin = len(worker) + 1
+    epoch, first, at_ms, bodies = _unpack(payload[begin + payload[begin - 1] :])
     at = rfc3339(at_ms)
-    messages = [_message(seq, at, body) for seq, body in enumerate(bodies, first)]
-    return epoch, room, Share(messages, at_ms)
-
-
-def published_by(worker: str) -> bytes:
-    """Give how everything begins that a worker publishes."""
-    # MessagePack: an array of six, of which the first is a short string.
-    return bytes((0x96, 0xA0 | len(worker))) + worker.encode()
+    return epoch, Share([_message(seq, at, body) for seq, body in enumerate(bodies, first)], at_ms)
 
 
 def after(room: str, seq: int, limit: int) -> Command:

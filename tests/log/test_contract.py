@@ -116,10 +116,10 @@ def test_repeated_id_in_one_commit_is_answered_with_the_original(
     place: Engine, heard: Recorder
 ) -> None:
     log = place.open()
+    log.follow("general")
     for member in (ANN, Member("ann", "Renamed"), BOB):
         log.append(Draft("general", "id", member, "text"), heard.answers.put)
     heard.start(log)
-    log.follow("general")
     _, messages = heard.committed()
     assert [(message.seq, message.member) for message in messages] == [(1, ANN), (2, BOB)]
     assert heard.answer() == messages[0]
