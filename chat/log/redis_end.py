@@ -16,6 +16,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from chat.log import Contents, LogError, scripts
 from chat.log.ends import STEP_ENTRIES, Entry, Room
+from chat.log.redis_watch import check_servers
 from chat.log.scripts import UNFINISHED, Body, head
 from chat.redis.partitions import PARTITIONS, key, partition_of
 from chat.redis.servers import Command, Script, Servers
@@ -67,6 +68,7 @@ def open_target(url: str, place: str) -> Iterator[RedisTarget]:
         target = RedisTarget(servers, place)
         try:
             target.refuse_servers()
+            check_servers(servers, place)
             yield target
         finally:
             target.release()

@@ -133,6 +133,11 @@ class RedisUpkeep:
             self._look()
         return self._note_used() or bool(self._due) or self._turns < PARTITIONS
 
+    def close(self) -> None:
+        """Leave the partition to another worker. Raises RedisError."""
+        if self._leased is not None:
+            self._servers.ask([(self._leased, ("DEL", key(self._leased, "upkeep")))])
+
     # --- which rooms are used ------------------------------------------------------------------
 
     def _note_used(self) -> bool:

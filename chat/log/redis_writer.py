@@ -195,8 +195,9 @@ class Writer:
                 break
             batch, closing = self._take()
         if self.is_ready:
-            with suppress(RedisError):  # it is forgotten soon without that
+            with suppress(RedisError):  # the leases end soon without that
                 self._servers.ask([(0, scripts.serve(self._worker, 0))])
+                self._upkeep.close()
 
     def _take(self) -> tuple[_Batch, bool]:
         """Wait for drafts, for something heard, or for the next look; True with the last ones."""

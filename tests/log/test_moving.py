@@ -298,12 +298,15 @@ def test_running_server_is_refused_on_either_side(
     move(at(redis.url), at(tmp_path / "new.db"), quiet)
 
 
-def test_redis_without_enough_memory_is_refused_before_anything_is_written(
+def test_redis_that_cannot_keep_all_is_refused_before_anything_is_written(
     make_redis: MakeRedis, tmp_path: Path
 ) -> None:
     redis = make_redis(maxmemory="3mb")
     fill(tmp_path / "tchat.db", "general", (Past("Ann", "x" * 500, 10**12) for _ in range(5000)))
     assert "raise its maxmemory" in refusal(tmp_path / "tchat.db", redis.url)
+    with redis.client() as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+    assert "set it to noeviction" in refusal(tmp_path / "tchat.db", redis.url)
     assert dump(redis) == {}
 
 

@@ -38,8 +38,10 @@ def kept_up(redis: RedisServer, rules: Rules) -> Iterator[RedisUpkeep]:
     """Give the upkeep of one worker."""
     servers = Servers(redis.url)
     servers.start()
+    upkeep = RedisUpkeep(servers, rules)
     try:
-        yield RedisUpkeep(servers, rules)
+        yield upkeep
+        upkeep.close()
     finally:
         servers.close()
 
@@ -166,23 +168,33 @@ def test_room_that_nobody_used_is_emptied_after_as_many_days_on_which_a_worker_r
 def test_entering_a_room_is_noted_once_a_day_if_something_was_said_in_it(
     make_server: MakeServer, redis: RedisServer
 ) -> None:
-    redis_logs.fill(redis.url, "visited", [Past("Ann", "x", LONG_AGO_MS)] * 3)
-    server = make_server(redis_url=redis.url, workers=2)
+    for room in ("visited", "later"):
+        redis_logs.fill(redis.url, room, [Past("Ann", "x", LONG_AGO_MS)] * 3)
+    server = make_server(redis_url=redis.url)  # each worker notes a room by itself
     server.start()
-    used = key(partition_of("visited"), "used")
     with Client(server.ws_url) as ann, redis.client() as client:
-        ann.join("Ann", room="nothing-was-said-here")
-        ann.connect()
-        ann.join("Ann", room="visited")
-        deadline = time.monotonic() + WITHIN_S
-        while not client.hlen(used):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)  # bounded by the deadline: there is no event to wait for
-        client.hset(used, "visited", 1)
-        ann.connect()
-        ann.join("Ann", room="visited")
-        assert not client.exists(key(partition_of("nothing-was-said-here"), "used"))
-        assert client.hgetall(used) == {b"visited": b"1"}
+
+        def noted(room: str) -> bytes | None:
+            return client.hget(key(partition_of(room), "used"), room)
+
+        def visit(room: str) -> None:
+            ann.connect()
+            ann.join("Ann", room=room)
+
+        def visit_until_noted(room: str) -> None:
+            visit(room)
+            deadline = time.monotonic() + WITHIN_S
+            while noted(room) is None:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)  # bounded by the deadline: there is no event to wait for
+
+        visit("nothing-was-said-here")
+        visit_until_noted("visited")
+        client.hset(key(partition_of("visited"), "used"), "visited", 1)
+        visit("visited")
+        visit_until_noted("later")
+        assert noted("visited") == b"1"
+        assert noted("nothing-was-said-here") is None
 
 
 def test_two_workers_are_never_at_one_partition_and_one_that_was_killed_is_replaced(
