@@ -16,6 +16,8 @@ from chat.log import Contents, LogError, Progress
 from chat.log.copies import backup as make_copy
 from chat.log.copies import restore as put_back
 
+#: The settings of a server that has its conversations in a file.
+_NO_REDIS = {"REDIS_URL": "", "CHAT_REDIS_REPLICAS": ""}
 _NICENESS = 10  # of a backup: the server comes first
 
 
@@ -50,7 +52,7 @@ def tchat(context: click.Context, host: str | None, port: str | None, database: 
         if value:
             os.environ[name] = value
     if database:  # the conversations are in this file, and not in Redis
-        os.environ.pop("REDIS_URL", None)
+        os.environ.update(_NO_REDIS)
     if context.invoked_subcommand is None:
         from chat.serving.start import serve
 
@@ -118,19 +120,14 @@ def migrate(source: str, target: str) -> None:
 
 def _at(place: str) -> Settings:
     """Give the settings of a server that has its log in a file or on a Redis."""
-    is_file = "://" not in place
-    return read_settings(
-        {
-            "CHAT_DATABASE": place if is_file else "",
-            "REDIS_URL": "" if is_file else place,
-            "CHAT_REDIS_REPLICAS": "",
-        }
-    )
+    if "://" in place:
+        return read_settings({"REDIS_URL": place})
+    return read_settings({"CHAT_DATABASE": place, **_NO_REDIS})
 
 
 def _path(database: str | None) -> Path:
     """Give the SQLite file that a command is about. Raises SettingError."""
-    settings = read_settings({"CHAT_DATABASE": database, "REDIS_URL": ""} if database else None)
+    settings = read_settings({"CHAT_DATABASE": database, **_NO_REDIS} if database else None)
     if settings.redis_url:
         raise SettingError(
             f"the conversations are in {settings.redis_place}, which makes copies of its own "

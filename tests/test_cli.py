@@ -90,7 +90,8 @@ def test_commands_on_a_file_say_that_the_conversations_are_in_redis(
     make_server: MakeServer, tmp_path: Path
 ) -> None:
     history(tmp_path / "here.db", 5)
-    server = make_server(redis_url="redis://:hush@localhost:1")
+    settings = {"CHAT_REDIS_REPLICAS": "1"}
+    server = make_server(redis_url="redis://:hush@localhost:1", settings=settings)
     for command in ("backup", "restore"):
         done = server.run(command, tmp_path / "copy.db")
 
