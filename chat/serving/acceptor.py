@@ -13,6 +13,7 @@ The methods that are overridden are gunicorn's own: a new gunicorn has to pass
 from __future__ import annotations
 
 import re
+import select
 import selectors
 import socket
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from chat import Chat
 from chat.serving.limits import ANSWERED_AT_ONCE, CHECKED_AT_ONCE
 from chat.serving.peer_socket import LIMIT_BYTES, PeerSocket, has_head
-from chat.serving.spread import AHEAD, FULL, Place
+from chat.serving.spread import FULL, Place
 from chat.serving.threads import RequestThreads
 from chat.serving.waiting import Waiting
 from chat.web.refusals import SparingFilter
@@ -41,7 +42,8 @@ _SEND_BYTES = 8192
 _UNSENT_BYTES = 67_108_864  # of all such answers; then the slowest peers are ended
 _AT_ONCE = 64  # peers that come, or that are late; then it is the others' turn
 _ACCEPT_AGAIN_S = 1.0  # after it failed: a descriptor may be free then
-_OTHERS_TURN_S = 0.005  # for workers that have fewer connections, to let the next peers in
+_LEAVE_S = 0.1  # peers are left to workers that have fewer connections; then they may hang
+_LOOK_EVERY_S = 0.005  # meanwhile, whether those have let them in
 _HEAD_TOO_LARGE = f"A request is refused with 431: its head is over {LIMIT_BYTES} bytes"
 _NO_THREAD = "The machine has no thread for a connection: it is closed"
 # Headers of a request that is its connection's last: with a body, or asking for a WebSocket.
@@ -70,7 +72,7 @@ class Acceptor(ThreadWorker):  # type: ignore[misc]
         self._stopping_since: float | None = None  # monotonic seconds
         self._accept_again_at = 0.0  # monotonic seconds
         self.place: Place | None = None  # beside other workers; the master gives it before the fork
-        self._has_left_peers = False  # to other workers, for a moment
+        self._left_until: float | None = None  # monotonic seconds: peers, to other workers
 
     def get_thread_pool(self) -> RequestThreads[Any]:
         """Give each request a thread: few at a time, because only one of them computes."""
@@ -98,25 +100,27 @@ class Acceptor(ThreadWorker):  # type: ignore[misc]
         if enabled and monotonic() < self._accept_again_at:
             return
         super().set_accept_enabled(enabled)
-        if enabled and self._has_left_peers:
-            self._has_left_peers = False
-            for listener in self.sockets:  # nobody took them: the others may hang
-                self._accept(listener, AHEAD)
+        if enabled and self._left_until is not None:
+            left_until, self._left_until = self._left_until, None
+            for listener in filter(_has_peers, self.sockets):
+                self._accept(listener, left_until)
 
     def accept(self, listener: socket.socket) -> None:
         """Accept those who wait; gunicorn takes one in each turn of its loop."""
-        self._accept(listener, _AT_ONCE)
+        self._accept(listener, monotonic() + _LEAVE_S)
 
-    def _accept(self, listener: socket.socket, most: int) -> None:
+    def _accept(self, listener: socket.socket, leave_until: float) -> None:
+        """Accept those who wait, but leave them to workers with fewer connections until then."""
         server = listener.getsockname()
-        for _ in range(most):
+        for _ in range(_AT_ONCE):
             if self.nr_conns >= self.worker_connections:
                 return
-            if most == _AT_ONCE and self.place is not None:
-                self._tell_others()
-                if self.place.is_ahead():
-                    self._leave_peers_to_others()
-                    return
+            self._tell_others()
+            if self.place is not None and self.place.is_ahead() and monotonic() < leave_until:
+                self._left_until = leave_until
+                self._accept_again_at = monotonic() + _LOOK_EVERY_S
+                self.set_accept_enabled(False)
+                return
             try:
                 accepted, client = listener.accept()
             except BlockingIOError:
@@ -144,12 +148,6 @@ class Acceptor(ThreadWorker):  # type: ignore[misc]
         """Tell the other workers how many connections this one has, or that it is full."""
         if self.place is not None:
             self.place.tell(FULL if self._admission.full else self.nr_conns)
-
-    def _leave_peers_to_others(self) -> None:
-        """Accept nobody for a moment, because another worker has fewer connections."""
-        self._has_left_peers = True
-        self._accept_again_at = monotonic() + _OTHERS_TURN_S
-        self.set_accept_enabled(False)
 
     def enqueue_req(self, conn: Any) -> None:
         """Give a connection a thread, now or once its next head is whole."""
@@ -334,6 +332,13 @@ class Acceptor(ThreadWorker):  # type: ignore[misc]
             self._unsent_bytes -= conn.sock.unsent_bytes
         self.nr_conns -= 1
         conn.close()
+
+
+def _has_peers(listener: socket.socket) -> bool:
+    """Tell whether somebody waits to be accepted."""
+    look = select.poll()
+    look.register(listener, select.POLLIN)
+    return bool(look.poll(0))
 
 
 class _Answer:

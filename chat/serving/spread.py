@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from mmap import mmap
 
-AHEAD = 8  # so many connections more than another worker, and a 32nd, are nothing
-
 FULL = 2**30  # connections: more than any worker has that is not full
 
+_AHEAD = 8  # so many connections more than another worker, and a 32nd, are nothing
 _PLACES = 256  # for workers; one that finds none takes whoever comes
 _NOBODY = 2**31 - 1  # in a place: nobody who could let peers in
 _BYTES = 4
@@ -53,9 +52,13 @@ class Place:
         self.leave()
         self._spread.free.add(self._index)
 
+    def count_workers(self) -> int:
+        """Count the workers that let peers in."""
+        return sum(count != _NOBODY for count in self._spread.counts.tolist())
+
     def is_ahead(self) -> bool:
         """Tell whether another worker has clearly fewer connections, and should have the next."""
         counts = self._spread.counts.tolist()
         own = counts[self._index]
         fewest = min(counts)
-        return own > fewest + AHEAD + fewest // 32
+        return own > fewest + _AHEAD + fewest // 32

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +21,7 @@ from tests.support.client import Client
 from tests.support.posters import Posters
 from tests.support.processes import connections, worker_pids
 from tests.support.redis import RedisServer
-from tests.support.servers import FLASK_RUN, GUNICORN, MODULE, ChatServer
+from tests.support.servers import FLASK_RUN, GUNICORN, MODULE, ROOT, ChatServer
 
 MakeServer = Callable[..., ChatServer]
 MakeRedis = Callable[..., RedisServer]
@@ -172,8 +173,12 @@ def test_nobody_is_told_that_the_server_is_full_while_another_worker_has_a_place
     )
     server.start()
     wait_for_log(server, "Serveur démarré", 2)
+    first, _ = worker_pids(server)
     with ExitStack() as stack:
-        for _ in range(40):
+        os.kill(first, signal.SIGSTOP)
+        come(server, stack, 20)  # all places of the second one
+        os.kill(first, signal.SIGCONT)
+        for _ in range(20):
             come(server, stack, 1)
         assert shares(server) == [20, 20]
 
@@ -246,24 +251,33 @@ def test_workers_are_added_and_taken_away_while_people_post(server: ChatServer) 
     assert "ERROR" not in server.log()
 
 
-def test_usr2_replaces_the_server_once_the_workers_of_the_new_one_serve(
-    server: ChatServer,
+def test_usr2_replaces_the_server_once_all_workers_of_the_new_one_serve(
+    make_server: MakeServer, redis_server: RedisServer, tmp_path: Path
 ) -> None:
+    conf = tmp_path / "conf.py"
+    ours = (ROOT / "gunicorn.conf.py").read_text().replace("__file__", repr(f"{ROOT}/conf.py"))
+    conf.write_text(ours)
+    command = (*GUNICORN[:-1], "-c", str(conf), "wsgi:app")
+    server = make_server(command, redis_url=redis_server.url, workers=2)
+    server.start()
+    wait_for_log(server, "Serveur démarré", 2)
+    # The first worker is the last one to serve.
+    conf.write_text(
+        f"{ours}\nimport time\n\ndef post_fork(_, worker):\n    time.sleep(worker.age == 1)\n"
+    )
     assert server.process is not None
     with Posters(server) as posters:
         posters.more()
         server.process.send_signal(signal.SIGUSR2)
         server.process.wait(_WITHIN_S)
+        assert server.log().count("Serveur démarré") == 4
         posters.more()
     *_, new = re.findall(r"kill (\d+)$", server.log(), re.MULTILINE)
     try:
         posters.check()
         assert int(new) != server.process.pid
-        said = server.log()
-        assert said.count("Serveur démarré") == 4
-        assert said.rindex("Serveur démarré") < said.index("Handling signal: term")
         assert {code for one in posters.people for code in one.close_codes} <= {1012}
-        assert "ERROR" not in said
+        assert "ERROR" not in server.log()
     finally:
         os.kill(int(new), signal.SIGTERM)
     wait_for_end(int(new))
