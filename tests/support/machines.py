@@ -23,8 +23,8 @@ class Switch:
         """Make it; `network` is the first three numbers of its addresses, like `10.0.0`."""
         self.name = name
         self.network = network
-        # With an address of its own for Ethernet: else it takes that of a cable, and changes it with
-        # the cables. Machines would go on sending to the old one.
+        # With an address of its own for Ethernet: else it takes that of a cable, and another with
+        # the next cable. Machines would go on sending to the old one.
         own = ":".join(f"{int(part):02x}" for part in ("2", *network.split("."), "0", "1"))
         _ip("link", "add", name, "address", own, "type", "bridge")
         _ip("address", "add", f"{network}.1/24", "dev", name)
