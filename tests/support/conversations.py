@@ -82,10 +82,9 @@ class Conversations:
     ) -> None:
         self._stack.close()
 
-    def go_on(self, posts: int = 30, rooms: Sequence[str] = ()) -> None:
-        """Wait until so many more posts of each room, or of these rooms, are acknowledged."""
-        some = [self._rooms[room] for room in rooms or self.rooms]
-        goals = [(room, room.allow(posts + _UNDER_WAY, posts)) for room in some]
+    def go_on(self, posts: int = 30) -> None:
+        """Wait until so many more posts of each room are acknowledged."""
+        goals = [(room, room.allow(posts + _UNDER_WAY, posts)) for room in self._rooms.values()]
         for room, goal in goals:
             room.wait_for(goal)
 
