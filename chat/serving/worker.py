@@ -54,10 +54,10 @@ class Worker(Acceptor):
         except LogError as error:
             self.log.critical("Tchat: %s", error)
             sys.exit(_BOOT_ERROR)
-        self._say_started(chat)
-        # With Redis the old server serves until all workers of this one do: the last one asks.
         if self.place is not None:
             self.place.tell(0)
+        self._say_started(chat)
+        # With Redis the old server serves until all workers of this one do: the last one asks.
         if self.place is None or self.place.count_workers() >= self.cfg.workers:
             self._ask_to_stop(predecessor())
         super().run()
