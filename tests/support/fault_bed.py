@@ -167,10 +167,10 @@ class Bed:
         }
         talk.note_lost(lambda room: logs[room])
 
-    def is_well(self) -> bool:
-        """Tell what a worker's /healthz says."""
+    def is_well(self, server: ChatServer | None = None) -> bool:
+        """Tell what /healthz of a worker says: of the server, or of another one."""
         try:
-            self.server.get("/healthz")
+            (server or self.server).get("/healthz")
         except OSError:
             return False
         return True
