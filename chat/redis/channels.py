@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections import deque
 from collections.abc import Callable, Collection
 from threading import Event, Lock, Thread
 from typing import Any
 
 from redis.exceptions import RedisError
 
+from chat.redis.attempts import Attempts
 from chat.redis.partitions import PARTITIONS
 from chat.redis.servers import Command, Server, Servers
 
@@ -102,20 +104,11 @@ class Channels:
     # --- on the channels' thread -------------------------------------------------------------
 
     def _run(self) -> None:
-        failing = False
+        attempts = Attempts(_logger, "channels")
         while not self._closed:
-            self._changed.wait(_AGAIN_S if failing else None)
+            self._changed.wait(_AGAIN_S if attempts.has_failed else None)
             self._changed.clear()
-            try:
-                self._spread()
-                failing = False
-            except RedisError as error:
-                if not failing:
-                    _logger.warning("channels: %s", error)
-                failing = True
-            except Exception:
-                _logger.exception("channels: a bug; it goes on")
-                failing = True
+            attempts.make(self._spread)
         for listener in self._listeners.values():
             listener.cut()
 
@@ -157,6 +150,7 @@ class _Listener:
         self.ended = False
         self._channels = channels
         self._listened: set[int] = set()
+        self._left: deque[int] = deque()  # partitions that are not needed, until Redis has said so
         self._partitions = {
             channels.channel(partition).encode(): partition for partition in range(PARTITIONS)
         }
@@ -166,10 +160,9 @@ class _Listener:
 
     def listen_to(self, partitions: set[int]) -> None:
         """Listen to these partitions alone. Raises RedisError."""
-        for command, those in (
-            ("SSUBSCRIBE", partitions - self._listened),
-            ("SUNSUBSCRIBE", self._listened - partitions),
-        ):
+        left = self._listened - partitions
+        self._left.extend(left)  # before the replies come
+        for command, those in (("SSUBSCRIBE", partitions - self._listened), ("SUNSUBSCRIBE", left)):
             # One command each: in a cluster, all channels of a command must be in one slot.
             commands = [(command, self._channels.channel(partition)) for partition in those]
             if commands:
@@ -202,5 +195,7 @@ class _Listener:
             self._channels._heard(partition, payload)
         elif kind == b"ssubscribe":
             self._channels._returned(partition)
-        elif partition in self._listened:  # the partition is another server's now
+        elif self._left and self._left[0] == partition:
+            self._left.popleft()
+        else:  # the partition is another server's now
             raise OSError(f"partition {partition} has moved")

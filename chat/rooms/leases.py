@@ -17,6 +17,7 @@ from time import monotonic
 
 from redis.exceptions import RedisError
 
+from chat.redis.attempts import Attempts
 from chat.redis.partitions import PARTITIONS, key
 from chat.redis.servers import Script, Servers
 
@@ -137,17 +138,9 @@ class Leases:
     # --- on the leases' thread ---------------------------------------------------------------
 
     def _run(self) -> None:
-        failing = False
+        attempts = Attempts(_logger, "leases")
         while not self._closed.wait(self._renew_s):
-            try:
-                self.look()
-                failing = False
-            except RedisError as error:
-                if not failing:
-                    _logger.warning("leases: %s", error)
-                failing = True
-            except Exception:
-                _logger.exception("leases: a bug; it goes on")
+            attempts.make(self.look)
 
     def _tell_lost(self, partition: int) -> None:
         for handler in self._lost:

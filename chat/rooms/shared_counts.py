@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from threading import Event, Thread
 from typing import NamedTuple
 
 from msgspec.msgpack import encode
 from redis.exceptions import RedisError
 
+from chat.redis.attempts import Attempts
 from chat.redis.partitions import key, partition_of
 from chat.redis.servers import Command, Script, Servers
 from chat.rooms.leases import Leases
@@ -188,19 +190,11 @@ class SharedCounts:
     # --- on the counts' thread, or that of the leases --------------------------------------------
 
     def _run(self) -> None:
-        failing = False
+        attempts = Attempts(_logger, "counts")
         is_last = False
         while not is_last:
             is_last = self._closed.is_set()
-            try:
-                self.exchange(is_last=is_last)
-                failing = False
-            except RedisError as error:
-                if not failing:
-                    _logger.warning("counts: %s", error)
-                failing = True
-            except Exception:
-                _logger.exception("counts: a bug; it goes on")
+            attempts.make(partial(self.exchange, is_last=is_last))
             self._closed.wait(_EVERY_S)
 
     def _tallies(self, names: set[str], is_anew: bool) -> list[tuple[int, Command]]:

@@ -30,6 +30,7 @@ from chat.log import StorageUnavailable
 from chat.names.faces import looks
 from chat.names.nicks import guest_nick, similar_nicks
 from chat.protocol import Joined, Left, Member, Refused, Renamed
+from chat.redis.attempts import Attempts
 from chat.redis.channels import Channels
 from chat.redis.partitions import key, partition_of
 from chat.redis.servers import Command, Servers
@@ -419,18 +420,12 @@ class SharedPresence:
     # --- on the people's thread, the one that asks Redis for many ----------------------------
 
     def _work(self) -> None:
-        failing = False
+        attempts = Attempts(_logger, "presence")
         while not self._closed:
-            try:
-                self._work_once()
-                failing = False
-            except RedisError as error:
-                if not failing:
-                    _logger.warning("presence: %s", error)
-                failing, self._knows_clock = True, False
+            attempts.make(self._work_once)
+            if attempts.has_failed:
+                self._knows_clock = False
                 sleep(_RETRY_S)
-            except Exception:
-                _logger.exception("presence: a bug; it goes on")
             sleep(ANNOUNCE_EVERY_S)  # so that more is asked together
 
     def _work_once(self) -> None:

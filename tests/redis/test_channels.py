@@ -10,7 +10,7 @@ from queue import Queue
 import pytest
 
 from chat.redis.channels import Channels
-from chat.redis.partitions import key
+from chat.redis.partitions import PARTITIONS, key
 from chat.redis.servers import Servers
 from tests.support.redis import RedisCluster, RedisServer
 
@@ -110,6 +110,22 @@ def test_what_is_not_needed_any_more_is_not_listened_to(
     assert ann.tell(2, b"mhello") == 1
     ann.listen(1)
     assert ann.tell(1, b"mback") == 1
+
+
+def test_partitions_that_come_and_go_cost_no_connection(
+    redis: RedisServer, make_worker: Callable[[str], Worker]
+) -> None:
+    ann = make_worker(redis.url)
+    ann.listen(0)
+    with redis.client() as client:
+        (before,) = client.client_list(_type="pubsub")
+        for _ in range(20):
+            ann.channels.need_only(range(PARTITIONS))
+            until(lambda: ann.tell(PARTITIONS - 1, b"mhello") == 1)
+            ann.channels.need_only({0})
+            until(lambda: ann.tell(PARTITIONS - 1, b"mgone") == 0)
+        (after,) = client.client_list(_type="pubsub")
+    assert after["id"] == before["id"]
 
 
 @pytest.mark.parametrize("how", ["cut", "restarted"])
