@@ -184,11 +184,10 @@ class RedisLog:
         if self._closed:
             raise StorageUnavailable("the log is closed")
         try:
-            (reply,) = self._servers.ask([(partition, command)], replicas=self._terms.replicas)
+            asked = [(partition, command)]
+            (reply,) = self._servers.ask_strictly(asked, replicas=self._terms.replicas)
         except RedisError as problem:
             raise StorageUnavailable(str(problem)) from problem
-        if isinstance(reply, Exception):
-            raise StorageUnavailable(str(reply)) from reply
         return reply
 
 

@@ -171,11 +171,10 @@ class RedisSource:
         ]
 
     def _ask(self, commands: Sequence[tuple[int, Command]]) -> list[Any]:
-        replies = self._servers.ask(commands)
-        for reply in replies:
-            if isinstance(reply, ResponseError):
-                raise LogError(f"{self._place}: {reply}")
-        return replies
+        try:
+            return self._servers.ask_strictly(commands)
+        except ResponseError as error:
+            raise LogError(f"{self._place}: {error}") from error
 
 
 class RedisTarget(RedisSource):

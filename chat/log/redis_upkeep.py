@@ -11,10 +11,9 @@ prune the same room do no harm.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from itertools import islice
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from redis.exceptions import ResponseError
 
@@ -149,10 +148,11 @@ class RedisUpkeep:
         days: dict[int, list[str | int]] = {}
         for room in some:
             days.setdefault(partition_of(room), []).extend((room, self._now_ms // _DAY_MS))
-        replies = self._servers.ask(
-            [(at, ("HSET", key(at, "used"), *pairs)) for at, pairs in days.items()]
-        )
-        if any(isinstance(reply, ResponseError) for reply in replies):
+        try:
+            self._servers.ask_strictly(
+                [(at, ("HSET", key(at, "used"), *pairs)) for at, pairs in days.items()]
+            )
+        except ResponseError:
             return False  # the memory is full: they are noted when there is some
         with self._lock:
             self._used.difference_update(some)
@@ -178,7 +178,7 @@ class RedisUpkeep:
             (at, ("HSCAN", key(at, "heads"), self._cursor, "COUNT", _STEP_ROOMS)),
         ]
         self._cursor = None  # whatever fails: the next partition is next
-        *_, begun, (cursor, found) = self._ask(commands)
+        *_, begun, (cursor, found) = self._servers.ask_strictly(commands)
         if begun is None:
             return
         self._leased = at
@@ -210,7 +210,7 @@ class RedisUpkeep:
                 idle.append(room)
         if not newest:
             return
-        oldest_of, days = self._ask(
+        oldest_of, days = self._servers.ask_strictly(
             [
                 (at, _OLDEST.command([key(at, "log", room) for room in newest])),
                 (at, ("HMGET", key(at, "used"), "", *idle)),
@@ -242,7 +242,7 @@ class RedisUpkeep:
             ],
         )
         del self._due[room]
-        (deleted,) = self._ask([(at, command)])
+        (deleted,) = self._servers.ask_strictly([(at, command)])
         if deleted:  # more may be
             self._due[room] = None
 
@@ -252,13 +252,6 @@ class RedisUpkeep:
             settled_ms=now_ms - rules.min_hours * _HOUR_MS if rules.min_hours else _NEVER_MS,
             since_ms=now_ms - rules.days * _DAY_MS if rules.days else 0,
         )
-
-    def _ask(self, commands: Sequence[tuple[int, Command]]) -> list[Any]:
-        replies = self._servers.ask(commands)
-        for reply in replies:
-            if isinstance(reply, ResponseError):
-                raise reply
-        return replies
 
 
 def _day_before(days: bytes, number: int) -> int:

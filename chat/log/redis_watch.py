@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Collection, Iterable
-from typing import Any
 
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
@@ -106,10 +105,10 @@ class Watch:
         Raises LogError for a log that is being moved there.
         """
         asked = [(each, scripts.epoch(each)) for each in partitions]
-        found = dict(zip(partitions, _without_errors(self._servers.ask(asked)), strict=True))
+        found = dict(zip(partitions, self._servers.ask_strictly(asked), strict=True))
         missing = [each for each, epoch in found.items() if epoch is None]
         asked = [(each, scripts.new_epoch(each, secrets.token_urlsafe(9))) for each in missing]
-        found.update(zip(missing, _without_errors(self._servers.ask(asked)), strict=True))
+        found.update(zip(missing, self._servers.ask_strictly(asked), strict=True))
         if any(value.startswith(scripts.UNFINISHED.encode()) for value in found.values()):
             raise LogError(
                 f"{self._place} has a log that `python -m chat migrate` has not finished: run it "
@@ -133,7 +132,7 @@ class Watch:
         commands = [(partition, scripts.heads(partition, rooms)) for partition, rooms in asked]
         behind: list[str] = []
         gone: list[str] = []
-        replies = _without_errors(self._servers.ask(commands, replicas=self._replicas))
+        replies = self._servers.ask_strictly(commands, replicas=self._replicas)
         for (_, rooms), values in zip(asked, replies, strict=True):
             for room, value in zip(rooms, values, strict=True):
                 given, head = self._followed.head(room), scripts.head(value)
@@ -188,11 +187,3 @@ class Watch:
             if isinstance(reply, RedisError):
                 raise reply
         return None
-
-
-def _without_errors(replies: list[Any]) -> list[Any]:
-    """Give replies. Raises RedisError if one of them is an error."""
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise reply
-    return replies

@@ -36,7 +36,7 @@ from chat.redis.partitions import PARTITIONS, key
 
 _CONNECTIONS = 8  # to one server, besides the one that listens
 _CONNECT_S = 2.0
-_DOWN_S = 0.3  # a server that could not be reached is not tried again for so long
+_DOWN_S = 0.3  # what could not be reached is not tried again for so long
 _REPLICAS_MS = 1000  # for which replicas are waited for
 _TRIES = 3  # to find the server that has a partition
 
@@ -162,6 +162,7 @@ class Servers:
         self._nodes: list[tuple[str, int]] = []
         self._servers: dict[str, Server] = {}  # by address
         self._of_partition: dict[int, Server] = {}
+        self._unknown_until = 0.0  # monotonic seconds: until then nobody asks who has what
         self._tell_demoted: Callable[[Server], None] = lambda server: None
 
     def on_demoted(self, tell: Callable[[Server], None]) -> None:
@@ -209,6 +210,17 @@ class Servers:
             self._lost(by_server, replies)
             if not again:
                 break
+        return replies
+
+    def ask_strictly(self, commands: Sequence[tuple[int, Command]], replicas: int = 0) -> list[Any]:
+        """Ask, and take no error for a reply.
+
+        Raises RedisError, also for what one of the commands could not do; others may be done then.
+        """
+        replies = self.ask(commands, replicas)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
         return replies
 
     def server_of(self, partition: int) -> Server:
@@ -285,14 +297,20 @@ class Servers:
             cluster.close()
 
     def _find(self, partition: int) -> Server:
-        """Find a partition's server; with the lock held."""
+        """Find a partition's server; with the lock held: nobody can do anything before."""
         if self._cluster is None:
-            if not self._nodes:
-                first = self._known(self._pool)
-                if _info(first).get("cluster_enabled") != "1":
-                    self._of_partition = dict.fromkeys(range(PARTITIONS), first)
-                    return first
-            self._cluster = self._learn_cluster()
+            if self._unknown_until > monotonic():  # who waited meanwhile does not ask in turn
+                raise ConnectionError(f"Redis at {_address(self._pool)} does not answer")
+            try:
+                if not self._nodes:
+                    first = self._known(self._pool)
+                    if _info(first).get("cluster_enabled") != "1":
+                        self._of_partition = dict.fromkeys(range(PARTITIONS), first)
+                        return first
+                self._cluster = self._learn_cluster()
+            except RedisError:
+                self._unknown_until = monotonic() + _DOWN_S
+                raise
             self._nodes = [(node.host, node.port) for node in self._cluster.get_nodes()]
         try:
             node = self._cluster.get_node_from_key(key(partition))

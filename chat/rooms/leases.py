@@ -165,4 +165,4 @@ class Leases:
         for handler in self._dead:
             handler(partition, worker)
         bury = _BURY.command((key(partition, "leases"),), (worker, end))
-        self._servers.ask([(partition, bury)])
+        self._servers.ask_strictly([(partition, bury)])

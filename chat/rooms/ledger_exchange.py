@@ -309,12 +309,10 @@ class LedgerExchange:
             ]
         for first in range(0, len(looks), _AT_ONCE):
             some, now = looks[first : first + _AT_ONCE], self._ledger.now_s()
-            replies = self._servers.ask(
+            replies = self._servers.ask_strictly(
                 [(where, self._command(where, [older], [_LOOK])) for _, older, where in some]
             )
             for (account, older, where), reply in zip(some, replies, strict=True):
-                if isinstance(reply, RedisError):
-                    raise reply
                 [answer] = self._heard(where, reply, now)
                 self._places.pop(older, None)
                 with self._ledger.lock:
@@ -364,10 +362,7 @@ class LedgerExchange:
             [key(0, "account-salts")],
             [salt, day_ms, _SALTS_LIMIT, kept_ms, today, age_ms, *needed],
         )
-        [reply] = self._servers.ask([(0, command)])
-        if isinstance(reply, RedisError):
-            raise reply
-        age_ms, *salts = reply
+        [[age_ms, *salts]] = self._servers.ask_strictly([(0, command)])
         self._day_at = now - age_ms / 1000
         self._salts_at = min(now + _SALTS_EVERY_S, self._day_at + self._day_s)
         self._ledger.take_salts(salts)

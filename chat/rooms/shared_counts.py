@@ -170,7 +170,7 @@ class SharedCounts:
         is_anew, self._is_sure = not self._is_sure, True  # unless the lease is lost meanwhile
         try:
             commands = self._tallies(names, is_anew)
-            replies = self._ask([*commands, self._numbers_command(mine)])
+            replies = self._servers.ask_strictly([*commands, self._numbers_command(mine)])
         except RedisError:
             self._is_sure = False
             raise
@@ -228,15 +228,8 @@ class SharedCounts:
     def _give_up(self, partition: int, worker: str) -> None:
         """Forget what a dead worker has noted in a partition. Raises RedisError."""
         command = _GIVE_UP.command(_keys(partition, worker), (worker, _AT_ONCE))
-        while partition < _PARTS and self._ask([(partition, command)])[0]:
+        while partition < _PARTS and self._servers.ask_strictly([(partition, command)])[0]:
             pass
-
-    def _ask(self, commands: list[tuple[int, Command]]) -> list[list[int]]:
-        replies = self._servers.ask(commands)
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise reply
-        return replies
 
 
 def _by_part(names: Iterable[str]) -> list[list[str]]:

@@ -220,7 +220,9 @@ class SharedPresence:
         wanted = nick or mine.member.nick or guest_nick()
         recent: list[tuple[str, Sequence[str], int]] | None = None
         for _ in range(_TRIES):
-            (reply,) = self._ask([self._hold_command(room, mine, wanted, nick is not None, recent)])
+            (reply,) = self._servers.ask_strictly(
+                [self._hold_command(room, mine, wanted, nick is not None, recent)]
+            )
             status = reply[0]
             if status == b"held":
                 return self._held(room, mine, reply)
@@ -291,23 +293,17 @@ class SharedPresence:
         """Find a nick like one that is taken. Raises RedisError."""
         nicks = similar_nicks(nick)
         some = [looks(each) for each in nicks[:-1]]
-        (index,) = self._ask([self._scripts.choose(room, member_id, some, now_ms=self._now_ms())])
+        (index,) = self._servers.ask_strictly(
+            [self._scripts.choose(room, member_id, some, now_ms=self._now_ms())]
+        )
         return nicks[int(index)]  # -1: the last one
-
-    def _ask(self, commands: Sequence[tuple[int, Command]]) -> list[Any]:
-        """Ask Redis. Raises RedisError, also for what one of the commands could not do."""
-        replies = self._servers.ask(commands)
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise reply
-        return replies
 
     def _now_ms(self) -> int:
         """Give the time of Redis's clock."""
         return int((self._now_s() + self._clock_s) * 1000)
 
     def _learn_clock(self) -> None:
-        ((seconds, micros),) = self._ask([(0, ("TIME",))])
+        ((seconds, micros),) = self._servers.ask_strictly([(0, ("TIME",))])
         self._clock_s = int(seconds) + int(micros) / 1e6 - self._now_s()
         self._knows_clock = True
 
@@ -393,14 +389,16 @@ class SharedPresence:
     def _give_up(self, partition: int, worker: str) -> None:
         """Let go of all that a dead worker holds in a partition. Raises RedisError."""
         while True:
-            (found,) = self._ask([(partition, ("SRANDMEMBER", held(partition, worker), _MANY))])
+            (found,) = self._servers.ask_strictly(
+                [(partition, ("SRANDMEMBER", held(partition, worker), _MANY))]
+            )
             if not found:
                 return
             by_room = defaultdict(list)
             for each in found:
                 member_id, _, room = each.decode().partition(" ")
                 by_room[room].append((member_id, 0))
-            if b"alive" in self._ask(self._let_go_commands(by_room, worker)):
+            if b"alive" in self._servers.ask_strictly(self._let_go_commands(by_room, worker)):
                 return
 
     # --- on the presence thread -------------------------------------------------------------------
@@ -478,7 +476,7 @@ class SharedPresence:
         for (room, member_id), turn in gone.items():
             by_room[room].append((member_id, turn))
         if by_room:
-            self._ask(self._let_go_commands(by_room))
+            self._servers.ask_strictly(self._let_go_commands(by_room))
         with self._lock:
             for each, turn in gone.items():
                 if self._gone.get(each) == turn:
@@ -504,7 +502,7 @@ class SharedPresence:
             told = _KIND + encode(Step(room, _TYPING, _TYPING, changes))
             commands.append((partition, self._channels.publish(partition, told)))
         if commands:
-            self._ask(commands)
+            self._servers.ask_strictly(commands)
 
     def _compare(self) -> None:
         """Find the rooms whose copies have missed something, or that Redis has lost."""
@@ -516,7 +514,7 @@ class SharedPresence:
                     by_partition[partition_of(room)].append((room, copy.version))
         for partition in by_partition:
             self._channels.need(partition)
-        replies = self._ask(
+        replies = self._servers.ask_strictly(
             [
                 (partition, ("HMGET", key(partition, "versions"), *(room for room, _ in rooms)))
                 for partition, rooms in by_partition.items()
@@ -555,7 +553,7 @@ class SharedPresence:
                 copy = self._rooms.get(room)
                 known = copy.version if copy else 0
             try:
-                ((version, people),) = self._ask([self._scripts.load(room)])
+                ((version, people),) = self._servers.ask_strictly([self._scripts.load(room)])
                 self._hold_again(room, self._loaded(room, known, int(version), people))
             except RedisError:
                 with self._lock:
@@ -602,7 +600,7 @@ class SharedPresence:
                 for mine in some:
                     mine.asking += 1
             try:
-                replies = self._ask(
+                replies = self._servers.ask_strictly(
                     [self._hold_command(room, mine, mine.member.nick, False, None) for mine in some]
                 )
                 for mine, reply in zip(some, replies, strict=True):
@@ -621,7 +619,9 @@ class SharedPresence:
         """Let go of whom Redis says that this worker holds, and it does not."""
         name, cursor = held(partition, self._servers.worker), b"0"
         while True:
-            ((cursor, found),) = self._ask([(partition, ("SSCAN", name, cursor, "COUNT", _MANY))])
+            ((cursor, found),) = self._servers.ask_strictly(
+                [(partition, ("SSCAN", name, cursor, "COUNT", _MANY))]
+            )
             with self._lock:
                 for each in found:
                     member_id, _, room = each.decode().partition(" ")

@@ -185,6 +185,58 @@ def test_cluster_is_found_out_and_its_partitions_are_spread(cluster: RedisCluste
         assert len(servers.info()) == 3
 
 
+def test_what_one_server_of_a_cluster_cannot_answer_the_others_do(cluster: RedisCluster) -> None:
+    with closing(Servers(cluster.url, timeout_s=0.3)) as servers:
+        commands = [(p, ("PING",)) for p in range(PARTITIONS)]
+        servers.ask(commands)
+        address = servers.server_of(0).address
+        (node,) = (node for node in cluster.nodes if address.endswith(f":{node.port}"))
+        its = [p for p in range(PARTITIONS) if servers.server_of(p).address == address]
+        node.freeze()
+        try:
+            replies = servers.ask(commands)
+            with pytest.raises(RedisError):
+                servers.ask_strictly(commands)
+        finally:
+            node.thaw()
+        assert [p for p, reply in enumerate(replies) if reply != b"PONG"] == its
+
+
+def test_cluster_that_does_not_answer_is_not_asked_by_one_thread_after_the_other(
+    cluster: RedisCluster,
+) -> None:
+    def connections() -> int:
+        with cluster.nodes[0].client() as client:
+            return int(client.info("stats")["total_connections_received"])
+
+    def ask() -> None:
+        try:
+            servers.ask([(0, ("PING",))])
+        except RedisError as error:
+            errors.append(error)
+
+    errors: list[RedisError] = []
+    before = connections()
+    with closing(Servers(cluster.url, timeout_s=0.5)) as servers:
+        servers.ask([(0, ("PING",))])
+        servers.moved()
+        for node in cluster.nodes:
+            node.freeze()
+        try:
+            threads = [Thread(target=ask) for _ in range(20)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            for node in cluster.nodes:
+                node.thaw()
+    cluster.ready()
+    assert len(errors) == 20
+    # Each of them would wait for all that came before it.
+    assert connections() - before <= 20
+
+
 def test_partition_that_moves_is_found_again(cluster: RedisCluster) -> None:
     with closing(Servers(cluster.url)) as servers:
         assert servers.ask([(3, ("SET", key(3, "a"), "x"))]) == [b"OK"]
