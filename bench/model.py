@@ -26,6 +26,7 @@ _MOST_PEOPLE = 1_000_000_000
 _BITS = 8
 _HEADER_BYTES = 66  # of Ethernet, IP and TCP around each send
 _GATHERED_PER_S = 20  # a member gets news of others at most so often (chat/rooms/announcer.py)
+_CONNECTIONS = 9  # of a worker to a Redis server, at most (chat/redis/servers.py; one listens)
 _SIMULATED = 50_000  # pieces of work in each queue
 
 
@@ -289,8 +290,8 @@ LIMITS = (
         lambda need, people: need.redis_s / people.used,
     ),
     Limit(
-        "a Redis server has the connections of too many workers (two of each)",
-        lambda need, people: 2 * need.workers / people.redis_connections,
+        f"a Redis server has the connections of too many workers ({_CONNECTIONS} of each)",
+        lambda need, people: _CONNECTIONS * need.workers / people.redis_connections,
     ),
     Limit(
         f"{PARTITIONS} Redis servers, one a partition, have no time or line left",

@@ -1,7 +1,7 @@
 """The Redis server, or the servers of a cluster: which of them has a partition, and asking them.
 
-redis-py connects, and writes and reads the protocol. Its clients and pipelines are left out: they
-take three times as long for a command, and a cluster's pipeline forbids EVALSHA.
+redis-py connects, and writes and reads the protocol. Its clients and pipelines are left out: on a
+cluster its pipeline takes three times as long for a command, and forbids EVALSHA.
 """
 
 from __future__ import annotations

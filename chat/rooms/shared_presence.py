@@ -65,6 +65,7 @@ _COMPARE_EVERY_S = 2.0  # what was missed is found by then
 _GAP_S = 0.5  # for which a change may wait for the one before it
 _AT_ONCE = 100  # members a script: others wait for it
 _MANY = 1000  # members a round trip
+_GONE_LIMIT = 10_000  # members to be let go of that are remembered; others are looked for
 _RETRY_S = 0.5
 _TRIES = 5  # to find a nick for a member that wants none
 _TYPING = "0"  # in the place of a version: what is no change
@@ -468,8 +469,11 @@ class SharedPresence:
                 self._leaves(room, member_id)
                 return
             del self._leaving[room, member_id]
-            self._gone[room, member_id] = self._turn
             self._forget(room, member_id)
+            if len(self._gone) < _GONE_LIMIT:
+                self._gone[room, member_id] = self._turn
+            else:  # Redis is away for long, and joins fail all the while
+                self._sweep.add(partition_of(room))
 
     def _let_go(self, gone: dict[tuple[str, str], int]) -> None:
         by_room = defaultdict(list)

@@ -13,6 +13,7 @@ from redis.exceptions import OutOfMemoryError
 from chat.log import StorageUnavailable
 from chat.protocol import ErrorCode, IsTyping, Joined, Left, Member, Refused, Renamed
 from chat.redis.partitions import key, partition_of
+from chat.rooms import shared_presence
 from tests.support.peers import WAIT_S
 from tests.support.redis import RedisServer
 from tests.support.worlds import Around, Worker
@@ -152,6 +153,18 @@ def test_people_of_a_dead_worker_leave_unless_they_are_elsewhere(
 
     assert one.told() == Left(EVE)
     assert one.members() == ["Bob", "Ann"]
+
+
+def test_who_leaves_while_too_many_do_is_found_and_leaves(
+    pair: tuple[Worker, Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = pair
+    members = [Member(f"id-{number}", f"Nick {number}") for number in range(5)]
+    come(one, *members)
+    monkeypatch.setattr(shared_presence, "_GONE_LIMIT", 0)
+    for member in members:
+        one.leave("general", member.id)
+    eventually(lambda: other.members() == one.members() == ["Bob", "Eve"])
 
 
 def test_many_people_of_a_dead_worker_leave(pair: tuple[Worker, Worker]) -> None:
