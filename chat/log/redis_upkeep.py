@@ -20,7 +20,7 @@ from redis.exceptions import ResponseError
 from chat.log.scripts import HEAD, TRIM
 from chat.log.upkeep import Rules
 from chat.redis.partitions import PARTITIONS, key, partition_of
-from chat.redis.servers import Command, Script, Servers
+from chat.redis.servers import NOW_MS, WHEN_FULL, Command, Script, Servers
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
@@ -35,12 +35,13 @@ _NOTED_LIMIT = 100_000  # rooms whose use is remembered here
 # gives the time and the days; nothing if another worker has the lease. Also while the memory is
 # full, because upkeep is what makes room then.
 _BEGIN = Script(
-    """#!lua flags=allow-oom
+    WHEN_FULL
+    + NOW_MS
+    + """
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return false end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = now_ms()
 local day = math.floor(now / 86400000)
 if redis.call('GETBIT', KEYS[2], day) == 0 then redis.call('SETBIT', KEYS[2], day, 1) end
 return {now, redis.call('GET', KEYS[2])}

@@ -15,7 +15,7 @@ import msgspec
 from chat.log import Draft
 from chat.protocol import Member, Message, rfc3339
 from chat.redis.partitions import key, partition_of
-from chat.redis.servers import Command, Script
+from chat.redis.servers import NOW_MS, WHEN_FULL, Command, Script
 
 
 class Head(NamedTuple):
@@ -119,7 +119,8 @@ end
 # kept, for how many milliseconds all are, the channel or nothing; then id and body of each draft.
 # No other write may come before the first HSET: without memory, Redis refuses that one alone.
 _APPEND = Script(
-    HEAD
+    NOW_MS
+    + HEAD
     + TRIM
     + """
 local epoch, room, known, worker = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[5]
@@ -128,8 +129,7 @@ local head, head_at = head_of(KEYS[2], room)
 if known > head or (known > 0 and time_of(KEYS[3], known, head, head_at) ~= ARGV[4]) then
   return {'diverged'}
 end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = now_ms()
 local at = string.format('%.0f', now)
 local ids = {}
 for index = 9, #ARGV, 2 do ids[#ids + 1] = ARGV[index] end
@@ -201,21 +201,17 @@ _EPOCH = Script("redis.call('SET', KEYS[1], ARGV[1], 'NX') return redis.call('GE
 # KEYS: the workers that serve the log, by the time until which each is taken for alive. ARGV: the
 # worker, and for how many milliseconds; 0: not any more.
 _SERVE = Script(
-    """#!lua flags=allow-oom
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    WHEN_FULL
+    + NOW_MS
+    + """
+local now = now_ms()
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 """
 )
 
 # KEYS: the same. Gives how many workers are alive.
-_SERVING = Script(
-    """
-local time = redis.call('TIME')
-return redis.call('ZCOUNT', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000), '+inf')
-"""
-)
+_SERVING = Script(NOW_MS + "return redis.call('ZCOUNT', KEYS[1], now_ms(), '+inf')")
 
 
 class Share(NamedTuple):

@@ -60,6 +60,17 @@ class Script:
         return (self, len(keys), *keys, *arguments)
 
 
+#: How a script begins that also runs while the memory is full.
+WHEN_FULL = "#!lua flags=allow-oom\n"
+
+#: What a script contains that needs Redis's time: milliseconds since 1970.
+NOW_MS = """
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+"""
+
 #: A command and its arguments; a script in the place of its name runs that script.
 Command = tuple[Script | str | bytes | int, ...]
 

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from chat.redis.attempts import Attempts
 from chat.redis.partitions import PARTITIONS, key
-from chat.redis.servers import Script, Servers
+from chat.redis.servers import NOW_MS, WHEN_FULL, Script, Servers
 
 _logger = logging.getLogger(__name__)
 
@@ -29,23 +29,38 @@ _DOUBT = 3  # times that, for which an ended lease has to stay as it is: see abo
 _SETTLED = 4  # times that, within which whoever lives has found out that Redis lost something
 _OTHERS = 4  # partitions in which nothing is held here are looked at once in so many rounds
 
+#: What a script contains that needs to know who is alive; `keep_lease` gives 1 for a new lease.
+ALIVE = (
+    NOW_MS
+    + """
+local function is_alive(leases, worker)
+  local until_ms = redis.call('ZSCORE', leases, worker)
+  return until_ms and tonumber(until_ms) > now_ms()
+end
+local function keep_lease(leases, worker, lease_ms)
+  if is_alive(leases, worker) then return 0 end
+  redis.call('ZADD', leases, string.format('%.0f', now_ms() + lease_ms), worker)
+  return 1
+end
+"""
+)
 _LOOK = Script(
-    """#!lua flags=allow-oom
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    WHEN_FULL
+    + ALIVE
+    + """
 local worker, lease_ms = ARGV[1], tonumber(ARGV[2])
 local is_lost = 0
 if lease_ms > 0 then
-  local until_ms = redis.call('ZSCORE', KEYS[1], worker)
-  if not until_ms or tonumber(until_ms) <= now then is_lost = 1 end
-  redis.call('ZADD', KEYS[1], string.format('%.0f', now + lease_ms), worker)
+  if not is_alive(KEYS[1], worker) then is_lost = 1 end
+  redis.call('ZADD', KEYS[1], string.format('%.0f', now_ms() + lease_ms), worker)
 end
-local ended = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'WITHSCORES', 'LIMIT', 0, 20)
+local ended = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now_ms(), 'WITHSCORES', 'LIMIT', 0, 20)
 return {is_lost, ended}
 """
 )
 _BURY = Script(
-    """#!lua flags=allow-oom
+    WHEN_FULL
+    + """
 if redis.call('ZSCORE', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('ZREM', KEYS[1], ARGV[1]) end
 """
 )

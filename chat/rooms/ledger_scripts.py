@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chat.redis.servers import Script
+from chat.redis.servers import NOW_MS, Script
 
 # KEYS: the workers of the partition; then the budgets and the rooms of each account.
 # ARGV: this worker, its lease, how long places are kept; then all reports, packed.
@@ -131,9 +131,9 @@ REPORT = Script(
 # kept after it was needed; the salt of today as this worker knows it, and its age; the salts that
 # this worker needs. Gives the age of today's salt, and all salts.
 SALTS = Script(
-    """
-    local time = redis.call('TIME')
-    local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    NOW_MS
+    + """
+    local now = now_ms()
     local day, most, kept = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
     local salts, fields, needed = {}, redis.call('HGETALL', KEYS[1]), {}
     for i = 7, #ARGV do

@@ -29,14 +29,14 @@ from msgspec.msgpack import encode
 
 from chat.redis.channels import Channels
 from chat.redis.partitions import key, partition_of
-from chat.redis.servers import Command, Script
+from chat.redis.servers import WHEN_FULL, Command, Script
+from chat.rooms.leases import ALIVE
 from chat.rooms.presence import LOOKS_LIMIT, MEMBERS_RESERVATIONS
 
-# A full Redis must not keep people from coming, and it has to let them go: hence allow-oom.
-_FLAGS = "#!lua flags=allow-oom\n"
-
+# A full Redis must not keep people from coming, and it has to let them go.
 _COMMON = (
-    _FLAGS
+    WHEN_FULL
+    + ALIVE
     + f"""
 local MEMBERS_RESERVATIONS, LOOKS_LIMIT = {MEMBERS_RESERVATIONS}, {LOOKS_LIMIT}
 """
@@ -51,11 +51,6 @@ local MEMBER, OF, ENDS, KEPT = 1, 2, 3, 4
 local function clock()
   local time = call('TIME')
   return time[1] * 1000000 + time[2]
-end
-
-local function is_alive(worker)
-  local until_ms = call('ZSCORE', leases, worker)
-  return until_ms and tonumber(until_ms) > clock() / 1000
 end
 
 -- Raise the room's version and tell all workers what has happened.
@@ -222,11 +217,7 @@ if was ~= nick then
   if is_taken(looks, member, now) then return {'taken'} end
 end
 
-local is_new_lease = 0
-if not is_alive(worker) then
-  is_new_lease = 1
-  call('ZADD', leases, string.format('%.0f', clock() / 1000 + lease_ms), worker)
-end
+local is_new_lease = keep_lease(leases, worker, lease_ms)
 local before = call('HGET', versions, room) or '0'
 local version, event = before, nil
 if not person then
@@ -258,7 +249,7 @@ _LET_GO = Script(
     _COMMON
     + """
 local now, worker, is_dead, room, members, reservation_ms = unpack(cmsgpack.unpack(ARGV[1]))
-if is_dead and is_alive(worker) then return 'alive' end
+if is_dead and is_alive(leases, worker) then return 'alive' end
 forget_expired(now)
 local events = {}
 for _, each in ipairs(members) do
@@ -308,7 +299,8 @@ return -1
 
 #: Read who is in a room, and which version of it that is.
 _LOAD = Script(
-    _FLAGS + "return {redis.call('HGET', KEYS[1], ARGV[1]) or '0', redis.call('HGETALL', KEYS[2])}"
+    WHEN_FULL
+    + "return {redis.call('HGET', KEYS[1], ARGV[1]) or '0', redis.call('HGETALL', KEYS[2])}"
 )
 
 

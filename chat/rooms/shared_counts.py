@@ -25,8 +25,8 @@ from redis.exceptions import RedisError
 
 from chat.redis.attempts import Attempts
 from chat.redis.partitions import key, partition_of
-from chat.redis.servers import Command, Script, Servers
-from chat.rooms.leases import Leases
+from chat.redis.servers import WHEN_FULL, Command, Script, Servers
+from chat.rooms.leases import ALIVE, Leases
 from chat.rooms.registry import Registry
 
 _logger = logging.getLogger(__name__)
@@ -35,7 +35,10 @@ _PARTS = 8  # partitions: each costs every worker a command a second
 _EVERY_S = 1.0
 _AT_ONCE = 1000  # names a script: others wait for it
 
-_COMMON = """#!lua flags=allow-oom
+_COMMON = (
+    WHEN_FULL
+    + ALIVE
+    + """
 local users, rooms, counted, leases = unpack(KEYS)
 local call = redis.call
 local function hash_of(name) return string.sub(name, 1, 1) == 'u' and users or rooms end
@@ -43,24 +46,13 @@ local function less(name)
   local hash = hash_of(name)
   if call('HINCRBY', hash, name, -1) <= 0 then call('HDEL', hash, name) end
 end
-local function clock_ms()
-  local time = call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-local function is_alive(worker)
-  local until_ms = call('ZSCORE', leases, worker)
-  return until_ms and tonumber(until_ms) > clock_ms()
-end
 """
+)
 _TALLY = Script(
     _COMMON
     + """
 local worker, lease_ms, is_anew, added, gone = unpack(cmsgpack.unpack(ARGV[1]))
-local is_new_lease = 0
-if not is_alive(worker) then
-  is_new_lease = 1
-  call('ZADD', leases, string.format('%.0f', clock_ms() + lease_ms), worker)
-end
+local is_new_lease = keep_lease(leases, worker, lease_ms)
 if is_anew then
   for _, name in ipairs(call('SMEMBERS', counted)) do less(name) end
   call('DEL', counted)
@@ -77,13 +69,14 @@ return {is_new_lease, call('HLEN', users), call('HLEN', rooms)}
 _GIVE_UP = Script(
     _COMMON
     + """
-if is_alive(ARGV[1]) then return 0 end
+if is_alive(leases, ARGV[1]) then return 0 end
 for _, name in ipairs(call('SPOP', counted, ARGV[2])) do less(name) end
 return call('SCARD', counted)
 """
 )
 _NUMBERS = Script(
-    """#!lua flags=allow-oom
+    WHEN_FULL
+    + """
 local numbers, leases = unpack(KEYS)
 redis.call('HSET', numbers, ARGV[1], ARGV[2])
 local sums = {0, 0, 0}
