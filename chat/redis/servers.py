@@ -88,6 +88,7 @@ class Server:
         self._lock = Lock()
         self._free: list[Connection] = []
         self._down_until = 0.0  # monotonic seconds
+        self._down_because = ""
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -141,7 +142,7 @@ class Server:
     def _take(self) -> Connection:
         with self._lock:
             if self._down_until > monotonic():
-                raise ConnectionError(f"Redis at {self.address} cannot be reached")
+                raise ConnectionError(self._down_because)
             connection = self._free.pop() if self._free else None
         if connection is not None:
             with suppress(RedisError, OSError):
@@ -150,9 +151,9 @@ class Server:
             connection.disconnect()
         try:
             return self.connect()
-        except RedisError:
+        except RedisError as error:
             with self._lock:
-                self._down_until = monotonic() + _DOWN_S
+                self._down_until, self._down_because = monotonic() + _DOWN_S, str(error)
             raise
 
 

@@ -258,3 +258,15 @@ def test_url_without_a_server_is_an_error_and_shows_no_password() -> None:
         with pytest.raises(RedisError) as caught:
             servers.ask([(0, ("PING",))])
         assert "secret" not in str(caught.value)
+
+
+def test_why_a_server_cannot_be_reached_is_said_to_all_who_ask(server: RedisServer) -> None:
+    with server.client() as client:
+        client.config_set("requirepass", "right")
+    said = set()
+    with closing(Servers(server.url.replace("//", "//:wrong@"))) as servers:
+        for _ in range(3):  # only the first one tries: the next are told what it found out
+            with pytest.raises(ConnectionError) as raised:
+                servers.ask([(1, ("GET", key(1, "a")))])
+            said.add(str(raised.value))
+    assert said == {"invalid username-password pair or user is disabled."}
