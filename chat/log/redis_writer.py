@@ -362,7 +362,8 @@ class Writer:
         try:
             busy = self._upkeep.step()
         except ResponseError as error:  # Redis is there; it may be full
-            self._condition.say("nothing can be pruned: %s", str(error))
+            if self._condition.trouble is None:  # else that is said already
+                self._condition.say("nothing can be pruned: %s", str(error))
         now = monotonic()
         self._upkeep_at = now + (_REST * (now - began_at) if busy else _UPKEEP_EVERY_S)
 

@@ -117,7 +117,8 @@ end
 
 # KEYS: epoch, heads, log, ids. ARGV: epoch, room, known seq and time, worker, how many entries are
 # kept, for how many milliseconds all are, the channel or nothing; then id and body of each draft.
-# No other write may come before the first HSET: without memory, Redis refuses that one alone.
+# No other write may come before the first HSET: without memory, Redis refuses that one alone. (What
+# is left of a lost log is small: it makes room for the post that comes after it.)
 _APPEND = Script(
     NOW_MS
     + HEAD
@@ -129,6 +130,9 @@ local head, head_at = head_of(KEYS[2], room)
 if known > head or (known > 0 and time_of(KEYS[3], known, head, head_at) ~= ARGV[4]) then
   return {'diverged'}
 end
+if head == 0 and redis.call('EXISTS', KEYS[3], KEYS[4]) > 0 then
+  redis.call('UNLINK', KEYS[3], KEYS[4]) -- what is left of a log whose head is lost
+end
 local now = now_ms()
 local at = string.format('%.0f', now)
 local ids = {}
@@ -136,11 +140,15 @@ for index = 9, #ARGV, 2 do ids[#ids + 1] = ARGV[index] end
 local seen = redis.call('HMGET', KEYS[4], unpack(ids))
 local seq, entries, marks, bodies, repeated, mine = head, {}, {}, {}, {}, {}
 for index, id in ipairs(ids) do
-  local before = seen[index] or mine[id]
+  local before, entry = mine[id], false
+  if not before and seen[index] then
+    entry = redis.call('HGET', KEYS[3], seen[index])
+    if entry then before = seen[index] end -- else somebody deleted it: the post is a new one
+  end
   if before then
     repeated[#repeated + 1] = index - 1
     repeated[#repeated + 1] = tonumber(before)
-    repeated[#repeated + 1] = redis.call('HGET', KEYS[3], before)
+    repeated[#repeated + 1] = entry
   else
     seq = seq + 1
     mine[id] = seq
@@ -154,7 +162,10 @@ for index, id in ipairs(ids) do
 end
 if seq > head then
   local failed = redis.pcall('HSET', KEYS[3], unpack(entries))
-  if type(failed) == 'table' then return {'full', failed.err, repeated} end
+  if type(failed) == 'table' then
+    if string.sub(failed.err, 1, 4) ~= 'OOM ' then return failed end
+    return {'full', failed.err, repeated}
+  end
   redis.call('HSET', KEYS[4], unpack(marks))
   redis.call('HSET', KEYS[2], room, seq .. ':' .. at)
   if ARGV[8] ~= '' then

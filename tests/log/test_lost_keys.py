@@ -1,0 +1,95 @@
+"""A Redis of which somebody deleted or spoilt single keys, or which refuses what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chat.log import StorageFull, StorageUnavailable
+from chat.protocol import Message
+from chat.redis.partitions import key, partition_of
+from tests.log.engines import WAIT_S, OnRedis, Recorder, draft
+
+PARTITION = partition_of("general")
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[OnRedis]:
+    engine = OnRedis(tmp_path)
+    yield engine
+    engine.end()
+
+
+def test_post_of_a_log_whose_head_is_gone_is_not_taken_for_stored(engine: OnRedis) -> None:
+    told = Recorder()
+    log = engine.open()
+    told.start(log)
+    log.follow("general")
+    told.post(log, draft(1), draft(2), draft(3))
+    with engine.redis.client() as client:
+        client.delete(key(PARTITION, "heads"))
+    assert told.replacements.get(timeout=WAIT_S) == ("general",)
+    log.follow("general")
+    # The page of its sender did not see it confirmed.
+    (again,) = told.post(log, draft(3))
+    assert again.seq == 1
+    assert engine.kept() == {"general": [again]}
+    assert log.after("general", 0, 10).messages == [again]
+
+
+def test_room_without_its_head_is_read_again_although_it_was_pruned(engine: OnRedis) -> None:
+    told = Recorder()
+    log = engine.open(retention_messages=2)
+    told.start(log)
+    log.follow("general")
+    for number in range(5):
+        told.post(log, draft(number))
+    with engine.redis.client() as client:
+        client.delete(key(PARTITION, "heads"))
+    assert told.replacements.get(timeout=WAIT_S) == ("general",)
+    log.follow("general")
+    told.post(log, draft(6))
+    assert [each.text for each in log.after("general", 0, 10).messages] == ["text 6"]
+
+
+def test_post_whose_entry_is_gone_is_stored_anew(engine: OnRedis) -> None:
+    told = Recorder()
+    log = engine.open()
+    told.start(log)
+    log.follow("general")
+    told.post(log, draft(1))
+    with engine.redis.client() as client:
+        client.delete(key(PARTITION, "log", "general"))
+    (again,) = told.post(log, draft(1))
+    assert again.seq == 2
+    log.append(draft(1), told.answers.put)
+    assert told.answer() == again
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "word"),
+    [("min-replicas-to-write", 1, "NOREPLICAS"), ("maxmemory", 1, "OOM")],
+)
+def test_redis_is_called_full_only_where_it_has_no_memory(
+    engine: OnRedis, setting: str, value: int, word: str
+) -> None:
+    told = Recorder()
+    log = engine.open()
+    told.start(log)
+    log.follow("general")
+    (first,) = told.post(log, draft(1))
+    with engine.redis.client() as client:
+        client.config_set(setting, value)
+    log.append(draft(2), told.answers.put)
+    answer = told.answer()
+    assert isinstance(answer, StorageUnavailable)
+    assert isinstance(answer, StorageFull) is (word == "OOM")
+    with pytest.raises(StorageUnavailable, match=word):
+        log.check()
+    with engine.redis.client() as client:
+        client.config_set(setting, 0)
+    log.append(draft(1), told.answers.put)
+    assert isinstance(told.answer(), Message)
+    assert engine.kept() == {"general": [first]}
