@@ -37,7 +37,8 @@ def check_servers(servers: Servers, place: str) -> None:
     """
     for info in servers.info():
         version = info.get("redis_version", "0")
-        if int(version.partition(".")[0]) < _VERSION:
+        major = version.partition(".")[0]
+        if not major.isdecimal() or int(major) < _VERSION:
             raise LogError(f"{place} is version {version}: at least {_VERSION} is needed")
         if (policy := info.get("maxmemory_policy", "noeviction")) != "noeviction":
             raise LogError(

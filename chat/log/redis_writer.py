@@ -318,10 +318,10 @@ class Writer:
             except (Diverged, EpochGone) as problem:
                 failures += 1
                 self._condition.say("%s", str(problem))
-                if isinstance(problem, Diverged):
-                    self._out.turn((room,))
                 self._look_at = 0.0
                 self._refuse(share, str(problem))
+                if isinstance(problem, Diverged):
+                    self._out.turn((room,))  # now: a connection that is closed is told no refusal
             except RedisError as problem:
                 failures += 1
                 self._condition.trouble = f"{self._terms.place} stores nothing: {problem}"

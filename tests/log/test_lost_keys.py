@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, Queue
 
 import pytest
 
@@ -93,3 +95,24 @@ def test_redis_is_called_full_only_where_it_has_no_memory(
     log.append(draft(1), told.answers.put)
     assert isinstance(told.answer(), Message)
     assert engine.kept() == {"general": [first]}
+
+
+def test_refusal_is_told_before_its_connection_is_closed(engine: OnRedis) -> None:
+    told = Recorder()
+    log = engine.open()
+    order: Queue[Message | StorageUnavailable | str] = Queue()
+    log.start(told.tail, lambda _: order.put("closed"), lambda room: True)
+    happened: list[Message | StorageUnavailable | str] = []
+    for number in range(10):
+        log.follow("general")
+        told.post(log, draft(number))
+        with engine.redis.client() as client:
+            client.delete(key(PARTITION, "heads"))
+            log.append(draft(f"behind {number}"), order.put)
+        happened = [order.get(timeout=WAIT_S)]
+        with suppress(Empty):  # the log may find it out by itself, before it takes the post
+            happened.append(order.get(timeout=1.0))
+            break
+    first, then = happened
+    assert isinstance(first, StorageUnavailable)
+    assert then == "closed"
