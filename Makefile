@@ -61,9 +61,10 @@ test: $(DEV) $(BUILDER)  ## run every test (installs Chromium and Node where it 
 # embedded log's file, are left out.
 ON_REDIS := tests/browser tests/rooms tests/sockets tests/web tests/whole
 
-redis: $(DEV)  ## run the tests of whole servers again: two workers on Redis
+redis: $(DEV) $(BUILDER)  ## run the tests of whole servers again: two workers on Redis
 	@tools/need.sh redis
 	@tools/need.sh chromium
+	@tools/need.sh headless-shell || true
 	@tools/need.sh nginx
 	$(BIN)/python -m pytest -q --engine redis -m alone tests/whole
 	$(BIN)/python -m pytest --engine redis -m "not alone" -n $(WORKERS) --dist worksteal \
@@ -72,6 +73,8 @@ redis: $(DEV)  ## run the tests of whole servers again: two workers on Redis
 # `make test` has a short form. The seed decides what breaks and when, but timing differs in each run.
 chaos: $(DEV)  ## cut 200 connections, kill the server 50 times, lose nothing (SEED=n: repeat a run)
 	$(BIN)/python -m tests.long.chaos $(if $(SEED),--seed $(SEED))
+	@tools/need.sh redis
+	$(BIN)/python -m tests.long.chaos --engine redis $(if $(SEED),--seed $(SEED))
 
 soak: $(DEV)  ## serve 300 pages for 10 minutes, or HOURS=n: nothing grows, nothing is lost
 	$(BIN)/python -m tests.long.soak $(if $(HOURS),--minutes $$(( $(HOURS) * 60 )))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from tests.support.processes import connections
 from tests.support.redis import RedisServer
 from tests.support.servers import ChatServer
 
-_WITHIN_S = 30.0
+_WITHIN_S = 60.0
 
 
 def workers(server: ChatServer, pages: int) -> list[int]:
@@ -65,10 +66,12 @@ def test_two_pages_on_two_workers_converse_through_a_workers_death_and_a_restart
     assert bob.texts() == said
 
     redis_server.kill()
-    alice.say("five")
-    expect(alice.waiting).to_contain_text("cannot keep messages at the moment")
-    bob.say("six")
-    expect(bob.waiting).to_have_count(1)
+    # Nobody knows whether Redis still stored what it was sent when it was killed.
+    waits = re.compile("Waiting to be sent|cannot keep messages at the moment")
+    for tab, text in ((alice, "five"), (bob, "six")):
+        tab.say(text)
+        expect(tab.waiting).to_have_count(1)
+        expect(tab.waiting).to_contain_text(waits)
     alice.page.reload()  # what waits is kept by the page
     expect(alice.waiting).to_have_count(1)
     redis_server.start()
