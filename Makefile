@@ -89,8 +89,6 @@ smooth: $(DEV)  ## measure a page with 10,000 messages beside one with 50
 	@tools/need.sh chromium
 	$(BIN)/python -m tests.long.smooth
 
-# Several machines are in a namespace of their own. Whatever is made there, addresses and processes,
-# ends with it.
 faults: $(DEV)  ## break Redis, a cluster of it and workers in every way, lose nothing (VALKEY=1: Valkey)
 	@tools/need.sh redis
 	$(if $(VALKEY),$(MAKE) .venv-valkey/.installed)
@@ -106,6 +104,8 @@ faults: $(DEV)  ## break Redis, a cluster of it and workers in every way, lose n
 		--require-hashes -r $<
 	@touch $@
 
+# Several machines are in a namespace of their own. Whatever is made there, addresses and processes,
+# ends with it.
 machines: $(DEV) $(BUILDER)  ## try, as root on Linux, a container's limits, and several machines
 	@for thing in network chromium nginx haproxy redis; do tools/need.sh $$thing || exit 1; done
 	$(BIN)/python -m pytest -q tests/long/machines.py

@@ -118,9 +118,16 @@ class Writer:
 
     def start(self, tail: Tail, replaced: Replaced, is_occupied: IsOccupied) -> None:
         """Start the thread; once, after the servers have started."""
+
+        def turned(rooms: Collection[str] | None) -> None:
+            replaced(rooms)
+            # What they posted until they were told was behind what is lost: it must not be stored
+            # before that is sent again.
+            self._refuse_waiting(rooms or (), StorageUnavailable("the log is another one"))
+
         self._worker = self._servers.worker
         self._is_occupied = is_occupied
-        self._out = Out(tail, replaced, self._followed)
+        self._out = Out(tail, turned, self._followed)
         self._watch = Watch(
             self._servers,
             self._followed,

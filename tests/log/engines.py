@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from queue import Queue
@@ -11,6 +11,7 @@ from typing import Protocol
 
 from chat.log import Draft, MessageLog, StorageUnavailable
 from chat.log.redis import RedisLog
+from chat.log.schema import prepare
 from chat.log.sqlite import SQLiteLog
 from chat.protocol import Member, Message
 from chat.redis.channels import Channels
@@ -30,7 +31,7 @@ class Recorder:
     def __init__(self) -> None:
         self.batches: Queue[tuple[str, list[Message]]] = Queue()
         self.answers: Queue[Message | StorageUnavailable] = Queue()
-        self.replacements: Queue[Sequence[str] | None] = Queue()
+        self.replacements: Queue[Collection[str] | None] = Queue()
 
     def start(self, log: MessageLog) -> None:
         """Start a log, in whose rooms somebody always is."""
@@ -39,7 +40,7 @@ class Recorder:
     def tail(self, room: str, messages: Sequence[Message]) -> None:
         self.batches.put((room, list(messages)))
 
-    def replaced(self, rooms: Sequence[str] | None) -> None:
+    def replaced(self, rooms: Collection[str] | None) -> None:
         self.replacements.put(rooms)
 
     def committed(self) -> tuple[str, list[Message]]:
@@ -72,6 +73,9 @@ class Engine(Protocol):
     def blocked(self) -> Iterator[None]:
         """Let nothing be stored meanwhile."""
 
+    def lose(self) -> None:
+        """Lose everything, under the logs that are open: another log is there then."""
+
     def kept(self) -> dict[str, list[Message]]:
         """Read the messages of each room."""
 
@@ -96,6 +100,11 @@ class OnSQLite:
         with closing(sqlite3.connect(self.path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             yield
+
+    def lose(self) -> None:
+        other = self.path.with_name("other.db")
+        prepare(other, create=True)
+        other.replace(self.path)
 
     def kept(self) -> dict[str, list[Message]]:
         return logs.read_log(self.path)[1]
@@ -129,6 +138,10 @@ class OnRedis:
             client.config_set("maxmemory", 1)
             yield
             client.config_set("maxmemory", 0)
+
+    def lose(self) -> None:
+        with self.redis.client() as client:
+            client.flushall()
 
     def kept(self) -> dict[str, list[Message]]:
         return redis_logs.read_all(self.redis.url)

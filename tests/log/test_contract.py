@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 
@@ -223,6 +223,31 @@ def test_what_waits_behind_a_refused_post_does_not_overtake_it(
         assert isinstance(heard.answer(), StorageUnavailable)
     posted = heard.post(log, *drafts)
     assert [message.id for message in posted] == [item.id for item in drafts]
+
+
+def test_what_is_posted_before_people_are_told_of_another_log_does_not_get_into_it(
+    place: Engine, heard: Recorder
+) -> None:
+    log = place.open()
+
+    def replaced(rooms: Collection[str] | None) -> None:
+        log.append(draft("late"), heard.answers.put)  # of a connection that is not closed yet
+        heard.replaced(rooms)
+
+    log.start(heard.tail, replaced, lambda room: True)
+    log.follow("general")
+    well(log)
+    heard.post(log, draft("lost"))
+    place.lose()
+    log.append(draft("behind"), heard.answers.put)
+    rooms = heard.replacements.get(timeout=WAIT_S)
+    assert rooms is None or "general" in rooms
+    for _ in ("behind", "late"):
+        assert isinstance(heard.answer(), StorageUnavailable)
+    well(log)
+    log.follow("general")
+    assert [message.seq for message in heard.post(log, draft("next"))] == [1]
+    assert [message.id for message in place.kept()["general"]] == ["id-next"]
 
 
 def test_close_while_nothing_can_be_stored_refuses_what_waits_and_ends(
