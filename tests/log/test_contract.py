@@ -22,6 +22,7 @@ from tests.log.engines import (
     Recorder,
     draft,
 )
+from tests.support.waiting import wait_until
 from tests.whole.test_costs import calls
 
 
@@ -49,10 +50,7 @@ def opened(place: Engine, heard: Recorder, *rooms: str) -> MessageLog:
 
 def well(log: MessageLog) -> None:
     """Wait until a log is well."""
-    deadline = time.monotonic() + WAIT_S
-    while (said := trouble(log)) is not None:
-        assert time.monotonic() < deadline, said
-        time.sleep(0.01)  # bounded by the deadline: there is no event to wait for
+    wait_until(lambda: trouble(log) is None, lambda: trouble(log))
 
 
 def trouble(log: MessageLog) -> str | None:
@@ -182,10 +180,7 @@ def test_oldest_messages_are_deleted_little_by_little_and_the_log_says_so(
     log.follow("general")
     well(log)
     posted = heard.post(log, *(draft(number) for number in range(3000)))
-    deadline = time.monotonic() + WAIT_S
-    while len(log.before("general", NEWEST, 5000).messages) > 1000:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)  # bounded by the deadline: nobody is told of a deletion
+    wait_until(lambda: len(log.before("general", NEWEST, 5000).messages) <= 1000)
     assert log.before("general", NEWEST, 5000).messages == posted[2000:]
     assert log.after("general", 1999, 1).messages == posted[2000:2001]
     assert log.after("general", 1999, 1).at is None
@@ -290,10 +285,7 @@ def test_check_says_that_the_writer_hangs(place: Engine, heard: Recorder) -> Non
     well(log)
     try:
         log.append(draft(1), heard.answers.put)
-        deadline = time.monotonic() + WAIT_S
-        while "hung" not in (trouble(log) or ""):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)  # bounded by the deadline: there is no event to wait for
+        wait_until(lambda: "hung" in (trouble(log) or ""))
     finally:
         goes_on.set()
     log.append(draft(1), heard.answers.put)

@@ -15,10 +15,10 @@ from tests.log.test_replaced import health
 from tests.support.client import Client, Refused, new_id
 from tests.support.logs import Past, fill
 from tests.support.servers import ChatServer
+from tests.support.waiting import wait_until
 
 MakeServer = Callable[..., ChatServer]
 
-WITHIN_S = 60.0
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
@@ -26,13 +26,6 @@ DAY_MS = 24 * HOUR_MS
 def count(database: Path) -> int:
     with closing(sqlite3.connect(database)) as connection:
         return int(connection.execute("SELECT count(*) FROM entries").fetchone()[0])
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)  # bounded by the deadline: there is no event to wait for
 
 
 def test_lowered_retention_keeps_nobody_waiting_and_gives_the_disk_back(

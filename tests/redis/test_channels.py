@@ -13,6 +13,7 @@ from chat.redis.channels import Channels
 from chat.redis.partitions import PARTITIONS, key
 from chat.redis.servers import Servers
 from tests.support.redis import RedisCluster, RedisServer
+from tests.support.waiting import wait_until
 
 WAIT_S = 10.0
 
@@ -67,13 +68,6 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
     server.end()
 
 
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)  # bounded by the deadline: there is no event to wait for
-
-
 def test_all_who_listen_hear_it_and_others_do_not(
     redis: RedisServer, make_worker: Callable[[str], Worker]
 ) -> None:
@@ -106,7 +100,7 @@ def test_what_is_not_needed_any_more_is_not_listened_to(
     ann = make_worker(redis.url)
     ann.listen(1, 2)
     ann.channels.need_only({2})
-    until(lambda: ann.tell(1, b"mgone") == 0)
+    wait_until(lambda: ann.tell(1, b"mgone") == 0)
     assert ann.tell(2, b"mhello") == 1
     ann.listen(1)
     assert ann.tell(1, b"mback") == 1
@@ -121,9 +115,9 @@ def test_partitions_that_come_and_go_cost_no_connection(
         (before,) = client.client_list(_type="pubsub")
         for _ in range(20):
             ann.channels.need_only(range(PARTITIONS))
-            until(lambda: ann.tell(PARTITIONS - 1, b"mhello") == 1)
+            wait_until(lambda: ann.tell(PARTITIONS - 1, b"mhello") == 1)
             ann.channels.need_only({0})
-            until(lambda: ann.tell(PARTITIONS - 1, b"mgone") == 0)
+            wait_until(lambda: ann.tell(PARTITIONS - 1, b"mgone") == 0)
         (after,) = client.client_list(_type="pubsub")
     assert after["id"] == before["id"]
 
@@ -195,7 +189,7 @@ def test_channels_of_a_cluster_are_listened_to_where_they_are_now(
             cluster.ask(node, "CLUSTER SETSLOT", slot, "NODE", target)
         while ann.returns.get(timeout=WAIT_S) != 9:
             pass
-        until(lambda: bob.tell(9, b"magain") >= 1)
-        until(lambda: (9, b"again") in ann.heard.queue)
+        wait_until(lambda: bob.tell(9, b"magain") >= 1)
+        wait_until(lambda: (9, b"again") in ann.heard.queue)
     finally:
         cluster.end()

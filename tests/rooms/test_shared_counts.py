@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from time import monotonic, sleep
 
 import pytest
 
@@ -13,10 +12,9 @@ from chat.rooms.leases import Leases
 from chat.rooms.registry import Registry
 from chat.rooms.shared_counts import SharedCounts
 from chat.sockets.connection import Connection
-from tests.support.peers import WAIT_S, opened
+from tests.support.peers import opened
 from tests.support.redis import RedisServer
-
-_PAUSE_S = 0.02
+from tests.support.waiting import wait_until
 
 
 class Worker:
@@ -49,10 +47,7 @@ class Worker:
 
     def tells(self, *numbers: int) -> bool:
         """Wait until the worker tells these numbers."""
-        deadline = monotonic() + WAIT_S
-        while self.told() != numbers:
-            assert monotonic() < deadline, self.told()
-            sleep(_PAUSE_S)  # bounded by the deadline: there is no event to wait for
+        wait_until(lambda: self.told() == numbers, self.told)
         return True
 
     def die(self) -> None:

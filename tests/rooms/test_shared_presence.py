@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from threading import current_thread
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -14,13 +13,12 @@ from chat.log import StorageUnavailable
 from chat.protocol import ErrorCode, IsTyping, Joined, Left, Member, Refused, Renamed
 from chat.redis.partitions import key, partition_of
 from chat.rooms import shared_presence
-from tests.support.peers import WAIT_S
 from tests.support.redis import RedisServer
+from tests.support.waiting import wait_until
 from tests.support.worlds import Around, Worker
 
 ANN, BOB, EVE = Member("id-ann", "Ann"), Member("id-bob", "Bob"), Member("id-eve", "Eve")
 RENEW_S = 0.4
-_PAUSE_S = 0.01
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +61,6 @@ def come(worker: Worker, *members: Member, room: str = "general") -> None:
         worker.join(room, member.id, member.nick)
 
 
-def eventually(fact: Callable[[], object]) -> None:
-    """Wait until something is so."""
-    deadline = monotonic() + WAIT_S
-    while not fact():
-        assert monotonic() < deadline
-        sleep(_PAUSE_S)  # bounded by the deadline: there is no event to wait for
-
-
 @pytest.fixture
 def pair(make_worker: Callable[..., Worker]) -> tuple[Worker, Worker]:
     """Give two workers; Bob is at the first one, Eve at the second."""
@@ -95,7 +85,7 @@ def test_person_with_tabs_at_two_workers_comes_once_and_goes_once(
     assert one.told() == other.told() == Renamed(Member(ANN.id, "Anna"), "Ann")
     other.leave("general", ANN.id)
     assert one.told() == other.told() == Left(Member(ANN.id, "Anna"))
-    eventually(lambda: one.members() == other.members() == ["Bob", "Eve"])
+    wait_until(lambda: one.members() == other.members() == ["Bob", "Eve"])
 
 
 def test_typing_and_the_nick_of_now_are_told_at_all_workers(pair: tuple[Worker, Worker]) -> None:
@@ -164,7 +154,7 @@ def test_who_leaves_while_too_many_do_is_found_and_leaves(
     monkeypatch.setattr(shared_presence, "_GONE_LIMIT", 0)
     for member in members:
         one.leave("general", member.id)
-    eventually(lambda: other.members() == one.members() == ["Bob", "Eve"])
+    wait_until(lambda: other.members() == one.members() == ["Bob", "Eve"])
 
 
 def test_many_people_of_a_dead_worker_leave(pair: tuple[Worker, Worker]) -> None:
@@ -178,7 +168,7 @@ def test_many_people_of_a_dead_worker_leave(pair: tuple[Worker, Worker]) -> None
 
     assert one.told() == Left(EVE)
     for number in range(3):
-        eventually(lambda room=f"room-{number}": one.members(room) == ["Bob"])
+        wait_until(lambda room=f"room-{number}": one.members(room) == ["Bob"])
 
 
 def test_worker_that_was_taken_for_dead_holds_its_people_again(
@@ -199,7 +189,7 @@ def test_people_of_a_redis_that_lost_all_stay(
     with redis.client() as client:
         client.flushall()
         people = key(partition_of("general"), "people", "general")
-        eventually(lambda: client.hlen(people) == 2)
+        wait_until(lambda: client.hlen(people) == 2)
 
     come(other, ANN)
     assert one.told() == other.told() == Joined(ANN)  # nobody has left or come meanwhile
@@ -218,7 +208,7 @@ def test_who_comes_to_a_redis_that_has_just_lost_all_finds_everybody(
     come(one, ANN)
 
     assert one.members() == ["Bob", "Eve", "Ann"]
-    eventually(lambda: set(other.members()) == {"Bob", "Eve", "Ann"})
+    wait_until(lambda: set(other.members()) == {"Bob", "Eve", "Ann"})
     assert one.told() == other.told() == Joined(ANN)
 
 
@@ -239,10 +229,10 @@ def test_people_stay_while_redis_does_not_answer_and_nobody_comes(
         redis.thaw()
 
     # What Redis did when it woke up, and nobody had its answer, is undone.
-    eventually(lambda: one.members() == other.members() != [])
+    wait_until(lambda: one.members() == other.members() != [])
     come(other, ANN)
     other.leave("general", ANN.id)
-    eventually(lambda: "Ann" not in one.members() and "Ann" not in other.members())
+    wait_until(lambda: "Ann" not in one.members() and "Ann" not in other.members())
 
 
 def test_people_stay_when_redis_begins_anew(
@@ -255,7 +245,7 @@ def test_people_stay_when_redis_begins_anew(
     redis.start()
     with redis.client() as client:
         people = key(partition_of("general"), "people", "general")
-        eventually(lambda: client.hlen(people) == 2)
+        wait_until(lambda: client.hlen(people) == 2)
 
     def comes() -> bool:
         try:
@@ -264,7 +254,7 @@ def test_people_stay_when_redis_begins_anew(
             return False
         return True
 
-    eventually(comes)
+    wait_until(comes)
     assert one.told() == other.told() == Joined(ANN)
     assert one.members() == ["Bob", "Eve", "Ann"]
 
@@ -276,7 +266,7 @@ def test_what_was_not_heard_is_found(pair: tuple[Worker, Worker], redis: RedisSe
             client.client_kill_filter(_type="pubsub")
             come(other, Member(f"m{number}", f"Guest {number}"))
 
-    eventually(lambda: len(one.members()) == 12)
+    wait_until(lambda: len(one.members()) == 12)
     assert one.members() == other.members()
     assert {one.told() for _ in range(10)} == {
         Joined(Member(f"m{number}", f"Guest {number}")) for number in range(10)
@@ -297,7 +287,7 @@ def test_nothing_is_left_of_a_room_when_its_nicks_are_free(
     with redis.client() as client:
         leases = {key(partition_of(room), "leases") for room in ("general", "attic")}
         assert client.dbsize() > len(leases)
-        eventually(lambda: {name.decode() for name in client.scan_iter()} <= leases)
+        wait_until(lambda: {name.decode() for name in client.scan_iter()} <= leases)
 
 
 def test_people_come_when_the_memory_of_redis_is_full(

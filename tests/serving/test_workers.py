@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from tests.support.posters import Posters
 from tests.support.processes import connections, worker_pids
 from tests.support.redis import RedisServer
 from tests.support.servers import FLASK_RUN, GUNICORN, MODULE, ROOT, ChatServer
+from tests.support.waiting import wait_until
 
 MakeServer = Callable[..., ChatServer]
 MakeRedis = Callable[..., RedisServer]
@@ -316,7 +316,5 @@ def test_workers_share_what_the_machine_allows_aloud(
     server.start()
     limit = "the limit of processes and threads (ulimit -u) is 1000, for 4 workers"
     server.logged(f"CHAT_MAX_CONNECTIONS=1000 is lowered to 202: {limit}")
-    deadline = time.monotonic() + _WITHIN_S
-    while metric(server, "tchat_connections_max") != 4 * 202:  # each worker learns of the others
-        assert time.monotonic() < deadline
-        time.sleep(0.05)  # bounded by the deadline: there is no event to wait for
+    # Each worker learns of the others.
+    wait_until(lambda: metric(server, "tchat_connections_max") == 4 * 202)

@@ -21,6 +21,7 @@ from tests.support.conversations import Conversations
 from tests.support.proxy import Fault, FaultProxy
 from tests.support.redis import RedisCluster, RedisServer
 from tests.support.servers import ChatServer
+from tests.support.waiting import wait_until
 
 _NOTICED_WITHIN_S = 20.0
 _BETWEEN_KEYS_S = 0.1  # some keys of a slot are here, others there, for so long
@@ -177,10 +178,7 @@ class Bed:
 
     def wait_until(self, true: Callable[[], bool], what: str) -> None:
         """Wait for something that must come."""
-        deadline = time.monotonic() + _NOTICED_WITHIN_S
-        while not true():
-            assert time.monotonic() < deadline, what
-            time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+        wait_until(true, lambda: what, _NOTICED_WITHIN_S)
 
 
 class ClusterBed:
