@@ -84,14 +84,6 @@ def open_all(account: Account) -> int:
     return number
 
 
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.end()
-
-
 @pytest.fixture
 def make_worker(redis: RedisServer) -> Iterator[Callable[..., Worker]]:
     """Make workers on a Redis that has nothing yet."""

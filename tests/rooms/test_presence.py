@@ -40,14 +40,6 @@ def traced() -> Iterator[Callable[[], int]]:
         tracemalloc.stop()
 
 
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.end()
-
-
 @pytest.fixture(params=["one worker", "two workers on Redis"])
 def make_world(request: pytest.FixtureRequest) -> Iterator[Callable[..., World]]:
     """Make worlds of either engine."""

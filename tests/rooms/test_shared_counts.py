@@ -63,14 +63,6 @@ class Worker:
         self._stack.close()
 
 
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.end()
-
-
 @pytest.fixture
 def make_worker(redis: RedisServer) -> Iterator[Callable[[int], Worker]]:
     with redis.client() as client:

@@ -21,21 +21,6 @@ ANN, BOB, EVE = Member("id-ann", "Ann"), Member("id-bob", "Bob"), Member("id-eve
 RENEW_S = 0.4
 
 
-@pytest.fixture(scope="module")
-def one_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.end()
-
-
-@pytest.fixture
-def redis(one_redis: RedisServer) -> RedisServer:
-    with one_redis.client() as client:
-        client.flushall()
-    return one_redis
-
-
 @pytest.fixture
 def around() -> Around:
     return Around()
