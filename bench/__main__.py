@@ -10,18 +10,18 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from bench import report
 from bench.crowd import LoadFailed
 from bench.machine import describe, raise_file_limit
 from bench.process import LOAD_CORE, SERVER_CORE
+from bench.runs import can_run, undisturbed
 from bench.servers import BUILD, ROOT, SERVERS, Server
 from bench.shapes import SHAPES, Shape
 
 _RESULTS = Path(__file__).parent / "results"
-_DISTURBED_SHARE = 0.15  # of a core
-_TRIES = 3
 _QUICK_SERVERS = ("tchat", "go", "go-durable", "naive", "bare")
 
 
@@ -40,7 +40,7 @@ def main() -> None:
         for server in SERVERS
         if not options.servers or server.name in options.servers.split(",")
         if (options.full or options.servers or server.name in _QUICK_SERVERS)
-        if _can_run(server, notices)
+        if can_run(server, notices)
     ]
     shapes = [
         shape
@@ -96,7 +96,7 @@ def _run_shape(
             "repetition": repetition,
         }
         try:
-            run["numbers"] = _undisturbed(shape, server, window_s)
+            run["numbers"] = undisturbed(partial(shape.measure, server, window_s))
         except (LoadFailed, RuntimeError, OSError, subprocess.TimeoutExpired) as failure:
             run["failure"] = str(failure)
             notices.append(f"{server.label}, {shape.label}: failed. {failure}")
@@ -106,31 +106,12 @@ def _run_shape(
     return runs
 
 
-def _undisturbed(shape: Shape, server: Server, window_s: float) -> dict[str, float]:
-    """Measure, and again if other programs took too much of the cores. Keep the quietest run."""
-    tries = []
-    while True:
-        tries.append(shape.measure(server, window_s))
-        best = min(tries, key=lambda numbers: numbers["others_share"])
-        best["tries"] = len(tries)
-        if best["others_share"] < _DISTURBED_SHARE or len(tries) == _TRIES:
-            return best
-
-
 def _brief(run: dict[str, object]) -> str:
     numbers = run.get("numbers")
     if not isinstance(numbers, dict):
         return f"failed: {run['failure']}"
     values = "  ".join(f"{name} {value:,.4g}" for name, value in numbers.items())
     return f"{run['seconds']:4.1f} s  {values}"
-
-
-def _can_run(server: Server, notices: list[str]) -> bool:
-    reason = server.missing()
-    if reason:
-        notices.append(f"{server.label} is left out: {reason}.")
-        print(notices[-1], file=sys.stderr)
-    return not reason
 
 
 def _options() -> argparse.Namespace:

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench import costs, scaling_report
@@ -27,6 +28,7 @@ from bench.fleet import Fleet, Reading, RunningFleet
 from bench.load import Load, Window
 from bench.machine import describe, raise_file_limit
 from bench.process import Job
+from bench.runs import Numbers, can_run, undisturbed
 from bench.servers import (
     BUILD,
     CENTRIFUGE,
@@ -37,8 +39,6 @@ from bench.servers import (
 )
 from bench.wire import Seat, seats
 
-_DISTURBED_SHARE = 0.15  # of a core
-_TRIES = 3
 _JOIN_IN_FLIGHT = 16
 _JOINS_WITHIN_S = 120.0
 _QUIET_S = 0.5  # after the joins: news of them take longer from worker to worker
@@ -56,7 +56,6 @@ _STANDING_BY = 200  # rooms in each half of the people
 _IDLE_FEW, _IDLE_MANY = 10, 10_000
 _IDLE_S = 20.0  # ten comparisons of heads
 
-Numbers = dict[str, float]
 
 EMBEDDED = "embedded"
 FLEETS = (
@@ -325,7 +324,7 @@ def main() -> None:
         fleet
         for fleet in FLEETS
         if not options.fleets or fleet.name in options.fleets.split(",")
-        if _can_run(fleet, notices)
+        if can_run(fleet, notices)
     ]
     shapes = [s for s in SHAPES if not options.shapes or s.name in options.shapes.split(",")]
     results: scaling_report.Results = {
@@ -372,7 +371,7 @@ def _run_shape(
         }
         began = time.monotonic()
         try:
-            run["numbers"] = numbers = _undisturbed(shape, fleet, window_s)
+            run["numbers"] = numbers = undisturbed(partial(shape.measure, fleet, window_s))
             brief = "  ".join(f"{name} {value:,.4g}" for name, value in numbers.items())
         except (LoadFailed, RuntimeError, OSError, subprocess.TimeoutExpired) as failure:
             run["failure"] = brief = str(failure)
@@ -382,25 +381,6 @@ def _run_shape(
         print(f"{repetition + 1} {name} {took:4.1f} s  {brief}", file=sys.stderr)
         runs.append(run)
     return runs
-
-
-def _undisturbed(shape: Shape, fleet: Fleet, window_s: float) -> Numbers:
-    """Measure, and again if other programs took too much of the cores. Keep the quietest run."""
-    tries: list[Numbers] = []
-    while True:
-        tries.append(shape.measure(fleet, window_s))
-        best = min(tries, key=lambda numbers: numbers["others_share"])
-        best["tries"] = len(tries)
-        if best["others_share"] < _DISTURBED_SHARE or len(tries) == _TRIES:
-            return best
-
-
-def _can_run(fleet: Fleet, notices: list[str]) -> bool:
-    reason = fleet.missing()
-    if reason:
-        notices.append(f"{fleet.label} is left out: {reason}.")
-        print(notices[-1], file=sys.stderr)
-    return not reason
 
 
 def _options() -> argparse.Namespace:

@@ -19,6 +19,7 @@ from bench.door import Door
 from bench.load import Load, Window
 from bench.page import Page, crawl, save
 from bench.process import Job, Running
+from bench.runs import Numbers
 from bench.servers import BARE, PAGE, TCHAT, Server
 from bench.wire import Chat, seats
 
@@ -50,7 +51,6 @@ _STEP_ROOM = 100
 _STEP_JOINS = 1000  # joins measured in each step: the last ones before its count is reached
 _KEPT = 10  # messages that a resuming client has missed
 
-Numbers = dict[str, float]
 _Clients = TypeVar("_Clients", bound=Crowd)
 
 
