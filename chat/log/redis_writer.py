@@ -254,6 +254,7 @@ class Writer:
                 self._give_heard(*self._heard.popleft())
             if shares := self._sort(batch):
                 self._store(shares)
+            batch.clear()  # a bug in what follows is none of these posts'
             if monotonic() >= self._look_at:
                 self._followed.drop_empty(self._is_occupied)
                 self._look()
@@ -365,6 +366,7 @@ class Writer:
     def _keep_up(self) -> None:
         """Do one step of what nobody waits for, and leave time for posts."""
         began_at = monotonic()
+        self._upkeep_at = began_at + _UPKEEP_EVERY_S  # also after a bug
         busy = False
         try:
             busy = self._upkeep.step()

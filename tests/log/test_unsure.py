@@ -12,12 +12,14 @@ import pytest
 
 from chat.log import StorageUnavailable
 from chat.log.redis import RedisLog
+from chat.log.redis_upkeep import RedisUpkeep
 from chat.protocol import Message
 from chat.redis.channels import Channels
 from chat.redis.servers import Servers
 from tests.log.engines import WAIT_S, Recorder, draft
 from tests.support import redis_logs
 from tests.support.redis import RedisServer
+from tests.support.waiting import wait_until
 
 TIMEOUT_S = 0.3
 
@@ -120,3 +122,16 @@ def test_log_that_is_closed_meanwhile_ends(place: Place) -> None:
     place.post_unsure(place.redis.freeze, place.redis.thaw)
     place.log.close()
     place.redis.thaw()
+
+
+def test_bug_in_upkeep_refuses_no_post_that_is_stored(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def step(_upkeep: RedisUpkeep) -> bool:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(RedisUpkeep, "step", step)
+    wait_until(lambda: "a bug" in caplog.text)
+    place.told.post(place.log, *(draft(number) for number in range(300)))
+    assert place.told.answers.empty()
+    assert len(caplog.records) < 100  # it does not spin
