@@ -71,7 +71,8 @@ def judge_epochs(
             problems.append(f"{record.client} is told of an unknown epoch, {epoch!r}")
             parts[epoch] = []
         parts[epoch].append(record)
-    posts = [record for record in history if record.kind in (Kind.POST, Kind.REFUSED)]
+    fates = (Kind.POST, Kind.REFUSED, Kind.ACKNOWLEDGED, Kind.DROP)
+    posts = [record for record in history if record.kind in fates]
     for epoch, part in parts.items():
         found = judge(
             part,
@@ -96,7 +97,8 @@ def judge(
 
     The rules: the log has each post once, numbered without gaps. It has only posts that somebody
     wrote, and the posts of one client are in the order of its writing, but for those that were
-    refused once: a later one may have been on its way. It has all that was
+    refused once: a later one may have been on its way. Where posts were refused, so may have been
+    those that a connection had under way when it was lost. It has all that was
     acknowledged. Each client saw a contiguous part of the log. Only a reset may interrupt that
     part, and only if it skips at least `least_skipped` messages, because a resume would have given
     fewer. A client that is connected at the end has seen the end. `posts` may add posts that were
@@ -140,7 +142,7 @@ def _problems_of_the_log(records: Sequence[Record], log: Sequence[Entry]) -> lis
         if texts.get(entry.id) != entry.text
     ]
     written = {post_id: number for number, post_id in enumerate(texts)}
-    refused = {record.id for record in records if record.kind is Kind.REFUSED}
+    refused = _refused(records)
     last: dict[str, Entry] = {}
     for entry in log:
         if entry.id in refused:
@@ -151,6 +153,24 @@ def _problems_of_the_log(records: Sequence[Record], log: Sequence[Entry]) -> lis
             problems.append(f"the log has {entry.id} after {before.id}, which was written later")
         last[writer] = entry
     return problems
+
+
+def _refused(records: Sequence[Record]) -> set[str]:
+    """Find the posts that were refused, and those whose refusal may have been lost."""
+    refused = {record.id for record in records if record.kind is Kind.REFUSED}
+    if refused:
+        under_way: dict[str, set[str]] = {}
+        for record in records:
+            sent = under_way.setdefault(record.client, set())
+            match record.kind:
+                case Kind.POST:
+                    sent.add(record.id)
+                case Kind.ACKNOWLEDGED:
+                    sent.discard(record.id)
+                case Kind.DROP:
+                    refused |= sent
+                    sent.clear()
+    return refused
 
 
 class _View:

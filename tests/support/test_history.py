@@ -236,6 +236,39 @@ def test_broken_rule_is_found(history: list[Record], stored: list[Entry], proble
     assert problem in judge(history, stored)
 
 
+# Ann's first two posts are under way when her connection is lost, and the second is stored first.
+OVERTAKEN = [
+    reset("Ann", 0),
+    post("Ann/p1"),
+    post("Ann/p2"),
+    drop("Ann"),
+    resume("Ann", 0),
+    receipt("Ann", "Ann/p2", 1),
+    acknowledged("Ann/p2", 1),
+    post("Ann/p1"),
+    receipt("Ann", "Ann/p1", 2),
+    acknowledged("Ann/p1", 2),
+]
+REFUSED = Record(Kind.REFUSED, "Ann", "Ann/p3")
+
+
+def test_post_whose_refusal_was_lost_with_its_connection_may_be_overtaken() -> None:
+    stored = log("Ann/p2", "Ann/p1")
+    assert judge([*OVERTAKEN, post("Ann/p3"), REFUSED], stored) == []
+
+
+def test_overtaken_post_is_found_where_nothing_was_refused() -> None:
+    problem = "the log has Ann/p1 after Ann/p2, which was written later"
+    assert judge(OVERTAKEN, log("Ann/p2", "Ann/p1")) == [problem]
+
+
+def test_overtaken_post_is_found_although_another_was_refused() -> None:
+    # Nothing of hers was under way when her connection was lost.
+    stayed = [record for record in OVERTAKEN if record.kind not in (Kind.DROP, Kind.RESUME)]
+    problem = "the log has Ann/p1 after Ann/p2, which was written later"
+    assert judge([*stayed, post("Ann/p3"), REFUSED], log("Ann/p2", "Ann/p1")) == [problem]
+
+
 # The log is replaced by an older copy, which has two of its three messages. Bob was away.
 FIRST = LOG[:3]
 SECOND = log("Ann/p1", "Ann/p2", "Ann/p4")
