@@ -52,8 +52,8 @@ def test_messages_wait_while_redis_is_dead_or_full(
     redis_server: RedisServer, server: ChatServer, enter: Enter
 ) -> None:
     alice, bob = (enter(nick, base_url=server.url) for nick in ("Alice", "Bob"))
-    alice.say("one")
-    bob.shows("one")
+    bob.say("one")
+    alice.shows("one")
     redis_server.kill()
     bob.say("two")
     expect(bob.waiting).to_contain_text("Waiting to be sent")
@@ -64,6 +64,7 @@ def test_messages_wait_while_redis_is_dead_or_full(
     bob.wake()
     for tab in (alice, bob):
         tab.shows("one", "two")
+    expect(bob.page.locator(".tag")).to_have_count(0)  # there was no other Bob
     with redis_server.client() as client:
         client.config_set("maxmemory", 1)
         alice.say("three")

@@ -73,3 +73,9 @@ test("what is remembered is bounded, and what is in use is kept", () => {
   assert.notEqual(all.tag(ADA), "");
   assert.equal(all.tag({ id: "1", nick: "Guest 1" }), ""); // forgotten: it is new again
 });
+
+test("who writes before the server has let them in is not another member", () => {
+  const all = names();
+  assert.equal(all.text({ id: "", nick: "Ada" }), "Ada");
+  assert.equal(all.text(ADA), "Ada");
+});

@@ -34,7 +34,9 @@ export class Names extends Source {
   }
 
   // Gives the member's tag, like "#k7qxm2", or "" as long as nobody else has had this nick.
+  // Whoever has no id writes here, and the server has not let them in yet.
   tag({ id, nick }) {
+    if (!id) return "";
     const looks = look(nick);
     const tags = this.#note(looks, id);
     return tags.size > 1 || LIKE_A_TAG.test(looks) ? `#${tags.get(id)}` : "";
