@@ -175,6 +175,7 @@ class Servers:
         self._servers: dict[str, Server] = {}  # by address
         self._of_partition: dict[int, Server] = {}
         self._unknown_until = 0.0  # monotonic seconds: until then nobody asks who has what
+        self._unknown_because = ""
         self._tell_demoted: Callable[[Server], None] = lambda server: None
 
     def on_demoted(self, tell: Callable[[Server], None]) -> None:
@@ -312,7 +313,7 @@ class Servers:
         """Find a partition's server; with the lock held: nobody can do anything before."""
         if self._cluster is None:
             if self._unknown_until > monotonic():  # who waited meanwhile does not ask in turn
-                raise ConnectionError(f"Redis at {_address(self._pool)} does not answer")
+                raise ConnectionError(self._unknown_because)
             try:
                 if not self._nodes:
                     first = self._known(self._pool)
@@ -320,8 +321,8 @@ class Servers:
                         self._of_partition = dict.fromkeys(range(PARTITIONS), first)
                         return first
                 self._cluster = self._learn_cluster()
-            except RedisError:
-                self._unknown_until = monotonic() + _DOWN_S
+            except RedisError as error:
+                self._unknown_until, self._unknown_because = monotonic() + _DOWN_S, str(error)
                 raise
             self._nodes = [(node.host, node.port) for node in self._cluster.get_nodes()]
         try:
