@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from itertools import chain, islice
 from threading import Condition, Thread
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 
 from chat.names.faces import looks
 from chat.names.nicks import free_nick, guest_nick
@@ -73,7 +73,7 @@ class LocalPresence:
             known = room in self._rooms
         recent: Sequence[tuple[Member, float]] = ()
         if not known:
-            recent = lately(self._recent_nicks, room, self._nick_reservation_s)
+            recent = lately(self._recent_nicks, room, self._nick_reservation_s, time())
         with self._changed:
             entry = self._rooms.get(room)
             if entry is None:

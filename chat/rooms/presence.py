@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from time import time
 from typing import NamedTuple, Protocol
 
 from chat.protocol import ErrorCode, Event, IsTyping, Member, Refused
@@ -122,13 +121,13 @@ class News:
 
 
 def lately(
-    recent_nicks: RecentNicks, room: str, reservation_s: float
+    recent_nicks: RecentNicks, room: str, reservation_s: float, now: float
 ) -> list[tuple[Member, float]]:
     """Read from the log who spoke within the reservation, and how many seconds ago.
 
-    Raises StorageUnavailable. Call it without a lock: a slow disk would stop everybody.
+    `now` is the time of the log's clock, in seconds since 1970. Raises StorageUnavailable. Call it
+    without a lock: a slow disk would stop everybody.
     """
-    now = time()
     recent = recent_nicks(room, int((now - reservation_s) * 1000))
     return [(member, max(0.0, now - at_ms / 1000)) for member, at_ms in recent]
 

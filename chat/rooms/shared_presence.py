@@ -283,8 +283,9 @@ class SharedPresence:
 
     def _recent(self, room: str) -> list[tuple[str, Sequence[str], int]]:
         """Read from the log whose nicks are reserved in a room that Redis does not know."""
-        until_ms = self._now_ms() + int(self._nick_reservation_s * 1000)
-        recent = lately(self._recent_nicks, room, self._nick_reservation_s)
+        now_ms = self._now_ms()
+        until_ms = now_ms + int(self._nick_reservation_s * 1000)
+        recent = lately(self._recent_nicks, room, self._nick_reservation_s, now_ms / 1000)
         return [
             (member.id, looks(member.nick), until_ms - int(ago_s * 1000))
             for member, ago_s in recent
