@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -68,7 +69,8 @@ class ChatServer:
         self._command = [part.format(port=self.port) for part in command]
         self.settings = dict(settings or {})
         self.redis_url = redis_url
-        self.workers = workers if redis_url else 1
+        # Werkzeug's server has one process.
+        self.workers = workers if redis_url and "flask" not in command else 1
         self._cwd = cwd
         engine = {"REDIS_URL": redis_url, "WEB_CONCURRENCY": str(workers)} if redis_url else {}
         self._environment = environment or {
@@ -107,17 +109,27 @@ class ChatServer:
         return self.process
 
     def start(self) -> None:
-        """Start the process and wait until it answers."""
+        """Start the process and wait until it answers; of several workers, until all serve."""
+        before = len(self.log())
         process = self.launch()
         deadline = time.monotonic() + _STARTS_WITHIN_S
-        while True:
-            try:
-                self.get("/healthz")
-                return
-            except (urllib.error.URLError, ConnectionError):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise AssertionError(f"the server did not start: {self.log()}") from None
-                time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+        while not (self._answers() and self._serving(self.log()[before:]) >= self.workers):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the server did not start: {self.log()}")
+            time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+
+    def _answers(self) -> bool:
+        try:
+            self.get("/healthz")
+        except (urllib.error.URLError, ConnectionError):
+            return False
+        return True
+
+    def _serving(self, log: str) -> int:
+        """Count the workers that have said where they serve."""
+        if self.workers == 1:
+            return 1  # it answers
+        return len(re.findall(rf"http://localhost:{self.port}\b", log))
 
     def kill(self) -> None:
         """End the process and its workers at once, with SIGKILL."""

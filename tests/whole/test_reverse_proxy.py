@@ -121,6 +121,8 @@ def test_200_websockets_of_one_address_get_429_and_a_stranger_is_served(nginx: S
         assert nginx.get("/healthz") == "ok\n"  # the attacker may still read pages
 
 
+# At another worker an address has as many again, until the two have told each other.
+@pytest.mark.embedded
 @pytest.mark.parametrize("nginx", [{"CHAT_ADDRESS_WEBSOCKETS": "3"}], indirect=True)
 def test_forwarded_headers_of_a_client_gain_nothing(nginx: Site) -> None:
     forged = {"X_Forwarded_For": "192.0.2.1", "X_Forwarded_Host": "evil.example"}
