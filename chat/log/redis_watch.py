@@ -142,6 +142,9 @@ class Watch:
                 (behind if head.seq > given.seq else gone).append(room)
                 if head.seq > given.seq + _BEHIND_LIMIT:
                     self._out.turn((room,))  # it is given the newest ones
+        if gone:  # perhaps all of it, since the epochs were looked at
+            self.look_at_epochs({partition_of(room) for room in gone})
+            gone = [room for room in gone if room in self._followed]
         if gone:
             self._condition.say("%s", f"{self._place} has lost entries: an older copy was put back")
             self._out.turn(gone)
