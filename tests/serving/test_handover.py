@@ -145,7 +145,7 @@ def test_usr2_replaces_the_server_while_people_post(
             server.process.send_signal(signal.SIGUSR2)
             server.process.wait(_WITHIN_S)  # the new server asks it to end
             posters.more()
-        posters.check()
+        posters.check(within_s=3.0)
         new = master_pid(server)
         assert new != old
         assert {code for one in posters.people for code in one.close_codes} <= {1012}

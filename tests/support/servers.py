@@ -110,10 +110,10 @@ class ChatServer:
 
     def start(self) -> None:
         """Start the process and wait until it answers; of several workers, until all serve."""
-        before = len(self.log())
+        before = len(self.log()) if self.workers > 1 else 0
         process = self.launch()
         deadline = time.monotonic() + _STARTS_WITHIN_S
-        while not (self._answers() and self._serving(self.log()[before:]) >= self.workers):
+        while not (self._answers() and self._all_serve(before)):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the server did not start: {self.log()}")
             time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
@@ -125,11 +125,12 @@ class ChatServer:
             return False
         return True
 
-    def _serving(self, log: str) -> int:
-        """Count the workers that have said where they serve."""
+    def _all_serve(self, before: int) -> bool:
+        """Tell whether each worker has said where it serves; what was said `before` is old."""
         if self.workers == 1:
-            return 1  # it answers
-        return len(re.findall(rf"http://localhost:{self.port}\b", log))
+            return True  # it answers
+        said = re.findall(rf"http://localhost:{self.port}\b", self.log()[before:])
+        return len(said) >= self.workers
 
     def kill(self) -> None:
         """End the process and its workers at once, with SIGKILL."""

@@ -13,7 +13,7 @@ from chat import protocol
 from chat.log import StorageUnavailable
 from chat.protocol import IsTyping, Joined, Member
 from chat.redis.channels import Channels
-from chat.redis.partitions import partition_of
+from chat.redis.partitions import PARTITIONS, partition_of
 from chat.redis.servers import Servers
 from chat.rooms.leases import Leases
 from chat.rooms.local_presence import LocalPresence
@@ -148,7 +148,7 @@ class Worker(Ears):
             rename_every_s=rename_every_s,
             now_s=around.clock,
         )
-        self._listens: dict[int, Event] = defaultdict(Event)  # by partition
+        self._listens = {partition: Event() for partition in range(PARTITIONS)}
         self.channels.on_return(lambda partition: self._listens[partition].set())
         self.servers.start()
         self.channels.start()
