@@ -210,7 +210,7 @@ class Writer:
         """Wait for drafts, for something heard, or for the next look; True with the last ones."""
         batch, self._set_aside = self._set_aside, []
         due_at = min(self._look_at, self._upkeep_at) if self.is_ready else self._look_at
-        wait_s = 0.0 if batch else max(0.0, due_at - monotonic())
+        wait_s = 0.0 if batch or self._heard else max(0.0, due_at - monotonic())
         try:
             item = self._queue.get(timeout=wait_s) if wait_s else self._queue.get_nowait()
             while item is not None:
@@ -250,7 +250,7 @@ class Writer:
 
     def _do(self, batch: _Batch) -> None:
         try:
-            while self._heard:
+            for _ in range(len(self._heard)):  # what comes meanwhile must not keep posts waiting
                 self._give_heard(*self._heard.popleft())
             if shares := self._sort(batch):
                 self._store(shares)
