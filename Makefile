@@ -18,7 +18,7 @@ BUILDER := tools/page/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run upgrade replace test redis chaos soak overload siege smooth faults machines arrival browsers \
+.PHONY: help run upgrade replace test long redis chaos soak overload siege smooth faults machines arrival browsers \
 	pictures lint format lock binary translations vendor \
 	page icons unicode audit licences lighthouse bench scaling autobahn fuzz clean
 
@@ -42,20 +42,22 @@ JS_TESTS := $(wildcard tests/js/*/*.test.js)
 # docs/reliability.md says where the time goes ("How long the tests take"). There are six workers
 # on two cores, because most tests wait most of the time. A worker without work takes tests from the
 # others. Tests that measure seconds run before, alone. The last line is the last summary.
-# tests/whole/test_binary.py makes dist/chat-server meanwhile.
 WORKERS ?= 6
 
-test: $(DEV) $(BUILDER)  ## run every test (installs Chromium and Node where it may)
+test: $(DEV) $(BUILDER)  ## run all tests but the long ones (installs Chromium and Node where it may)
 	@tools/need.sh chromium
 	@tools/need.sh headless-shell || true
 	@tools/need.sh node
 	@tools/need.sh nginx
 	@tools/need.sh redis
-	@tools/need.sh binutils
-	@tools/need.sh libpython
 	$(if $(JS_TESTS),node --test $(JS_TESTS))
 	$(BIN)/python -m pytest -q -m alone tests/serving tests/whole
-	$(BIN)/python -m pytest -m "not alone" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not alone and not long" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+# tests/whole/test_binary.py makes dist/chat-server.
+long: $(DEV) $(BUILDER)  ## run the tests that make test leaves out: the one-file program, kills at every moment
+	@for thing in chromium nginx redis binutils libpython; do tools/need.sh $$thing || exit 1; done
+	$(BIN)/python -m pytest -m long -n 3 --dist worksteal $(PYTEST_ARGS)
 
 # Each server is two workers on a Redis of its own. The tests that have no server, or are about the
 # embedded log's file, are left out.
@@ -67,7 +69,7 @@ redis: $(DEV) $(BUILDER)  ## run the tests of whole servers again: two workers o
 	@tools/need.sh headless-shell || true
 	@tools/need.sh nginx
 	$(BIN)/python -m pytest -q --engine redis -m alone tests/whole
-	$(BIN)/python -m pytest --engine redis -m "not alone" -n $(WORKERS) --dist worksteal \
+	$(BIN)/python -m pytest --engine redis -m "not alone and not long" -n $(WORKERS) --dist worksteal \
 		$(PYTEST_ARGS) $(ON_REDIS)
 
 # `make test` has a short form. The seed decides what breaks and when, but timing differs in each run.

@@ -58,6 +58,7 @@ def fleet(name: str) -> Fleet:
 
 @ON_LINUX
 @pytest.mark.parametrize("name", ["redis-2", "centrifuge-2"])
+@pytest.mark.long
 def test_every_connection_of_all_workers_gets_every_message(name: str) -> None:
     # It raises LoadFailed if a message is missing, doubled or out of order.
     numbers = closed(fleet(name), 0.2, rooms=2, per_room=4)

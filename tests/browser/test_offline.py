@@ -535,6 +535,7 @@ def test_offer_is_taken_by_the_tab_that_takes_it(
 
 
 @pytest.mark.not_webkit
+@pytest.mark.long
 def test_old_versions_are_not_kept_for_ever(
     tree: Path, updated: ChatServer, open_tab: Enter
 ) -> None:

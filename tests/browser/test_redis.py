@@ -25,6 +25,7 @@ def server(redis_server: RedisServer, make_server: Callable[..., ChatServer]) ->
     return server
 
 
+@pytest.mark.long
 def test_messages_wait_while_redis_is_frozen(
     redis_server: RedisServer, server: ChatServer, enter: Enter
 ) -> None:

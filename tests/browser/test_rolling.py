@@ -65,6 +65,7 @@ def rolling(
     nginx.end()
 
 
+@pytest.mark.long
 def test_pages_start_and_lose_nothing_while_servers_are_replaced(
     rolling: Rolling, open_tab: Enter, watch: Watch
 ) -> None:

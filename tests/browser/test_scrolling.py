@@ -160,6 +160,7 @@ def test_reader_far_up_is_told_and_comes_back_at_once(server: ChatServer, open_t
     expect(tab.waiting).to_have_count(0)
 
 
+@pytest.mark.long
 def test_page_left_open_holds_so_many_messages_and_no_more(
     server: ChatServer, open_tab: Enter
 ) -> None:

@@ -151,6 +151,7 @@ def test_people_go_on_where_they_were_on_redis_and_back_in_a_file(
     assert back.database.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.long
 def test_nothing_is_changed_on_the_way_through_redis_and_a_cluster(
     redis: RedisServer, tmp_path: Path
 ) -> None:
@@ -355,6 +356,7 @@ def marks(redis: RedisServer) -> int:
     return sum(epoch is not None and epoch.startswith(b"!") for epoch in epochs)
 
 
+@pytest.mark.long
 def test_kill_at_any_moment_leaves_no_log_that_is_not_whole(
     redis: RedisServer, tmp_path: Path
 ) -> None:
@@ -464,6 +466,7 @@ def test_interrupted_by_hand_it_can_be_run_again_at_once(
 
 
 @pytest.mark.parametrize("step", ["Copying", "Comparing"])
+@pytest.mark.long
 def test_redis_that_is_killed_on_the_way_is_no_log_until_it_is_run_again(
     redis_server: RedisServer, tmp_path: Path, step: str
 ) -> None:

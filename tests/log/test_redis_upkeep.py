@@ -192,6 +192,7 @@ def test_entering_a_room_is_noted_once_a_day_if_something_was_said_in_it(
         assert noted("nothing-was-said-here") is None
 
 
+@pytest.mark.long
 def test_two_workers_are_never_at_one_partition_and_one_that_was_killed_is_replaced(
     redis: RedisServer,
 ) -> None:

@@ -165,6 +165,7 @@ def test_crowd_spreads_evenly_and_fills_the_place_of_a_worker_that_died(
         assert min(after) >= 30, after
 
 
+@pytest.mark.long
 def test_nobody_is_told_that_the_server_is_full_while_another_worker_has_a_place(
     make_server: MakeServer, redis_server: RedisServer
 ) -> None:
@@ -185,6 +186,7 @@ def test_nobody_is_told_that_the_server_is_full_while_another_worker_has_a_place
         assert shares(server) == [20, 20]
 
 
+@pytest.mark.long
 def test_worker_that_hangs_keeps_nobody_out(server: ChatServer) -> None:
     hanging, _ = worker_pids(server)
     os.kill(hanging, signal.SIGSTOP)
@@ -253,6 +255,7 @@ def test_workers_are_added_and_taken_away_while_people_post(server: ChatServer) 
     assert "ERROR" not in server.log()
 
 
+@pytest.mark.long
 def test_usr2_replaces_the_server_once_all_workers_of_the_new_one_serve(
     make_server: MakeServer, redis_server: RedisServer, tmp_path: Path
 ) -> None:
@@ -285,6 +288,7 @@ def test_usr2_replaces_the_server_once_all_workers_of_the_new_one_serve(
     wait_for_end(int(new))
 
 
+@pytest.mark.long
 def test_workers_whose_master_died_make_room_for_a_new_server(server: ChatServer) -> None:
     old = worker_pids(server)
     assert server.process is not None

@@ -19,6 +19,7 @@ from tests.support.servers import ROOT, ChatServer
 BINARY = ROOT / "dist" / "chat-server"
 STOP_S = 5.0
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.timeout(300),  # the first test builds the binary
     pytest.mark.embedded,
 ]
