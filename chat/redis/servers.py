@@ -87,6 +87,7 @@ class Server:
         # Guards what follows.
         self._lock = Lock()
         self._free: list[Connection] = []
+        self._drops = 0
         self._down_until = 0.0  # monotonic seconds
         self._down_because = ""
 
@@ -99,15 +100,18 @@ class Server:
         if not self._places.acquire(timeout=self._timeout_s):
             raise TimeoutError("all connections to Redis are in use")
         try:
-            connection = self._take()
+            drops, connection = self._drops, self._take()
             try:
                 yield connection
             except BaseException:
                 connection.disconnect()
                 raise
-            if connection.is_connected:
-                with self._lock:
+            with self._lock:
+                is_kept = connection.is_connected and drops == self._drops
+                if is_kept:
                     self._free.append(connection)
+            if not is_kept:
+                connection.disconnect()
         finally:
             self._places.release()
 
@@ -133,8 +137,9 @@ class Server:
         return connection
 
     def drop(self) -> None:
-        """Close the connections that nobody uses."""
+        """Close all connections: those that are lent now, when they come back."""
         with self._lock:
+            self._drops += 1
             free, self._free = self._free, []
         for connection in free:
             connection.disconnect()
