@@ -143,7 +143,7 @@ def test_every_text_runs_its_own_way(enter: Enter, meet: Meet) -> None:
 
     def runs(locator: Any, way: str) -> None:
         expect(locator).to_be_visible()
-        assert locator.evaluate("(element) => getComputedStyle(element).direction") == way
+        expect(locator).to_have_css("direction", way)
 
     page = bob.page
     runs(bob.log.get_by_text("שלום לכולם"), "rtl")
