@@ -117,7 +117,7 @@ class SQLiteLog:
         """Give who has the file, when another process has it; None if unknown."""
         return self._file_lock.holder()
 
-    def start(self, tail: Tail, replaced: Replaced, is_occupied: IsOccupied = bool) -> None:
+    def start(self, tail: Tail, replaced: Replaced, is_occupied: IsOccupied) -> None:
         """Open the file and start the writer, once, in the process that has claimed it.
 
         A new file is made. An older one is brought up to date by the writer, later: until then
