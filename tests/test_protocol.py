@@ -343,8 +343,19 @@ def test_welcome_carries_every_field() -> None:
         "messages": [WIRE_MESSAGE],
         "more": False,
         "resumed": False,
-        "limits": {"retention_messages": 5000, "text": 2000, "frame": 16384},
+        "limits": {
+            "retention_messages": 5000,
+            "text": 2000,
+            "frame": 16384,
+            "edit_within_s": 900,
+        },
         "page": "c0ffee",
+        "owner": False,
+        "operator": False,
+        "made": False,
+        "title": "",
+        "rules": {"write": "all", "pace_s": 0, "locked": False, "ends_at": None},
+        "pin": None,
     }
 
 

@@ -5,7 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, Protocol
 
-from chat.protocol import Member, Message
+from chat.protocol import (
+    Change,
+    Deed,
+    Done,
+    Entry,
+    Made,
+    Make,
+    Member,
+    Message,
+    Refused,
+    Rules,
+)
+
+BARS_LIMIT = 200  # of a room, of members and of addresses each; those that end first make room
+DEEDS_LIMIT = 1000  # lines of a room's audit list that are kept
+KNOWN_LIMIT = 10_000  # members of a room who are known to be no newcomers
+ENDED_KEPT_S = 30 * 86_400  # for which an ended room is known to have ended
 
 
 class StorageUnavailable(Exception):
@@ -46,15 +62,65 @@ class Draft(NamedTuple):
     id: str
     member: Member
     text: str
+    reply: int | None = None  # seq of the message that it answers
 
 
-#: Is told what became of a draft that did not become a new message: the message that an earlier
-#: post with its id became, or why nothing was stored. Called on the log's writer thread.
-Answer = Callable[[Message | StorageUnavailable], None]
+class AddressBar(NamedTuple):
+    """An address from which no newcomer may come in until a time."""
 
-#: Is given the messages of one room that have just been committed, in order, without gaps.
+    salt: bytes  # of this bar alone
+    digest: bytes  # of the salt and the address
+    until_ms: int
+
+
+class Proposal(NamedTuple):
+    """Any other command on its way into the log, from a sender with its present nick."""
+
+    room: str
+    member: Member
+    command: Change | Make
+    is_owner: bool = False  # the sender owns the room
+    within_s: int = 0  # of an edit: how long after its post a message may be edited
+    whom: Member | None = None  # who is muted or put out, with its nick if that is known
+    known: Sequence[str] = ()  # ids of members who are no newcomers from now on
+    #: Of whom was put out. Such a PutOut adds these bars alone: it makes no line in the audit list,
+    #: and its id is not kept. Each worker that has seen the member adds what it knows.
+    addresses: Sequence[AddressBar] = ()
+
+
+class Bar(NamedTuple):
+    """A member who may not write ("mute"), or not come in ("put_out"), until a time."""
+
+    member: Member
+    what: str
+    until_ms: int
+
+
+class Record(NamedTuple):
+    """What is known of a room besides its entries."""
+
+    rules: Rules = Rules()
+    pin: int | None = None  # seq of the message that is pinned
+    owner: bytes | None = None  # hash of the owner key (names/keys.py); None: an open room
+    title: str = ""
+    ended_at: str | None = None  # when it ended: nobody may come in
+    bars: Sequence[Bar] = ()  # those that hold now
+    addresses: Sequence[AddressBar] = ()
+
+
+#: Is told what became of a draft or a proposal that did not become a new entry: `Done` or `Made`;
+#: the entry that an earlier one with its id became; why it is refused (Refused), or why nothing
+#: was stored. An erase becomes entries and is Done besides. Called on the log's writer thread.
+Answer = Callable[[Entry | Done | Made | Refused | StorageUnavailable], None]
+
+#: Is given the entries of one room that have just been committed, in order, without gaps.
 #: Called on the log's writer thread.
-Tail = Callable[[str, Sequence[Message]], None]
+Tail = Callable[[str, Sequence[Entry]], None]
+
+#: Is told that a room has another record, as it is now, and what was done (None: that is not known
+#: here, or it is for nobody to see); after the tail was given the entries of the same commit.
+#: Called on the log's writer thread.
+Acted = Callable[[str, Record, Deed | None], None]
 
 #: Is told that the log of these rooms (None: of all) has become another one, or shorter: what was
 #: read of it before proves nothing now. Called on the log's writer thread.
@@ -70,7 +136,7 @@ class Missed(NamedTuple):
     epoch: str
     at: str | None  # of the entry with that seq; None for 0, and if it is not known any more
     head: int  # the newest seq that the room was ever given; 0 for none
-    messages: list[Message]  # oldest first
+    entries: list[Entry]  # oldest first; messages and texts as they are now
 
 
 class Recent(NamedTuple):
@@ -79,11 +145,25 @@ class Recent(NamedTuple):
     epoch: str
     head: int  # the newest seq that the room was ever given; 0 for none
     at: str | None  # of the entry with that seq; None for 0, and if it is not known any more
-    messages: list[Message]  # oldest first
+    messages: list[Message]  # oldest first, as they are now; removed ones too, without text
+
+
+class Finds(NamedTuple):
+    """The messages of a room that have some words."""
+
+    messages: list[Message]  # newest first, as they are now
+    more: bool  # there may be more before the last of them
+    looked_to: int | None = (
+        None  # the seq down to which was looked, if that is not the room's first
+    )
 
 
 class MessageLog(Protocol):
-    """The messages of each room, numbered 1, 2, 3 … without gaps. No number is given twice.
+    """The entries of each room, numbered 1, 2, 3 … without gaps. No number is given twice.
+
+    What a proposal does to a message and to the room's record is in the same commit as its entry.
+    So is its line in the audit list (`Deed`), which tells what an owner does (but not to an own
+    message), each report and each erase.
 
     Readers may be called from any thread and raise StorageUnavailable.
     """
@@ -101,8 +181,11 @@ class MessageLog(Protocol):
     def holder(self) -> Holder | None:
         """Give who has the log, when another process has it; None if unknown."""
 
-    def start(self, tail: Tail, replaced: Replaced, is_occupied: IsOccupied) -> None:
+    def start(self, tail: Tail, replaced: Replaced, is_occupied: IsOccupied, acted: Acted) -> None:
         """Open the log and start its writer, once, in the process that has claimed it.
+
+        `acted` is told of each room that is followed or was asked about here, soon after its record
+        has changed, whoever changed it; also when `ends_at` has come.
 
         Raises LogError for what can never be a log of ours.
         """
@@ -114,17 +197,38 @@ class MessageLog(Protocol):
         Raises StorageUnavailable.
         """
 
-    def append(self, draft: Draft, answer: Answer) -> None:
-        """Queue a draft for the next commit; then `tail` or `answer` is called.
+    def append(self, draft: Draft | Proposal, answer: Answer) -> None:
+        """Queue a draft or a proposal for the next commit; then `tail` or `answer` is called.
+
+        Whether a target may be changed is decided in that commit. What the room's rules say is
+        the caller's business.
 
         Raises StorageUnavailable when too many wait already, or nothing can be stored.
         """
 
     def after(self, room: str, seq: int, limit: int) -> Missed:
-        """Give the first `limit` messages after `seq`."""
+        """Give the first `limit` entries after `seq`."""
 
     def before(self, room: str, seq: int, limit: int) -> Recent:
         """Give the last `limit` messages before `seq`."""
+
+    def record(self, room: str) -> Record:
+        """Give what is known of a room besides its entries."""
+
+    def knows(self, room: str, member_id: str) -> bool:
+        """Tell whether a member is known to be no newcomer (`Proposal.known`)."""
+
+    def members(self, room: str) -> list[str]:
+        """Give the ids of who has an entry in a room's log: KNOWN_LIMIT, of the newest entries."""
+
+    def deeds(self, room: str, before: int | None, limit: int) -> list[Deed]:
+        """Give the newest lines of a room's audit list, before a number; newest first."""
+
+    def reports(self, limit: int) -> list[Deed]:
+        """Give the newest reports of all rooms, with their rooms; newest first."""
+
+    def find(self, room: str, words: str, before: int | None, limit: int) -> Finds:
+        """Give the newest messages, before a seq, that have all these words or their beginnings."""
 
     def recent_nicks(self, room: str, since_ms: int) -> list[tuple[Member, int]]:
         """Give who posted since a time, with the time: milliseconds since 1970."""

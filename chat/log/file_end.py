@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from chat.log import Contents, LogError
+from chat.log import Contents, LogError, erasing, kept_records
 from chat.log.disk import sync_file, sync_folder
 from chat.log.ends import STEP_ENTRIES, Entry, Room
 from chat.log.files import (
@@ -29,6 +29,7 @@ from chat.log.files import (
 )
 from chat.log.schema import (
     INDEXES,
+    ROOM_TABLES,
     VERSION,
     choose_format,
     create_later_tables,
@@ -38,15 +39,18 @@ from chat.log.schema import (
 from chat.log.statements import add_room
 from chat.redis.partitions import PARTITIONS
 
-# A room that never had an entry has no record, but for one by hand.
+# A room of which nothing was ever known has a row only if that was made by hand. What an ended room
+# still has is about to be deleted.
 _ROOM = """
     SELECT name, coalesce(seq, floor) AS head, coalesce(at, floor_at, 0), floor,
-        coalesce(floor_at, 0), {used}
+        coalesce(floor_at, 0), {used}, {ended} AS ended
     FROM rooms LEFT JOIN entries ON room = rooms.id
         AND seq = (SELECT max(seq) FROM entries WHERE room = rooms.id)
-    WHERE head > 0
+    WHERE head > 0 OR ended NOTNULL
 """
 _USED = "coalesce((SELECT day FROM used WHERE used.room = rooms.id), 0)"
+_ENDED = "(SELECT ended_at NOTNULL FROM records WHERE records.room = rooms.id)"  # None: no record
+_ENTRY = "seq, at, id, member, nick, text, kind, reply, target, edited, removed"
 _SPACE = 1.3  # of what the log takes where it is: the file, and what sorting the indexes needs
 
 
@@ -65,7 +69,9 @@ def open_source(path: Path) -> Iterator[FileSource]:
         if (problem := find_damage(database, "quick_check")) is not None:
             raise LogError(f"{path} is damaged ({problem})")
         database.execute("BEGIN")
-        yield FileSource(database)
+        source = FileSource(database)
+        source.refuse_unfinished(path)
+        yield source
 
 
 @contextmanager
@@ -89,7 +95,19 @@ class FileSource:
         """Read on a connection, in the caller's transaction."""
         self._database = database
         self._tables = {name for (name,) in database.execute("SELECT name FROM sqlite_schema")}
-        self._query = _ROOM.format(used=_USED if "used" in self._tables else "0")
+        self._has_records = self._tables.issuperset(ROOM_TABLES)
+        self._query = _ROOM.format(
+            used=_USED if "used" in self._tables else "0",
+            ended=_ENDED if self._has_records else "NULL",
+        )
+
+    def refuse_unfinished(self, path: Path) -> None:
+        """Raise LogError while messages are to be removed whose members have asked for it."""
+        if self._has_records and erasing.is_any(self._database):
+            raise LogError(
+                f"{path} has messages that are still to be removed: start the server on it once, "
+                "which removes them"
+            )
 
     def refuse_servers(self) -> None:
         """Do nothing: the lock keeps them away."""
@@ -97,7 +115,10 @@ class FileSource:
     def contents(self) -> Contents:
         """Count what it has."""
         (rooms,) = self._one(f"SELECT count(*) FROM ({self._query})")  # noqa: S608 - it is ours
-        (messages,) = self._one("SELECT count(*) FROM entries")
+        moved = "SELECT count(*) FROM entries"
+        if self._has_records:
+            moved += " WHERE room NOT IN (SELECT room FROM records WHERE ended_at NOTNULL)"
+        (messages,) = self._one(moved)
         pages = pragma(self._database, "page_count") - pragma(self._database, "freelist_count")
         return Contents(rooms, messages, pages * pragma(self._database, "page_size"))
 
@@ -112,20 +133,29 @@ class FileSource:
         return {day for (day,) in self._database.execute("SELECT day FROM days")}
 
     def rooms(self) -> Iterator[Room]:
-        """Give all rooms that ever had an entry."""
-        return map(Room._make, self._database.execute(f"{self._query} ORDER BY rooms.id"))
+        """Give all rooms that ever had an entry, or of which something is known."""
+        for row in self._database.execute(f"{self._query} ORDER BY rooms.id"):
+            yield self._room_of(row)
 
     def entries(self, room: Room) -> Iterator[list[Entry]]:
         """Give a room's entries in order."""
         (number,) = self._one("SELECT id FROM rooms WHERE name = ?", room.name)
-        seq = 0
+        seq = room.floor
         while rows := self._database.execute(
-            "SELECT seq, at, id, member, nick, text FROM entries "
-            "WHERE room = ? AND seq > ? ORDER BY seq LIMIT ?",
+            f"SELECT {_ENTRY} FROM entries WHERE room = ? AND seq > ? ORDER BY seq LIMIT ?",  # noqa: S608
             (number, seq, STEP_ENTRIES),
         ).fetchall():
             yield [Entry(*row) for row in rows]
             seq = rows[-1][0]
+
+    def _room_of(self, row: tuple[Any, ...]) -> Room:
+        *values, ended = row
+        room = Room(*values)
+        if ended is None:
+            return room
+        if ended:
+            room = room._replace(floor=room.seq, floor_at_ms=room.at_ms, used_day=0)
+        return room._replace(kept=kept_records.read(self._database, room.name))
 
     def _one(self, query: str, *arguments: object) -> tuple[Any, ...]:
         row: tuple[Any, ...] = self._database.execute(query, arguments).fetchone()
@@ -159,7 +189,7 @@ class FileTarget(FileSource):
         self._database.executemany("INSERT INTO days VALUES (?)", [(day,) for day in sorted(days)])
 
     def write(self, room: Room, entries: Sequence[Entry]) -> None:
-        """Write some of a room's entries; its record comes with the first."""
+        """Write some of a room's entries; what else is known of it comes with the first."""
         if room.name != self._room:
             self._room = room.name
             self._number = add_room(self._database, room.name)
@@ -171,9 +201,11 @@ class FileTarget(FileSource):
                 self._database.execute(
                     "INSERT INTO used (room, day) VALUES (?, ?)", (self._number, room.used_day)
                 )
+            if room.kept is not None:
+                kept_records.write(self._database, self._number, room.kept)
         self._database.executemany(
-            "INSERT INTO entries (room, seq, at, id, member, nick, text) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO entries (room, {_ENTRY}) "  # noqa: S608 - it is ours
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [(self._number, *entry) for entry in entries],
         )
 
@@ -184,8 +216,9 @@ class FileTarget(FileSource):
 
     def room(self, name: str) -> Room | None:
         """Give a room, if it has one of that name."""
-        row = self._database.execute(f"{self._query} AND name = ?", (name,)).fetchone()
-        return None if row is None else Room(*row)
+        query = f"SELECT * FROM ({self._query}) WHERE name = ?"  # noqa: S608 - it is ours
+        row = self._database.execute(query, (name,)).fetchone()
+        return None if row is None else self._room_of(row)
 
     def finish(self, epochs: list[str]) -> bool:
         """Give the file its place, and one epoch: the one of all partitions, or else a new one."""

@@ -108,7 +108,7 @@ def _whole(source: Source, room: Room) -> Iterator[list[Entry]]:
 
 
 def _missing(room: Room, seq: int) -> LogError:
-    return LogError(f"the log has no message {seq} in the room {room.name!r}: nothing was moved")
+    return LogError(f"the log has no entry {seq} in the room {room.name!r}: nothing was moved")
 
 
 class _Steps:

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, LifoQueue
 from threading import Lock
+from time import monotonic
 
 from chat.log import StorageUnavailable
 from chat.log import statements as sql
 from chat.log.damage import is_damage
-from chat.log.schema import VERSION
+from chat.log.schema import VERSION, create_later_tables, has_later_tables
 from chat.log.statements import Head
+from chat.names.rooms import room_in_log
 
 _READERS = 4  # connections shared by all reading threads
 _READER_CACHE_KIB = 256  # of each: what is read is mostly a room's newest
 _WRITER_CACHE_KIB = 2048  # the pages that a hundred busy rooms write to, and more
 _READER_WAIT_S = 10.0  # for one of them to be free
+_CLOSE_WAIT_S = 10.0  # for all of them to be free
 _HEADS_LIMIT = 10_000  # rooms whose newest entry is remembered
 _READ_LIMIT = 10_000  # rooms that were read, until the writer takes note of them
 
@@ -53,14 +56,20 @@ class Opened:
         self._closed = False
         # None, once it is closed, for whoever waits.
         self._readers: LifoQueue[sqlite3.Connection | None] = LifoQueue()
+        self._opened_readers = 0
         try:
             # All of them now: with one that is opened later, SQLite could make files anew beside
             # the database that are gone.
             for _ in range(_READERS):
                 self._readers.put(sql.connect(self.path, cache_kib=_READER_CACHE_KIB))
+                self._opened_readers += 1
             self._files = self._look()
             if self._files[0] != (stat.st_dev, stat.st_ino):
                 raise OSError(f"{path} was replaced while it was opened")
+            if not has_later_tables(self.database):
+                self.database.execute("BEGIN IMMEDIATE")
+                create_later_tables(self.database)
+                self.database.execute("COMMIT")
             self._version = sql.data_version(self.database)
             self.epoch = sql.epoch(self.database)
         except (OSError, sqlite3.Error):
@@ -88,6 +97,8 @@ class Opened:
             self._readers.put(None)
             raise StorageUnavailable("the log is closed")
         try:
+            if self._closed:
+                raise StorageUnavailable("the log is closed")
             self.check_place()
             with sql.snapshot(database):
                 if sql.epoch(database) != self.epoch:
@@ -97,10 +108,7 @@ class Opened:
             kind = Damaged if is_damage(error) else StorageUnavailable
             raise kind(str(error)) from error
         finally:
-            if self._closed:
-                database.close()  # close() cannot find this one any more
-            else:
-                self._readers.put(database)
+            self._readers.put(database)
 
     def note(self, room: str, head: Head) -> None:
         """Remember a room's newest entry, which somebody was given."""
@@ -133,7 +141,7 @@ class Opened:
         if version == self._version:
             return
         # Only this connection commits here, so another program did.
-        if sql.version(self.database) != VERSION:
+        if sql.version(self.database) != VERSION or not has_later_tables(self.database):
             raise LogChanged(f"the database {self._given} has tables of another version")
         if sql.epoch(self.database) != self.epoch:
             raise LogChanged(f"the database {self._given} has another epoch")
@@ -141,8 +149,9 @@ class Opened:
             noted = tuple(self._noted.items())
         for room, head in (*noted, *self._heads.items()):
             if not self._still_has(room, head):
+                named = room_in_log(room)
                 raise LogChanged(
-                    f"the database {self._given} has lost entries of the room {room!r}: "
+                    f"the database {self._given} has lost entries of the room {named!r}: "
                     "an older copy was written into it, or rows were deleted"
                 )
         self._heads.clear()
@@ -170,13 +179,26 @@ class Opened:
             self._heads.clear()
         self._heads.update(heads)
 
+    def forget(self, rooms: Iterable[str]) -> None:
+        """Read the newest entries of these rooms again when they are needed."""
+        for room in rooms:
+            self._heads.pop(room, None)
+
     def close(self) -> None:
-        """Close all connections; the one file then holds everything, wherever it is now."""
+        """Close all connections; the one file then holds everything, wherever it is now.
+
+        Waits for who is reading: while somebody reads what was there before the last commit, that
+        one cannot be brought from the WAL into the file.
+        """
+        if self._closed:
+            return
         self._closed = True
+        until = monotonic() + _CLOSE_WAIT_S
         with suppress(Empty):
-            while True:
-                if reader := self._readers.get_nowait():
-                    reader.close()
+            for _ in range(self._opened_readers):
+                reader = self._readers.get(timeout=max(0.0, until - monotonic()))
+                assert reader is not None
+                reader.close()
         self._readers.put(None)
         with suppress(sqlite3.Error):
             # Closing does this too, but not for a file that was moved or replaced. The WAL that

@@ -8,7 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from chat.log import LogError
+from chat.log import LogError, search
 from chat.log.damage import refuse_damage
 
 VERSION = 2  # `PRAGMA user_version` of the files that this program writes
@@ -39,16 +39,15 @@ _TABLES = (
         room INTEGER NOT NULL,    -- rooms.id
         seq INTEGER NOT NULL,
         at INTEGER NOT NULL,      -- milliseconds since 1970
-        kind INTEGER NOT NULL DEFAULT 0,  -- 0: a message; others are to come
+        kind INTEGER NOT NULL DEFAULT 0,  -- chat/log/entries.py names them; 0: a message
         id TEXT NOT NULL,         -- the sender's own, unique per member and room
         member TEXT NOT NULL,
         nick TEXT NOT NULL,       -- as it was then
-        text TEXT NOT NULL,
-        -- For what is to come, so that no second migration is needed:
+        text TEXT NOT NULL,       -- of a message, as it is now; of rules, all of them as JSON
         reply INTEGER,            -- seq of the message that this one answers
-        target INTEGER,           -- seq of the message that this entry changes
+        target INTEGER,           -- seq of the message that this entry changes or pins
         edited INTEGER,           -- milliseconds since 1970
-        removed INTEGER NOT NULL DEFAULT 0
+        removed INTEGER NOT NULL DEFAULT 0  -- 1: a message whose text is gone
     )
     """,
     f"PRAGMA application_id = {APPLICATION_ID}",
@@ -61,15 +60,101 @@ INDEXES = (
     "CREATE UNIQUE INDEX entries_by_id ON entries (id, member, room)",
 )
 
-# For the rooms that nobody uses. Without them a file is one of this version too: an older program
-# neither makes nor reads them. Days are counted from 1970.
+# What came later. Without these tables a file is one of this version too: an older program neither
+# makes nor reads them. Days are counted from 1970, all other times in milliseconds.
 _LATER_TABLES = (
+    search.TABLE,
     # The last day on which somebody read a room.
     "CREATE TABLE IF NOT EXISTS used (room INTEGER PRIMARY KEY, day INTEGER NOT NULL)",
     # The days on which a server ran: those of a stopped one, and those that a wrong clock skips,
     # make no room unused.
     "CREATE TABLE IF NOT EXISTS days (day INTEGER PRIMARY KEY)",
+    # What is known of a room besides its entries; most rooms have no row.
+    """
+    CREATE TABLE IF NOT EXISTS records (
+        room INTEGER PRIMARY KEY,             -- rooms.id
+        owner BLOB,                           -- the hash of the owner key
+        title TEXT NOT NULL DEFAULT '',
+        may_write TEXT NOT NULL DEFAULT 'all',
+        pace_s INTEGER NOT NULL DEFAULT 0,
+        locked INTEGER NOT NULL DEFAULT 0,
+        ends_at INTEGER,                      -- when it is to end
+        pin INTEGER,                          -- seq of a message
+        ended_at INTEGER,                     -- when it ended: nothing else holds then
+        emptied INTEGER NOT NULL DEFAULT 0    -- 1: and nothing is left to delete
+    )
+    """,
+    "CREATE INDEX IF NOT EXISTS records_to_end ON records (ends_at) WHERE ends_at IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS records_ended ON records (emptied, ended_at) "
+    "WHERE ended_at IS NOT NULL",
+    # The audit lists. `id` is that of a command that became no entry.
+    """
+    CREATE TABLE IF NOT EXISTS deeds (
+        deed INTEGER PRIMARY KEY,
+        room INTEGER NOT NULL,
+        number INTEGER NOT NULL,  -- 1, 2, 3 … in each room
+        at INTEGER NOT NULL,
+        id TEXT,
+        by_member TEXT NOT NULL,
+        by_nick TEXT NOT NULL,
+        what TEXT NOT NULL,
+        member TEXT,
+        nick TEXT,
+        target INTEGER,
+        text TEXT NOT NULL DEFAULT '',
+        for_s INTEGER,
+        rules TEXT
+    )
+    """,
+    "CREATE UNIQUE INDEX IF NOT EXISTS deeds_by_number ON deeds (room, number)",
+    "CREATE UNIQUE INDEX IF NOT EXISTS deeds_by_id ON deeds (id, by_member, room) "
+    "WHERE id IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS deeds_reports ON deeds (at) WHERE what = 'report'",
+    # Who may not write, or not come in, until a time.
+    """
+    CREATE TABLE IF NOT EXISTS bars (
+        room INTEGER NOT NULL,
+        member TEXT NOT NULL,
+        what TEXT NOT NULL,       -- mute or put_out
+        nick TEXT NOT NULL,
+        until INTEGER NOT NULL,
+        PRIMARY KEY (room, member, what)
+    ) WITHOUT ROWID
+    """,
+    # The addresses of who was put out.
+    """
+    CREATE TABLE IF NOT EXISTS address_bars (
+        room INTEGER NOT NULL,
+        digest BLOB NOT NULL,
+        salt BLOB NOT NULL,
+        member TEXT NOT NULL,     -- who was put out
+        until INTEGER NOT NULL,
+        PRIMARY KEY (room, digest)
+    ) WITHOUT ROWID
+    """,
+    # Who is no newcomer.
+    """
+    CREATE TABLE IF NOT EXISTS known (
+        room INTEGER NOT NULL,
+        member TEXT NOT NULL,
+        PRIMARY KEY (room, member)
+    ) WITHOUT ROWID
+    """,
+    # Who has asked to take back all own messages, until the last one is removed.
+    """
+    CREATE TABLE IF NOT EXISTS erasures (
+        room INTEGER NOT NULL,
+        member TEXT NOT NULL,
+        nick TEXT NOT NULL,
+        id TEXT NOT NULL,         -- of the command
+        done INTEGER NOT NULL,    -- seq to which the room was searched
+        last INTEGER NOT NULL,    -- seq to which it is to be
+        PRIMARY KEY (room, member)
+    ) WITHOUT ROWID
+    """,
 )
+#: The tables among them that have what belongs to one room.
+ROOM_TABLES = ("records", "deeds", "bars", "address_bars", "known", "erasures")
 
 
 def prepare(path: Path, *, create: bool) -> int:
@@ -93,6 +178,7 @@ def prepare(path: Path, *, create: bool) -> int:
                 choose_format(database)
                 database.execute("BEGIN IMMEDIATE")
                 create_tables(database, secrets.token_hex(8))
+                create_later_tables(database)
                 for index in INDEXES:
                     database.execute(index)
                 database.execute("COMMIT")
@@ -121,9 +207,15 @@ def create_tables(database: sqlite3.Connection, epoch: str) -> None:
 
 
 def create_later_tables(database: sqlite3.Connection) -> None:
-    """Make the tables that files of this version need not have."""
+    """Make the tables that files of this version need not have; in the caller's transaction."""
     for statement in _LATER_TABLES:
         database.execute(statement)
+
+
+def has_later_tables(database: sqlite3.Connection) -> bool:
+    """Tell whether it has them all."""
+    found = {name for (name,) in database.execute("SELECT name FROM sqlite_schema")}
+    return found.issuperset(("used", "days", "parts", *ROOM_TABLES))
 
 
 def _refuse_other_files(path: Path, *, create: bool) -> None:

@@ -21,17 +21,24 @@ from threading import Lock, Thread
 from time import monotonic, time
 
 from chat.log import (
+    KNOWN_LIMIT,
+    Acted,
     Answer,
     Draft,
+    Finds,
     Holder,
     IsOccupied,
     LogError,
     Missed,
+    Proposal,
     Recent,
+    Record,
     Replaced,
-    StorageFull,
     StorageUnavailable,
     Tail,
+    entries,
+    finding,
+    records,
 )
 from chat.log import statements as sql
 from chat.log.condition import Condition
@@ -42,8 +49,9 @@ from chat.log.opened import Damaged, LogChanged, Opened
 from chat.log.schema import VERSION, prepare
 from chat.log.space import Space
 from chat.log.statements import Head
+from chat.log.transactions import Batch, Told, Transactions
 from chat.log.upkeep import Rules, Upkeep
-from chat.protocol import Member, Message, rfc3339
+from chat.protocol import Deed, Member, rfc3339
 
 _logger = logging.getLogger(__name__)
 
@@ -53,8 +61,6 @@ _POLL_S = 0.5  # how often an idle writer looks at the file
 _REST = 2.0  # times as long as a step of upkeep took, until the next
 _UPKEEP_EVERY_S = 1.0  # when there was nothing to do
 _MIGRATE_AGAIN_S = 60.0  # after a migration that failed
-
-_Batch = list[tuple[Draft, Answer]]
 
 
 class SQLiteLog:
@@ -69,18 +75,21 @@ class SQLiteLog:
         retention_days: int = 0,
         room_idle_days: int = 0,
         database_bytes: int = 0,
+        edit_within_s: int = 900,
         now_ms: Callable[[], int] = lambda: int(time() * 1000),
     ) -> None:
         """Prepare; nothing is done to the file yet. With 0 days, age deletes nothing.
 
-        With 0 bytes, the disk's free space is the limit (chat/log/space.py).
+        With 0 bytes, the disk's free space is the limit (chat/log/space.py). A message comes into
+        the index of words once it is older than `edit_within_s`.
         """
         # `..` after a link would lead the system elsewhere than `resolve`.
         self._path = path.resolve() if ".." in path.parts else path.absolute()
         self._rules = Rules(retention_messages, retention_min_hours, retention_days, room_idle_days)
         self._limit_bytes = database_bytes
+        self._edit_within_s = edit_within_s
         self._now_ms = now_ms
-        self._queue: SimpleQueue[tuple[Draft, Answer] | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[Draft | Proposal, Answer] | None] = SimpleQueue()
         # Guards _writer and _closed.
         self._lock = Lock()
         self._writer: Thread | None = None
@@ -92,7 +101,10 @@ class SQLiteLog:
         self._opened: Opened | None = None
         self._space: Space | None = None
         self._upkeep: Upkeep | None = None
+        self._transactions: Transactions | None = None
+        self._told: Told | None = None  # once started
         self._upkeep_at = 0.0  # monotonic seconds
+        self._erase_at = self._end_at = 0.0  # monotonic seconds
         self._open_at = 0.0  # monotonic seconds: when to try again
         self._search: DamageSearch | None = None
 
@@ -117,13 +129,14 @@ class SQLiteLog:
         """Give who has the file, when another process has it; None if unknown."""
         return self._file_lock.holder()
 
-    def start(self, tail: Tail, replaced: Replaced, is_occupied: IsOccupied) -> None:
+    def start(self, tail: Tail, replaced: Replaced, is_occupied: IsOccupied, acted: Acted) -> None:
         """Open the file and start the writer, once, in the process that has claimed it.
 
         A new file is made. An older one is brought up to date by the writer, later: until then
         readers and posts are refused. Raises LogError.
         """
         path = self._path.resolve()
+        self._told = Told(tail, acted, is_occupied)
         if prepare(path, create=True) == VERSION:
             self._open(path)
         else:
@@ -132,12 +145,12 @@ class SQLiteLog:
             if self._writer is None and not self._closed:
                 self._condition.note_sign()
                 self._writer = Thread(
-                    target=self._write, args=(tail, replaced), name="log-writer", daemon=True
+                    target=self._write, args=(replaced,), name="log-writer", daemon=True
                 )
                 self._writer.start()
 
-    def append(self, draft: Draft, answer: Answer) -> None:
-        """Queue a draft for the next commit; then `tail` or `answer` is called.
+    def append(self, draft: Draft | Proposal, answer: Answer) -> None:
+        """Queue a draft or a proposal for the next commit; then `tail` or `answer` is called.
 
         Raises StorageUnavailable when too many wait already, or the file is damaged.
         """
@@ -156,6 +169,8 @@ class SQLiteLog:
         if writer is not None:
             self._queue.put(None)
             writer.join()
+        if self._transactions is not None:
+            self._transactions.refuse_waiting("the log is closed")
         if self._search is not None:
             self._search.stop()
         if self._opened is not None:
@@ -168,24 +183,61 @@ class SQLiteLog:
         """Do nothing: nobody else appends to a file that this process has."""
 
     def after(self, room: str, seq: int, limit: int) -> Missed:
-        """Give the first `limit` messages after `seq`."""
+        """Give the first `limit` entries after `seq`."""
         with self._reading() as (opened, database):
             head = self._head(opened, database, room)
+            if head.ended:
+                return Missed(opened.epoch, None, head.seq, [])
             at_ms = sql.time_of(database, head.room, seq)
-            messages = sql.after(database, head.room, seq, limit)
-        return Missed(opened.epoch, _rfc3339(at_ms), head.seq, messages)
+            found = entries.after(database, head.room, seq, limit)
+        return Missed(opened.epoch, _rfc3339(at_ms), head.seq, found)
 
     def before(self, room: str, seq: int, limit: int) -> Recent:
         """Give the last `limit` messages before `seq`, oldest first."""
         with self._reading() as (opened, database):
             head = self._head(opened, database, room)
-            messages = sql.before(database, head.room, seq, limit)
+            if head.ended:
+                return Recent(opened.epoch, head.seq, None, [])
+            messages = entries.before(database, head.room, seq, limit)
         return Recent(opened.epoch, head.seq, _rfc3339(head.at_ms), messages)
+
+    def record(self, room: str) -> Record:
+        """Give what is known of a room besides its entries."""
+        with self._reading() as (_, database):
+            return records.record(database, room, self._now_ms())
+
+    def knows(self, room: str, member_id: str) -> bool:
+        """Tell whether a member is known to be no newcomer."""
+        with self._reading_room(room) as (database, number):
+            return records.knows(database, number, member_id)
+
+    def members(self, room: str) -> list[str]:
+        """Give the ids of who has an entry in a room's log: KNOWN_LIMIT, of the newest entries."""
+        with self._reading_room(room) as (database, number):
+            return entries.members(database, number, KNOWN_LIMIT)
+
+    def deeds(self, room: str, before: int | None, limit: int) -> list[Deed]:
+        """Give the newest lines of a room's audit list, before a number; newest first."""
+        with self._reading_room(room) as (database, number):
+            return records.deeds(database, number, before, limit)
+
+    def reports(self, limit: int) -> list[Deed]:
+        """Give the newest reports of all rooms, with their rooms; newest first."""
+        with self._reading() as (_, database):
+            return records.reports(database, limit)
+
+    def find(self, room: str, words: str, before: int | None, limit: int) -> Finds:
+        """Give the newest messages, before a seq, that have all these words or their beginnings."""
+        with self._reading_room(room) as (database, number):
+            return finding.find(database, number, words, before, limit)
 
     def recent_nicks(self, room: str, since_ms: int) -> list[tuple[Member, int]]:
         """Give who posted since a time, with the time: milliseconds since 1970."""
         with self._reading() as (_, database):
-            return sql.recent_nicks(database, room, since_ms)
+            head = sql.head(database, room)
+            if head.ended:
+                return []
+            return entries.recent_nicks(database, head.room, head.seq, since_ms)
 
     def check(self) -> None:
         """Raise StorageUnavailable if the log could lately not be read or written; never wait.
@@ -224,6 +276,13 @@ class SQLiteLog:
             self._condition.say("nothing can be read: %s", str(problem))
             raise
 
+    @contextmanager
+    def _reading_room(self, room: str) -> Iterator[tuple[sqlite3.Connection, int]]:
+        """Lend a connection, with the room's number: 0 if nothing of it can be read."""
+        with self._reading() as (_, database):
+            head = sql.head(database, room)
+            yield database, 0 if head.ended else head.room
+
     @staticmethod
     def _head(opened: Opened, database: sqlite3.Connection, room: str) -> Head:
         head = sql.head(database, room)
@@ -233,22 +292,26 @@ class SQLiteLog:
 
     # --- writing: on the writer's thread ----------------------------------------------
 
-    def _write(self, tail: Tail, replaced: Replaced) -> None:
+    def _write(self, replaced: Replaced) -> None:
         """Commit and tail until closed; whatever fails, it goes on with the next batch."""
         closing = False
         while not closing:
             batch, closing = self._take()
             self._condition.note_sign()
             try:
-                self._do(batch, tail, replaced, closing=closing)
+                self._do(batch, replaced, closing=closing)
             except Exception as error:
                 _logger.exception("log: nothing could be written")
+                if self._opened is not None and self._opened.database.in_transaction:
+                    self._opened.database.execute("ROLLBACK")
                 self._refuse(batch, str(error))
 
-    def _take(self) -> tuple[_Batch, bool]:
+    def _take(self) -> tuple[Batch, bool]:
         """Wait for drafts, or until the file is to be looked at; True with the last ones."""
-        batch: _Batch = []
-        due_at = self._open_at if self._opened is None else self._upkeep_at
+        batch: Batch = []
+        due_at = self._open_at if self._opened is None else min(self._upkeep_at, self._end_at)
+        if self._is_erasing:
+            due_at = min(due_at, self._erase_at)
         wait_s = max(0.0, min(_POLL_S, due_at - monotonic()))
         try:
             item = self._queue.get(timeout=wait_s)
@@ -261,29 +324,21 @@ class SQLiteLog:
             return batch, False
         return batch, True
 
-    def _waiting(self) -> _Batch:
+    def _waiting(self) -> Batch:
         """Take all drafts that wait, but leave the mark of the end to _take."""
-        waiting: _Batch = []
+        waiting: Batch = []
         with suppress(Empty):
             while item := self._queue.get_nowait():
                 waiting.append(item)
             self._queue.put(None)
         return waiting
 
-    def _refuse(self, batch: _Batch, why: str) -> None:
+    def _refuse(self, batch: Batch, why: str) -> None:
         """Store nothing of a batch; nor of what waits behind it, which must not overtake it."""
         for _, answer in [*batch, *self._waiting()]:
             answer(StorageUnavailable(why))
 
-    def _refuse_new(self, opened: Opened, batch: _Batch, why: str) -> None:
-        """Do as `_refuse`, but answer repeated posts: they are stored, and need no space."""
-        for draft, answer in [*batch, *self._waiting()]:
-            original = None
-            with suppress(sqlite3.Error):
-                original = sql.original(opened.database, opened.head(draft.room).room, draft)
-            answer(StorageFull(why) if original is None else original)
-
-    def _do(self, batch: _Batch, tail: Tail, replaced: Replaced, *, closing: bool) -> None:
+    def _do(self, batch: Batch, replaced: Replaced, *, closing: bool) -> None:
         """Store a batch; or look after the file, when there is time for it."""
         try:
             opened, damage = self._opened, self._condition.damage
@@ -298,13 +353,15 @@ class SQLiteLog:
                 self._refuse(batch, damage)
                 batch = []
                 opened.check_place()  # another file may have been put there
-            elif batch:
-                self._commit(opened, batch, tail)
+            elif batch or (self._is_erasing and monotonic() >= self._erase_at and not closing):
+                self._commit(opened, batch)
                 batch = []  # answered
             else:
                 self._look(opened)
             if opened is None or closing or self._condition.damage is not None:
                 return
+            if monotonic() >= self._end_at:
+                self._end_rooms()
             if monotonic() >= self._upkeep_at:
                 self._keep_up(opened)
         except LogChanged as change:
@@ -329,57 +386,30 @@ class SQLiteLog:
             trouble = sql.problem_with_writing(opened.database)
         self._condition.trouble = trouble
 
-    def _commit(self, opened: Opened, batch: _Batch, tail: Tail) -> None:
+    @property
+    def _is_erasing(self) -> bool:
+        return self._transactions is not None and self._transactions.is_erasing
+
+    def _commit(self, opened: Opened, batch: Batch) -> None:
         """Store a batch in one transaction, then tell everybody concerned."""
         assert self._space is not None
+        assert self._transactions is not None
+        self._erase_at = monotonic() + _UPKEEP_EVERY_S  # if this fails
         if (full := self._space.problem()) is not None:
             opened.check()
             self._condition.trouble = full
-            self._refuse_new(opened, batch, full)
+            # Nor what waits behind it, which must not overtake it.
+            self._transactions.answer_full([*batch, *self._waiting()], full, self._now_ms())
             return
-        committed, repeated = self._store(opened, batch)
-        # Where it was stored is still where others will look for it.
-        opened.check_place()
-        self._condition.note_stored()
-        for room, messages in committed.items():
-            try:
-                tail(room, messages)
-            except Exception:
-                # They are committed: connections that missed them find the gap with the next.
-                _logger.exception("log: tail of room %s", room)
-        for answer, message in repeated:
-            answer(message)
+        self._transactions.store(batch, self._now_ms())
+        self._erase_at = 0.0
 
-    def _store(
-        self, opened: Opened, batch: _Batch
-    ) -> tuple[dict[str, list[Message]], list[tuple[Answer, Message]]]:
-        """Commit a batch; give each room's new messages, and the originals of repeated posts."""
-        committed: dict[str, list[Message]] = {}
-        repeated: list[tuple[Answer, Message]] = []
-        heads: dict[str, Head] = {}
-        at_ms = self._now_ms()
-        at = rfc3339(at_ms)
-        database = opened.database
-        database.execute("BEGIN IMMEDIATE")
-        opened.check()
-        for draft, answer in batch:
-            name = draft.room
-            head = heads.get(name) or opened.head(name)
-            room = head.room or sql.add_room(database, name)
-            message = Message(head.seq + 1, draft.id, draft.member, draft.text, at)
-            if sql.insert(database, room, message, at_ms):
-                heads[name] = Head(room, message.seq, at_ms)
-                committed.setdefault(name, []).append(message)
-            else:
-                original = sql.original(database, room, draft)
-                assert original is not None
-                repeated.append((answer, original))
-        database.execute("COMMIT")
-        opened.advance(heads)
-        if self._upkeep is not None:
-            for name, messages in committed.items():
-                self._upkeep.note(heads[name].room, messages[0].seq, messages[-1].seq)
-        return committed, repeated
+    def _end_rooms(self) -> None:
+        """End some rooms whose time has come: soon, whatever else there is to do."""
+        assert self._transactions is not None
+        self._end_at = monotonic() + _POLL_S
+        if self._transactions.end_rooms(self._now_ms()):
+            self._end_at = 0.0  # there may be more
 
     def _keep_up(self, opened: Opened) -> None:
         """Do one step of what nobody waits for, and leave time for posts."""
@@ -421,11 +451,13 @@ class SQLiteLog:
                 on_failure.callback(opened.close)
                 space = Space(opened, self._limit_bytes)
                 trouble = space.problem()
+                upkeep = Upkeep(opened, space, self._rules, self._now_ms, self._edit_within_s)
+                assert self._told is not None
+                transactions = Transactions(opened, self._condition, self._told, upkeep)
             except (LogChanged, OSError, sqlite3.Error) as error:
                 raise LogError(f"the database {path} cannot be used: {error}") from error
             on_failure.pop_all()
-        self._space = space
-        self._upkeep = Upkeep(opened, space, self._rules, self._now_ms)
+        self._space, self._upkeep, self._transactions = space, upkeep, transactions
         self._condition.note_opened(trouble)
         self._opened = opened
         if path.stat().st_size > SEARCHED_FIRST_BYTES:
@@ -433,6 +465,9 @@ class SQLiteLog:
 
     def _let_go(self) -> None:
         opened, self._opened, self._space, self._upkeep = self._opened, None, None, None
+        if self._transactions is not None:
+            self._transactions.refuse_waiting(self._condition.closed_because)
+            self._transactions = None
         if self._search is not None:
             self._search.stop()
         if opened is not None:

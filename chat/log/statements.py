@@ -8,14 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from chat.log import Draft
-from chat.protocol import Member, Message, rfc3339
+from chat.log import search
 
 _BUSY_S = 2.0  # how long to wait for another program's write
-_NICK_SEARCH = 1000  # newest entries of a room that recent_nicks looks at
 _CHECKPOINT_PAGES = 8000  # 4 MB of WAL, then SQLite folds it into the file
 _WAL_KEPT_BYTES = 16 << 20  # what a checkpoint leaves of a WAL that was larger
-_MESSAGE = "SELECT seq, id, member, nick, text, at FROM entries "
 
 
 class Head(NamedTuple):
@@ -24,6 +21,7 @@ class Head(NamedTuple):
     room: int  # the room's id; 0 for a room without a record
     seq: int  # 0 for none
     at_ms: int | None  # None for none, and for one that an older program pruned
+    ended: int | None = None  # whether the room has ended: 0 or 1; None: it has no record
 
 
 NO_HEAD = Head(0, 0, None)
@@ -98,8 +96,9 @@ def problem_with_writing(database: sqlite3.Connection) -> str | None:
 def head(database: sqlite3.Connection, room: str) -> Head:
     """Give a room's newest entry, also if it is gone."""
     row = database.execute(
-        "SELECT rooms.id, coalesce(seq, floor), coalesce(at, floor_at) FROM rooms "
-        "LEFT JOIN entries ON room = rooms.id "
+        "SELECT rooms.id, coalesce(seq, floor), coalesce(at, floor_at), "
+        "(SELECT ended_at NOTNULL FROM records WHERE records.room = rooms.id) FROM rooms "
+        "LEFT JOIN entries ON entries.room = rooms.id "
         "AND seq = (SELECT max(seq) FROM entries WHERE room = rooms.id) WHERE name = ?",
         (room,),
     ).fetchone()
@@ -121,54 +120,6 @@ def add_room(database: sqlite3.Connection, name: str) -> int:
     cursor = database.execute("INSERT INTO rooms (name) VALUES (?)", (name,))
     assert cursor.lastrowid is not None
     return cursor.lastrowid
-
-
-def insert(database: sqlite3.Connection, room: int, message: Message, at_ms: int) -> bool:
-    """Store a message; False when its member has posted its id in the room before."""
-    member = message.member
-    cursor = database.execute(
-        "INSERT INTO entries (room, seq, at, id, member, nick, text) VALUES (?, ?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (id, member, room) DO NOTHING",
-        (room, message.seq, at_ms, message.id, member.id, member.nick, message.text),
-    )
-    return cursor.rowcount == 1
-
-
-def original(database: sqlite3.Connection, room: int, draft: Draft) -> Message | None:
-    """Give the message that an earlier post with a draft's id became, if there was one."""
-    row = database.execute(
-        _MESSAGE + "WHERE id = ? AND member = ? AND room = ?", (draft.id, draft.member.id, room)
-    ).fetchone()
-    return None if row is None else _message(row)
-
-
-def after(database: sqlite3.Connection, room: int, seq: int, limit: int) -> list[Message]:
-    """Give the first `limit` messages after a seq."""
-    rows = database.execute(
-        _MESSAGE + "WHERE room = ? AND seq > ? ORDER BY seq LIMIT ?", (room, seq, limit)
-    )
-    return [_message(row) for row in rows]
-
-
-def before(database: sqlite3.Connection, room: int, seq: int, limit: int) -> list[Message]:
-    """Give the last `limit` messages before a seq, oldest first."""
-    rows = database.execute(
-        _MESSAGE + "WHERE room = ? AND seq < ? ORDER BY seq DESC LIMIT ?", (room, seq, limit)
-    )
-    return [_message(row) for row in rows][::-1]
-
-
-def recent_nicks(
-    database: sqlite3.Connection, room: str, since_ms: int
-) -> list[tuple[Member, int]]:
-    """Give who posted since a time, with the time of the last post under each nick."""
-    found = head(database, room)
-    rows = database.execute(
-        "SELECT member, nick, max(at) FROM entries WHERE room = ? AND seq > ? AND at >= ? "
-        "GROUP BY member, nick ORDER BY max(at)",
-        (found.room, found.seq - _NICK_SEARCH, since_ms),
-    )
-    return [(Member(member, nick), at_ms) for member, nick, at_ms in rows]
 
 
 # --- pruning ------------------------------------------------------------------------------
@@ -233,12 +184,17 @@ def prune(database: sqlite3.Connection, room: int, retention: Retention, limit: 
     if last is not None:
         seq, at_ms = last
         database.execute("BEGIN IMMEDIATE")
-        database.execute("DELETE FROM entries WHERE room = ? AND seq <= ?", (room, seq))
-        database.execute(
-            "UPDATE rooms SET floor = ?, floor_at = ? WHERE id = ?", (seq, at_ms, room)
-        )
+        delete_to(database, room, seq, at_ms)
         database.execute("COMMIT")
     return deleted
+
+
+def delete_to(database: sqlite3.Connection, room: int, seq: int, at_ms: int) -> None:
+    """Delete a room's first entries, to one with this time; in a transaction of the caller's."""
+    search.forget(database, room, 1, seq)
+    database.execute("DELETE FROM entries WHERE room = ? AND seq <= ?", (room, seq))
+    search.shorten(database)
+    database.execute("UPDATE rooms SET floor = ?, floor_at = ? WHERE id = ?", (seq, at_ms, room))
 
 
 # --- which rooms are used ---------------------------------------------------------------
@@ -291,8 +247,3 @@ def checkpoint(database: sqlite3.Connection, wait_ms: int) -> bool:
     finally:
         database.execute(f"PRAGMA busy_timeout = {int(_BUSY_S * 1000)}").fetchone()
     return bool(busy == 0)
-
-
-def _message(row: tuple[int, str, str, str, str, int]) -> Message:
-    seq, post_id, member, nick, text, at_ms = row
-    return Message(seq, post_id, Member(member, nick), text, rfc3339(at_ms))

@@ -11,9 +11,10 @@ from itertools import islice
 from time import monotonic
 from typing import NamedTuple
 
+from chat.log import ended
 from chat.log import statements as sql
+from chat.log.indexing import Indexing
 from chat.log.opened import Opened
-from chat.log.schema import create_later_tables
 from chat.log.space import Space
 
 _HOUR_MS = 3_600_000
@@ -38,13 +39,19 @@ class Upkeep:
     """What takes entries out of one open file; on the writer's thread."""
 
     def __init__(
-        self, opened: Opened, space: Space, rules: Rules, now_ms: Callable[[], int]
+        self,
+        opened: Opened,
+        space: Space,
+        rules: Rules,
+        now_ms: Callable[[], int],
+        edit_within_s: int = 900,
     ) -> None:
         """Prepare; nothing is read yet."""
         self._opened = opened
         self._space = space
         self._rules = rules
         self._now_ms = now_ms
+        self._indexing = Indexing(opened, space, edit_within_s, now_ms)
         self._day = 0  # the day that is noted, since 1970
         self._unused_day = 0  # rooms that were last used before it keep nothing
         self._noted: set[int] = set()  # rooms whose use of this day is in the file
@@ -58,14 +65,20 @@ class Upkeep:
         if last > self._rules.messages and (first - 1) // _STEP_ENTRIES != last // _STEP_ENTRIES:
             self._due[room] = None
 
+    def note_removed(self) -> None:
+        """Note that text was removed, or changed, which must go from the disk."""
+        self._space.deleted()
+
     def step(self) -> bool:
         """Do a little of what is to be done; False if there is nothing."""
         return (
             self._space.keep_wal_small()
             or self._begin_day()
             or self._note_used()
+            or self._empty_ended()
             or self._prune()
             or self._sweep()
+            or self._indexing.step()
             or self._space.shorten()
         )
 
@@ -74,8 +87,8 @@ class Upkeep:
         if day == self._day:
             return False
         database = self._opened.database
-        create_later_tables(database)
         sql.begin_day(database, day)
+        self._opened.forget(ended.forget_old(database, self._now_ms()))
         self._day = day
         self._noted.clear()
         if self._rules.idle_days:
@@ -92,6 +105,13 @@ class Upkeep:
         self._used.difference_update(some)
         self._noted.update(some)
         return True
+
+    def _empty_ended(self) -> bool:
+        """Delete what the rooms had that have ended."""
+        deleted = ended.delete_some(self._opened.database)
+        if deleted:
+            self._space.deleted()
+        return deleted
 
     def _prune(self) -> bool:
         if not self._due:

@@ -43,6 +43,17 @@ def shortened(address: str) -> str:
     return f"{IPv6Address(int(ip) >> 80 << 80)}/48"
 
 
+def subscriber(address: str) -> str:
+    """Give what one subscriber has of the network: IPv4's address, of IPv6 the first 64 bits.
+
+    "" for what is no address.
+    """
+    ip = parsed(address)
+    if isinstance(ip, IPv6Address):
+        return str(IPv6Address(int(ip) >> 64 << 64))
+    return str(ip or "")
+
+
 def parsed(address: str) -> IPv4Address | IPv6Address | None:
     """Read an address, without its zone; IPv4's in the form of IPv6 is IPv4's. None: it is none."""
     try:

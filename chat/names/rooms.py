@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from urllib.parse import unquote
@@ -9,8 +10,8 @@ from urllib.parse import unquote
 from chat.names import NAME_LIMIT
 from chat.names.characters import find, mixes_scripts
 from chat.names.faces import looks, skeleton
-from chat.protocol import ErrorCode, Refused
-from chat.visible import without_invisible
+from chat.protocol import TITLE_LIMIT, ErrorCode, Refused
+from chat.visible import has_ink, without_invisible
 
 HOME = "general"  # the room that is the root
 _LIKE_HOME = frozenset(looks(HOME))
@@ -24,6 +25,14 @@ _AROUND = frozenset(("Sm", "Sk"))
 _BLANKS = "\t\n\v\f\r"  # beside the spaces of Unicode
 _LONGEST = 1_000  # characters that are worth the search for a name in them
 _ESCAPED_AGAIN = 2  # times, by programs on a link's way; the server has unescaped it once
+
+# What keys.py makes of a room's owner key. Nobody finds such a name by trying.
+_PRIVATE = re.compile(r"[a-z2-7]{26}")
+_PRIVATE_WORD = re.compile(
+    r"(?:(?<![\w-])|(?<=%[\da-f][\da-f]))[a-z2-7]{26}(?![\w-])", re.IGNORECASE
+)
+_CONTROLS = re.compile("[\0-\x1f\x7f-\x9f]")
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # a line's direction
 
 _ADDRESS = re.compile(r"/+r(?:/(.*))?", re.IGNORECASE | re.DOTALL)
 
@@ -49,6 +58,36 @@ def clean_room(name: str) -> str:
 def _looks_like_home(name: str) -> bool:
     # A `1` or `0` that stands on its end is taken for a part of it. `general-1` has a number.
     return any(not _LIKE_HOME.isdisjoint(looks(each)) for each in (name, _ON_THE_END.sub("", name)))
+
+
+def is_private(room: str) -> bool:
+    """Tell whether a room's name is that of a private room: who knows it may come in."""
+    return _PRIVATE.fullmatch(room) is not None
+
+
+def room_in_log(room: str | None) -> str:
+    """Give what the log says of a room: its name; of a private one's a hash, for it is a key."""
+    if room is None or not is_private(room):
+        return str(room)
+    digest = hashlib.blake2b(room.encode(), digest_size=4, person=b"tchat log").hexdigest()
+    return f"private-{digest}"
+
+
+def without_private_rooms(line: str) -> str:
+    """Put such hashes into a line of the log in which a stranger, or a traceback, names rooms."""
+    return _PRIVATE_WORD.sub(lambda found: room_in_log(found[0].lower()), line)
+
+
+def clean_title(title: str) -> str:
+    """Give a private room's title as it is kept: one line, NFC, without control characters.
+
+    Raises Refused (`bad_command`) when it has characters, and none of them can be seen.
+    """
+    text = unicodedata.normalize("NFC", _TURNING.sub("", _CONTROLS.sub(" ", title)))
+    cleaned = " ".join(text.split())[:TITLE_LIMIT]
+    if title.strip() and not has_ink(cleaned):
+        raise Refused(ErrorCode.BAD_COMMAND, "Nothing of this title can be seen.")
+    return cleaned
 
 
 def is_room_path(path: str) -> bool:

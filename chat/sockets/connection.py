@@ -178,30 +178,37 @@ class Connection:
         """
         outbox = self.outbox
         with outbox.lock:
-            if self._position == batch.previous:  # nearly always
+            if self._held is not None:
+                self._hold(batch, len(batch.joined))
+            elif self._position == batch.previous:  # nearly always
                 self._position = batch.last
                 outbox.write(batch.joined)
-            elif self._held is None:
-                self._give(batch)
             else:
-                self._hold(batch, len(batch.joined))
+                self._give(batch)
 
     def hold(self) -> None:
-        """Keep back everything that comes until `go_live`, while the log is replayed."""
+        """Keep back everything that comes until `go_live` or `go_on`, while the log is read."""
         with self.outbox.lock:
             self._held = []
 
     def go_live(self, welcome: bytes, position: int) -> None:
         """Send `welcome`, which replays the log up to `position`, then what came meanwhile."""
         with self.outbox.lock:
-            held, self._held, self._held_bytes = self._held or [], None, 0
             self._position = position
             self.outbox.write(welcome, counted=False)
-            for item in held:
-                if isinstance(item, Batch):
-                    self._give(item)
-                else:
-                    self.outbox.write(item)
+            self._give_held()
+
+    def go_on(self, first: bytes = b"") -> None:
+        """Send `first`, which was read from the log since `hold`, then what came meanwhile."""
+        with self.outbox.lock:
+            if first:
+                self.outbox.write(first)
+            self._give_held()
+
+    def release(self) -> None:
+        """Drop what is held and be in no room: the peer was not let in, and may ask again."""
+        with self.outbox.lock:
+            self._held, self._held_bytes = None, 0
 
     def abandon(self, frame: bytes, code: int) -> None:
         """Send a last frame, drop what is held, and close: the log could not be replayed."""
@@ -218,6 +225,14 @@ class Connection:
             self.outbox.begin_close(CloseCode.TOO_SLOW, "too slow: come back")
         else:
             self._held.append(item)
+
+    def _give_held(self) -> None:
+        held, self._held, self._held_bytes = self._held or [], None, 0
+        for item in held:
+            if isinstance(item, Batch):
+                self._give(item)
+            else:
+                self.outbox.write(item)
 
     def _give(self, batch: Batch) -> None:
         if self._position == _NOWHERE or batch.last <= self._position:

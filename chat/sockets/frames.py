@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from chat.protocol import Event, Message
+from chat.protocol import Entry, Event
 
 _FIN = 0x80
 _TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA
@@ -62,18 +62,18 @@ def frame_end(frames: bytes | memoryview, offset: int) -> int:
 
 
 class Batch:
-    """Consecutive messages of one room, each encoded once.
+    """Consecutive entries of one room, each encoded once.
 
     `previous` is the seq before the first, `last` that of the last; `frames[i]` is the frame
-    of the message `previous + 1 + i`, `joined` all of them.
+    of the entry `previous + 1 + i`, `joined` all of them.
     """
 
     __slots__ = ("frames", "joined", "last", "previous")
 
-    def __init__(self, messages: Sequence[Message]) -> None:
-        self.previous = messages[0].seq - 1
-        self.last = messages[-1].seq
-        self.frames = [encode_event(message) for message in messages]
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.previous = entries[0].seq - 1
+        self.last = entries[-1].seq
+        self.frames = [encode_event(entry) for entry in entries]
         self.joined = b"".join(self.frames)
 
     def after(self, seq: int) -> bytes:

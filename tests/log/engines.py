@@ -7,47 +7,58 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from queue import Queue
-from typing import Protocol
+from typing import Any, Protocol
 
-from chat.log import Draft, MessageLog, StorageUnavailable
+from chat.log import Draft, MessageLog, Record, StorageUnavailable
 from chat.log.redis import RedisLog
 from chat.log.schema import prepare
 from chat.log.sqlite import SQLiteLog
-from chat.protocol import Member, Message
+from chat.protocol import Deed, Done, Entry, Made, Member, Message, Refused
 from chat.redis.channels import Channels
 from chat.redis.servers import Servers
 from tests.support import logs, redis_logs
 from tests.support.redis import RedisServer
+from tests.support.waiting import wait_until
 
 WAIT_S = 10.0
 NEWEST = 2**53
 ANN = Member("ann", "Ann")
 BOB = Member("bob", "Bob")
 
+Outcome = Entry | Done | Made | Refused | StorageUnavailable
+
 
 class Recorder:
     """The log's commits and answers, in order."""
 
     def __init__(self) -> None:
-        self.batches: Queue[tuple[str, list[Message]]] = Queue()
-        self.answers: Queue[Message | StorageUnavailable] = Queue()
+        self.batches: Queue[tuple[str, list[Any]]] = Queue()
+        self.answers: Queue[Outcome] = Queue()
         self.replacements: Queue[Collection[str] | None] = Queue()
+        self.acts: Queue[tuple[str, Record, Deed | None]] = Queue()
+        self.empty: set[str] = set()  # rooms in which nobody is
 
     def start(self, log: MessageLog) -> None:
-        """Start a log, in whose rooms somebody always is."""
-        log.start(self.tail, self.replaced, lambda room: True)
+        """Start a log, in whose rooms somebody is, but for those in `empty`."""
+        log.start(self.tail, self.replaced, lambda room: room not in self.empty, self.acted)
 
-    def tail(self, room: str, messages: Sequence[Message]) -> None:
-        self.batches.put((room, list(messages)))
+    def tail(self, room: str, entries: Sequence[Entry]) -> None:
+        self.batches.put((room, list(entries)))
+
+    def acted(self, room: str, record: Record, deed: Deed | None) -> None:
+        self.acts.put((room, record, deed))
 
     def replaced(self, rooms: Collection[str] | None) -> None:
         self.replacements.put(rooms)
 
-    def committed(self) -> tuple[str, list[Message]]:
+    def committed(self) -> tuple[str, list[Any]]:
         return self.batches.get(timeout=WAIT_S)
 
-    def answer(self) -> Message | StorageUnavailable:
+    def answer(self) -> Outcome:
         return self.answers.get(timeout=WAIT_S)
+
+    def act(self) -> tuple[str, Record, Deed | None]:
+        return self.acts.get(timeout=WAIT_S)
 
     def post(self, log: MessageLog, *drafts: Draft) -> list[Message]:
         """Append drafts and wait until as many are committed."""
@@ -61,6 +72,20 @@ class Recorder:
 
 def draft(number: int | str, member: Member = ANN, room: str = "general") -> Draft:
     return Draft(room, f"id-{number}", member, f"text {number}")
+
+
+def well(log: MessageLog) -> None:
+    """Wait until a log is well."""
+    wait_until(lambda: trouble(log) is None, lambda: trouble(log))
+
+
+def trouble(log: MessageLog) -> str | None:
+    """Give what a log says of itself; None if it is well."""
+    try:
+        log.check()
+    except StorageUnavailable as problem:
+        return str(problem)
+    return None
 
 
 class Engine(Protocol):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
 from threading import Event
 
 import pytest
@@ -17,20 +16,13 @@ from tests.log.engines import (
     NEWEST,
     WAIT_S,
     Engine,
-    OnRedis,
-    OnSQLite,
     Recorder,
     draft,
+    trouble,
+    well,
 )
 from tests.support.waiting import wait_until
 from tests.whole.test_costs import calls
-
-
-@pytest.fixture(params=[OnSQLite, OnRedis], ids=["sqlite", "redis"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    place: Engine = request.param(tmp_path)
-    yield place
-    place.end()
 
 
 @pytest.fixture
@@ -48,20 +40,6 @@ def opened(place: Engine, heard: Recorder, *rooms: str) -> MessageLog:
     return log
 
 
-def well(log: MessageLog) -> None:
-    """Wait until a log is well."""
-    wait_until(lambda: trouble(log) is None, lambda: trouble(log))
-
-
-def trouble(log: MessageLog) -> str | None:
-    """Give what a log says of itself; None if it is well."""
-    try:
-        log.check()
-    except StorageUnavailable as problem:
-        return str(problem)
-    return None
-
-
 def test_messages_are_numbered_from_one_without_gaps_in_each_room(
     place: Engine, heard: Recorder
 ) -> None:
@@ -71,7 +49,7 @@ def test_messages_are_numbered_from_one_without_gaps_in_each_room(
     other = heard.post(log, *(draft(n, BOB, "other") for n in range(3)))
     assert [message.seq for message in general] == [1, 2, 3, 4, 5]
     assert [message.seq for message in other] == [1, 2, 3]
-    assert log.after("general", 0, 100).messages == general
+    assert log.after("general", 0, 100).entries == general
     assert rfc3339(before_ms) <= general[0].at <= other[-1].at <= rfc3339(before_ms + 60_000)
 
 
@@ -182,7 +160,7 @@ def test_oldest_messages_are_deleted_little_by_little_and_the_log_says_so(
     posted = heard.post(log, *(draft(number) for number in range(3000)))
     wait_until(lambda: len(log.before("general", NEWEST, 5000).messages) <= 1000)
     assert log.before("general", NEWEST, 5000).messages == posted[2000:]
-    assert log.after("general", 1999, 1).messages == posted[2000:2001]
+    assert log.after("general", 1999, 1).entries == posted[2000:2001]
     assert log.after("general", 1999, 1).at is None
     # The newest that is gone still proves a place.
     assert log.after("general", 2000, 1)[1:] == (posted[1999].at, 3000, posted[2000:2001])
@@ -233,7 +211,7 @@ def test_what_is_posted_before_people_are_told_of_another_log_does_not_get_into_
         log.append(draft("late"), heard.answers.put)  # of a connection that is not closed yet
         heard.replaced(rooms)
 
-    log.start(tail, replaced, lambda room: True)
+    log.start(tail, replaced, lambda room: True, heard.acted)
     log.follow("general")
     well(log)
     heard.post(log, draft("lost"))
@@ -269,7 +247,7 @@ def test_tail_that_fails_stops_nothing(place: Engine, heard: Recorder) -> None:
         heard.tail(room, messages)
         raise RuntimeError("a bug in the tail")
 
-    log.start(tail, heard.replaced, lambda room: True)
+    log.start(tail, heard.replaced, lambda room: True, heard.acted)
     log.follow("general")
     well(log)
     assert [message.seq for message in heard.post(log, draft(1), draft(2))] == [1, 2]
@@ -285,7 +263,9 @@ def test_check_reads_nothing_and_waits_for_nobody(place: Engine, heard: Recorder
 
 def test_check_says_that_the_writer_hangs(place: Engine, heard: Recorder) -> None:
     log, goes_on = place.open(), Event()
-    log.start(lambda room, messages: bool(goes_on.wait(2 * WAIT_S)), heard.replaced, bool)
+    log.start(
+        lambda room, messages: bool(goes_on.wait(2 * WAIT_S)), heard.replaced, bool, heard.acted
+    )
     log.follow("general")
     well(log)
     try:
@@ -304,7 +284,7 @@ def test_recent_nicks_are_those_of_who_posted_since(place: Engine, heard: Record
     heard.post(log, draft(1), draft(2, BOB), draft(3, renamed))
     nicks = dict(log.recent_nicks("general", 0))
     assert nicks.keys() == {ANN, BOB, renamed}
-    posted = {message.member: message.at for message in log.after("general", 0, 3).messages}
+    posted = {message.member: message.at for message in log.after("general", 0, 3).entries}
     assert {member: rfc3339(at_ms) for member, at_ms in nicks.items()} == posted
     assert log.recent_nicks("general", max(nicks.values()) + 1) == []
     assert log.recent_nicks("nowhere", 0) == []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.names.addresses import peer_address, peer_in_log, shortened
+from chat.names.addresses import peer_address, peer_in_log, shortened, subscriber
 from chat.web.prefix import TrustedProxies
 
 PROXY = "10.0.0.1"
@@ -129,3 +129,17 @@ def test_log_gets_of_an_address_what_the_setting_says() -> None:
     assert peer_in_log(environ, "full") == VISITOR
     assert peer_in_log(environ, "none") == "somebody"
     assert peer_in_log({"REMOTE_ADDR": ""}, "full") == "somebody"
+
+
+@pytest.mark.parametrize(
+    ("whole", "part"),
+    [
+        (VISITOR, VISITOR),
+        (f"::ffff:{VISITOR}", VISITOR),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("", ""),
+        ("unknown", ""),
+    ],
+)
+def test_subscriber_has_an_address_or_64_bits(whole: str, part: str) -> None:
+    assert subscriber(whole) == part

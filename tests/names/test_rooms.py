@@ -10,7 +10,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chat.names.rooms import clean_room, nearest_room, room_at, room_meant
+from chat.names.keys import private_room
+from chat.names.rooms import (
+    clean_room,
+    clean_title,
+    is_private,
+    nearest_room,
+    room_at,
+    room_in_log,
+    room_meant,
+    without_private_rooms,
+)
 from chat.protocol import ErrorCode, Refused
 
 # The page's own test of room-name.js has the same cases.
@@ -137,3 +147,45 @@ def test_no_name_is_looked_for_in_what_is_too_long(written: str) -> None:
 )
 def test_nearest_room_keeps_the_letters(written: str, near: str | None) -> None:
     assert nearest_room(written) == near
+
+
+@pytest.mark.parametrize(
+    ("title", "kept"),
+    [
+        ("Jardin", "Jardin"),
+        ("  two\tspaces\r\n and  lines\u2028", "two spaces and lines"),
+        ("\u202eright to left\u202c", "right to left"),
+        ("bell\x07", "bell"),
+        ("e\u0301te\u0301", "été"),
+        (
+            "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+            "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+        ),
+        ("", ""),
+        (" \n", ""),
+    ],
+)
+def test_title_is_one_line_that_can_be_seen(title: str, kept: str) -> None:
+    assert clean_title(title) == kept
+
+
+@pytest.mark.parametrize("title", ["\u200b", "\u202e \u202c", "\u3164"])
+def test_title_without_ink_is_refused(title: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        clean_title(title)
+    assert refusal.value.code is ErrorCode.BAD_COMMAND
+
+
+def test_log_names_open_rooms_and_hashes_private_ones() -> None:
+    private = private_room("k" * 22)
+    assert is_private(private)
+    assert clean_room(private) == private
+    hashed = room_in_log(private)
+    assert private not in hashed
+    assert hashed == room_in_log(private)
+    assert hashed != room_in_log(private_room("l" * 22))
+    for other in ("salon", private[:25], f"{private}a", f"{private[:25]}1"):
+        assert room_in_log(other) == other
+    assert room_in_log(None) == "None"
+    line = f'GET /r/{private} "/chat/r/{private.upper()}#x", not {private}a'
+    assert without_private_rooms(line) == (f'GET /r/{hashed} "/chat/r/{hashed}#x", not {private}a')

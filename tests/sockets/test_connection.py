@@ -350,6 +350,27 @@ def test_messages_of_the_replay_are_not_given_again() -> None:
         assert finish_reading(peer) == [6, 7]
 
 
+def test_what_comes_while_the_log_is_read_again_follows_what_was_read() -> None:
+    with opened() as (connection, peer, _):
+        connection.hold()
+        connection.go_live(WELCOME, 5)
+        connection.deliver(batch(6, 6))
+        connection.hold()
+        connection.deliver(batch(7, 8))
+        connection.enqueue(encode_event(Error(ErrorCode.BANNED, "meanwhile")))
+        connection.go_on(encode_event(Error(ErrorCode.BANNED, "read")))
+        connection.hold()
+        connection.deliver(batch(9, 9))
+        connection.go_on()  # it could not be read
+        connection.deliver(batch(10, 10))
+
+        told = [json.loads(peer.text()) for _ in range(8)]
+
+        assert [event.get("detail", event.get("seq")) for event in told] == (
+            [None, 6, "read", 7, 8, "meanwhile", 9, 10]
+        )
+
+
 @pytest.mark.parametrize("held", [True, False], ids=["while held", "live"])
 def test_hole_closes_the_connection(held: bool) -> None:
     with opened() as (connection, peer, _):

@@ -1,0 +1,30 @@
+"""Why a draft or a proposal is refused in the commit, the same with every engine."""
+
+from __future__ import annotations
+
+from chat.protocol import ErrorCode, Refused
+
+
+def target_unknown() -> Refused:
+    """Refuse a target that is no message of the room, or a removed one."""
+    return Refused(ErrorCode.TARGET_UNKNOWN, "That message is not there, or not any more.")
+
+
+def not_yours() -> Refused:
+    """Refuse to change what another member wrote."""
+    return Refused(ErrorCode.NOT_YOURS, "Only who wrote a message may do that.")
+
+
+def too_late() -> Refused:
+    """Refuse to edit what was said too long ago."""
+    return Refused(ErrorCode.TOO_LATE, "That message is too old to be edited.")
+
+
+def room_exists() -> Refused:
+    """Refuse to make a room that is there."""
+    return Refused(ErrorCode.ROOM_EXISTS, "There is a room of that name: choose another name.")
+
+
+def room_ended() -> Refused:
+    """Refuse everything in a room that has ended."""
+    return Refused(ErrorCode.ROOM_ENDED, "This conversation has ended.")
