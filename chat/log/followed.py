@@ -8,12 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from threading import Lock
+from typing import NamedTuple
 
-from chat.log.scripts import Diverged, Head, Share
-from chat.protocol import Message
+from chat.log.redis_entries import Head, Share
+from chat.log.scripts import Diverged
+from chat.names.rooms import room_in_log
+from chat.protocol import Deed, Entry
 from chat.redis.partitions import partition_of
 
 _WAITING_LIMIT = 20  # shares of a room that wait for one before them; more are read again
+
+
+class Due(NamedTuple):
+    """What may be given out of a room now."""
+
+    entries: list[Entry]
+    deeds: list[Deed | None]  # what was done with them; None: the record is another one
+    is_behind: bool  # entries before what waits are missing
 
 
 class _Room:
@@ -23,7 +34,7 @@ class _Room:
 
     def __init__(self, head: Head) -> None:
         self.head = head
-        self.waiting: dict[int, Share] = {}  # by the first seq
+        self.waiting: dict[int, list[Share]] = {}  # by the first seq
 
 
 class Followed:
@@ -50,31 +61,33 @@ class Followed:
         found = self._rooms.get(room)
         return None if found is None else found.head
 
-    def offer(self, room: str, share: Share) -> tuple[list[Message], bool]:
-        """Give the messages that may be given out now, and whether some before them are missing.
+    def offer(self, room: str, share: Share) -> Due:
+        """Give what may be given out now; of a room that is not followed, all of it.
 
         Raises Diverged when an entry that was given out is another one now.
         """
+        entries: list[Entry] = []
+        deeds: list[Deed | None] = []
         found = self._rooms.get(room)
-        if found is None:
-            return [], False
-        ready: list[Message] = []
+        if found is None:  # nobody is there; who did it may wait for it all the same
+            done = list(share.deeds or (None,)) if share.version else deeds
+            return Due(list(share.entries), done, is_behind=False)
         next_share: Share | None = share
         while next_share is not None:
-            messages, at_ms = next_share
-            due = found.head.seq + 1
-            first, last = messages[0].seq, messages[-1].seq
+            due, first, last = found.head.seq + 1, next_share.first, next_share.last
             if first > due:
-                if len(found.waiting) < _WAITING_LIMIT:
-                    found.waiting[first] = next_share
-                return ready, True
-            if last == found.head.seq and at_ms != found.head.at_ms:
-                raise Diverged(f"the room {room!r} has another entry {last}")
+                if sum(map(len, found.waiting.values())) < _WAITING_LIMIT:
+                    found.waiting.setdefault(first, []).append(next_share)
+                return Due(entries, deeds, is_behind=True)
+            if first <= last == found.head.seq and next_share.at_ms != found.head.at_ms:
+                raise Diverged(f"the room {room_in_log(room)!r} has another entry {last}")
             if last >= due:
-                ready += messages[due - first :]
-                found.head = Head(last, at_ms)
+                entries += next_share.entries[due - first :]
+                found.head = Head(last, next_share.at_ms)
+            if next_share.version:
+                deeds += next_share.deeds or (None,)
             next_share = self._next_waiting(found)
-        return ready, bool(found.waiting)
+        return Due(entries, deeds, bool(found.waiting))
 
     @staticmethod
     def _next_waiting(found: _Room) -> Share | None:
@@ -82,7 +95,10 @@ class Followed:
         for first in sorted(found.waiting):
             if first > found.head.seq + 1:
                 return None
-            return found.waiting.pop(first)
+            share, *more = found.waiting.pop(first)
+            if more:
+                found.waiting[first] = more
+            return share
         return None
 
     def drop(self, rooms: Iterable[str]) -> None:

@@ -10,31 +10,45 @@ time of the last entry that was given out: its rooms' connections are told to co
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 from redis.exceptions import RedisError
 
 from chat.log import (
+    KNOWN_LIMIT,
+    Acted,
     Answer,
     Draft,
+    Finds,
     Holder,
     IsOccupied,
     Missed,
+    Proposal,
     Recent,
+    Record,
     Replaced,
     StorageUnavailable,
     Tail,
+    reading_scripts,
+    record_scripts,
     scripts,
 )
 from chat.log.condition import Condition
 from chat.log.followed import Followed
+from chat.log.known_records import KnownRecords
+from chat.log.reading_scripts import Page
+from chat.log.redis_entries import Head
 from chat.log.redis_upkeep import RedisUpkeep
 from chat.log.redis_watch import check_servers
 from chat.log.redis_writer import Terms, Writer
-from chat.log.scripts import EpochGone, Read
+from chat.log.scripts import EpochGone
 from chat.log.upkeep import Rules
-from chat.protocol import Member, rfc3339
+from chat.log.words import matches, read_query
+from chat.protocol import Deed, Member, Message, rfc3339
 from chat.redis.channels import Channels
 from chat.redis.partitions import partition_of
 from chat.redis.servers import Command, Servers
@@ -44,6 +58,10 @@ _logger = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
 _FIRST_LOOK_S = 3.0  # for which the start waits for Redis
 _NICK_SEARCH = 1000  # newest entries of a room that recent_nicks looks at
+_PAGE_ENTRIES = 500  # of a room that Redis looks at in one step
+_MEMBERS_ENTRIES = 100_000  # of a room that are searched for its members
+_FIND_ENTRIES = 10_000  # of a room that one search looks at
+_FIND_S = 0.05  # and for how long
 
 
 class RedisLog:
@@ -71,9 +89,16 @@ class RedisLog:
         rules = Rules(retention_messages, retention_min_hours, retention_days, room_idle_days)
         self._upkeep = RedisUpkeep(servers, rules)
         self._followed = Followed()
+        self._records = KnownRecords()
         self._condition = Condition(place, "Redis")
         self._writer = Writer(
-            servers, channels, self._followed, self._condition, self._upkeep, self._terms
+            servers,
+            channels,
+            self._followed,
+            self._records,
+            self._condition,
+            self._upkeep,
+            self._terms,
         )
         # Guards _started and _closed.
         self._lock = Lock()
@@ -106,17 +131,17 @@ class RedisLog:
         """Give None: no worker has the log for itself."""
         return None
 
-    def start(self, tail: Tail, replaced: Replaced, is_occupied: IsOccupied) -> None:
+    def start(self, tail: Tail, replaced: Replaced, is_occupied: IsOccupied, acted: Acted) -> None:
         """Start the writer; once. It reaches Redis as soon as that is there."""
         with self._lock:
             if not (self._started or self._closed):
                 self._started = True
-                self._writer.start(tail, replaced, is_occupied)
+                self._writer.start(tail, replaced, is_occupied, acted)
         # So that nobody is let in a moment too early.
         self._writer.has_looked.wait(_FIRST_LOOK_S)
 
-    def append(self, draft: Draft, answer: Answer) -> None:
-        """Queue a draft for the next round trip; then `tail` or `answer` is called.
+    def append(self, draft: Draft | Proposal, answer: Answer) -> None:
+        """Queue a draft or a proposal for the next round trip; then `tail` or `answer` is called.
 
         Raises StorageUnavailable when too many wait already.
         """
@@ -139,25 +164,107 @@ class RedisLog:
         """
         if room not in self._followed:
             partition = partition_of(room)
-            reply = self._ask(partition, scripts.heads(partition, (room,)))
-            self._followed.add(room, scripts.head(reply[0]))
+            (head,), (_, version) = self._ask_all(
+                (partition, scripts.heads(partition, (room,))),
+                (partition, record_scripts.versions(partition, (room,))),
+            )
+            self._records.note(room, record_scripts.version(version))
+            self._followed.add(room, scripts.head(head))
             self._channels.need(partition)
 
     def after(self, room: str, seq: int, limit: int) -> Missed:
-        """Give the first `limit` messages after `seq`."""
-        read = self._read(room, scripts.after(room, seq, limit))
-        return Missed(read.epoch, _rfc3339(read.at_ms), read.head.seq, read.share.messages)
+        """Give the first `limit` entries after `seq`."""
+        reply = self._ask(partition_of(room), reading_scripts.after(room, seq, limit))
+        with self._looking_at_epochs():
+            read = reading_scripts.read(reply)
+        self._note_read(room, read.head)
+        return Missed(read.epoch, _rfc3339(read.at_ms), read.head.seq, list(read.share.entries))
 
     def before(self, room: str, seq: int, limit: int) -> Recent:
         """Give the last `limit` messages before `seq`, oldest first."""
-        read = self._read(room, scripts.before(room, seq, limit), newest=True)
-        head = read.head
-        return Recent(read.epoch, head.seq, _rfc3339(head.at_ms or None), read.share.messages)
+        messages: list[Message] = []
+        first = page = self._page(room, seq, limit)
+        while True:
+            messages += map(page.message, page.found)
+            if page.at_end or len(messages) >= limit:
+                break
+            page = self._page(room, page.low, limit - len(messages), first)
+        self._note_read(room, first.head)
+        at = _rfc3339(first.head.at_ms or None)
+        return Recent(first.epoch, first.head.seq, at, messages[::-1])
+
+    def record(self, room: str) -> Record:
+        """Give what is known of a room besides its entries."""
+        reply = self._ask(partition_of(room), record_scripts.read(room))
+        with self._looking_at_epochs():
+            version, record = record_scripts.record(reply)
+        self._records.note(room, version)
+        return record
+
+    def knows(self, room: str, member_id: str) -> bool:
+        """Tell whether a member is known to be no newcomer."""
+        return bool(self._ask(partition_of(room), record_scripts.knows(room, member_id)))
+
+    def members(self, room: str) -> list[str]:
+        """Give the ids of who has an entry in a room's log: KNOWN_LIMIT, of the newest entries."""
+        members: dict[str, None] = {}
+        low, at_end = 2**53, False
+        for _ in range(_MEMBERS_ENTRIES // _PAGE_ENTRIES):
+            command = record_scripts.members(room, low, _PAGE_ENTRIES)
+            low, at_end, some = self._ask(partition_of(room), command)
+            members.update(dict.fromkeys(each.decode() for each in some))
+            if at_end or len(members) >= KNOWN_LIMIT:
+                break
+        return list(members)[:KNOWN_LIMIT]
+
+    def deeds(self, room: str, before: int | None, limit: int) -> list[Deed]:
+        """Give the newest lines of a room's audit list, before a number; newest first."""
+        reply = self._ask(partition_of(room), record_scripts.deeds(room, before, limit))
+        return record_scripts.deeds_read(reply)
+
+    def reports(self, limit: int) -> list[Deed]:
+        """Give the newest reports of all rooms, with their rooms; newest first."""
+        replies = self._ask_all(*record_scripts.reports(limit))
+        newest = record_scripts.newest_reports(replies, limit)
+        found = self._ask_all(*(record_scripts.report(room, n) for room, n, _ in newest))
+        reports = (
+            record_scripts.report_read(*each, raw) for each, raw in zip(newest, found, strict=True)
+        )
+        return [report for report in reports if report is not None]
+
+    def find(self, room: str, words: str, before: int | None, limit: int) -> Finds:
+        """Give the newest messages, before a seq, that have all these words or their beginnings.
+
+        It looks at some of the newest entries, and says how far.
+        """
+        query, until = read_query(words), monotonic() + _FIND_S
+        messages: list[Message] = []
+        seq = 2**53 if before is None else before
+        first = page = self._page(room, seq, _PAGE_ENTRIES)
+        looked = _PAGE_ENTRIES
+        while True:
+            for seq, (_, body) in page.found.items():
+                if not body.removed and matches(body.text, query):
+                    if len(messages) == limit:
+                        return Finds(messages, more=True)
+                    messages.append(page.message(seq))
+            if page.at_end:
+                return Finds(messages, more=False)
+            if looked >= _FIND_ENTRIES or monotonic() > until:
+                return Finds(messages, more=True, looked_to=page.low)
+            page = self._page(room, page.low, _PAGE_ENTRIES, first)
+            looked += _PAGE_ENTRIES
 
     def recent_nicks(self, room: str, since_ms: int) -> list[tuple[Member, int]]:
         """Give who posted since a time, with the time: milliseconds since 1970."""
-        reply = self._ask(partition_of(room), scripts.before(room, 2**53, _NICK_SEARCH))
-        return scripts.recent_nicks(reply, since_ms)
+        times: dict[Member, int] = {}
+        page = self._page(room, 2**53, _NICK_SEARCH, most=_NICK_SEARCH)
+        for at_ms, body in reversed(page.found.values()):
+            if at_ms >= since_ms:
+                member = Member(body.member, body.nick)
+                times.pop(member, None)
+                times[member] = at_ms
+        return list(times.items())
 
     def check(self) -> None:
         """Raise StorageUnavailable if the log could lately not be read or written; never wait."""
@@ -169,26 +276,49 @@ class RedisLog:
             raise StorageUnavailable(self._condition.closed_because)
         self._condition.raise_problem()
 
-    def _read(self, room: str, command: Command, *, newest: bool = False) -> Read:
-        try:
-            read = scripts.read(self._ask(partition_of(room), command), newest=newest)
-        except EpochGone as problem:
-            self._writer.look_soon(at_all=True)  # it gets another one
-            raise StorageUnavailable(str(problem)) from problem
-        if read.head.seq:
+    def _page(
+        self,
+        room: str,
+        seq: int,
+        limit: int,
+        first: Page | None = None,
+        *,
+        most: int = _PAGE_ENTRIES,
+    ) -> Page:
+        """Read the last messages before a seq, among some entries; `first` was read before."""
+        reply = self._ask(partition_of(room), reading_scripts.before(room, seq, limit, most))
+        with self._looking_at_epochs():
+            page = reading_scripts.page(reply)
+            if first is not None and page.epoch != first.epoch:
+                raise EpochGone("the log on Redis is another one")
+        return page
+
+    def _note_read(self, room: str, head: Head) -> None:
+        if head.seq:
             self._upkeep.note_read(room)
-        return read
+
+    @contextmanager
+    def _looking_at_epochs(self) -> Iterator[None]:
+        """Look soon at an epoch that is gone: it gets another one. Raises StorageUnavailable."""
+        try:
+            yield
+        except EpochGone as problem:
+            self._writer.look_soon(at_all=True)
+            raise StorageUnavailable(str(problem)) from problem
 
     def _ask(self, partition: int, command: Command) -> Any:
         """Send one command and give its reply. Raises StorageUnavailable."""
+        (reply,) = self._ask_all((partition, command))
+        return reply
+
+    def _ask_all(self, *commands: tuple[int, Command]) -> list[Any]:
+        """Send commands and give their replies. Raises StorageUnavailable."""
         if self._closed:
             raise StorageUnavailable("the log is closed")
         try:
-            asked = [(partition, command)]
-            (reply,) = self._servers.ask_strictly(asked, replicas=self._terms.replicas)
+            return self._servers.ask_strictly(commands, replicas=self._terms.replicas)
         except RedisError as problem:
             raise StorageUnavailable(str(problem)) from problem
-        return reply
 
 
 def _rfc3339(at_ms: int | None) -> str | None:

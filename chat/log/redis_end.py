@@ -9,15 +9,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from time import time_ns
 from typing import Any
 
 import msgspec
 from redis.exceptions import RedisError, ResponseError
 
-from chat.log import Contents, LogError, scripts
+from chat.log import Contents, LogError, redis_kept, scripts
 from chat.log.ends import STEP_ENTRIES, Entry, Room
+from chat.log.redis_entries import Body
 from chat.log.redis_watch import check_servers
-from chat.log.scripts import UNFINISHED, Body, head
+from chat.log.scripts import UNFINISHED, head
 from chat.redis.partitions import PARTITIONS, key, partition_of
 from chat.redis.servers import Command, Script, Servers
 
@@ -37,11 +39,12 @@ return 1
 """
 )
 
-# Keys: the epoch, the heads. Arguments: the mark, and whether what is there may go. Puts the mark
-# in the place of the epoch, unless there are rooms that may not go; gives whether it did.
+# Keys: the epoch, the heads, the records. Arguments: the mark, and whether what is there may go.
+# Puts the mark in the place of the epoch, unless there are rooms that may not go; gives whether it
+# did.
 _MARK = Script(
     """
-if ARGV[2] == '0' and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+if ARGV[2] == '0' and redis.call('EXISTS', KEYS[2], KEYS[3]) > 0 then return 0 end
 redis.call('SET', KEYS[1], ARGV[1])
 return 1
 """
@@ -58,6 +61,7 @@ def open_source(url: str, place: str) -> Iterator[RedisSource]:
     with _servers(url) as servers:
         source = RedisSource(servers, place)
         source.refuse_servers()
+        source.refuse_unfinished()
         yield source
 
 
@@ -101,6 +105,19 @@ class RedisSource:
                 "after ten seconds"
             )
 
+    def refuse_unfinished(self) -> None:
+        """Raise LogError while messages are to be removed whose members have asked for it."""
+        found = self._ask(
+            [(each, ("ZRANGE", key(each, "due"), 0, -1)) for each in range(PARTITIONS)]
+        )
+        for at, due in enumerate(found):
+            rooms = [each[6:].decode() for each in due if each.startswith(b"erase:")]
+            if any(self._ask([(at, ("EXISTS", key(at, "erasing", room))) for room in rooms])):
+                raise LogError(
+                    f"{self._place} has messages that are still to be removed: start a server on "
+                    "it once, which removes them"
+                )
+
     def contents(self) -> Contents:
         """Count what it has."""
         rooms = messages = size = 0
@@ -128,7 +145,7 @@ class RedisSource:
         return set.intersection(*(_days_of(value or b"") for value in days))
 
     def rooms(self) -> Iterator[Room]:
-        """Give all rooms that ever had an entry."""
+        """Give all rooms that ever had an entry, or of which something is known."""
         for found in self._some_rooms():
             yield from found
 
@@ -148,27 +165,43 @@ class RedisSource:
             for names in _in_parts(sorted(heads)):
                 yield self._records(at, {name: heads[name] for name in names})
 
-    def _heads(self, at: int) -> dict[str, bytes]:
-        heads: dict[str, bytes] = {}  # HSCAN may give a room twice
+    def _heads(self, at: int) -> dict[str, bytes | None]:
+        """Give the newest entries of a partition's rooms; None for one that has only a record."""
+        heads = self._scan(at, "heads")
+        records = dict.fromkeys(self._scan(at, "records"))
+        records.pop("", None)
+        return records | heads
+
+    def _scan(self, at: int, kind: str) -> dict[str, bytes | None]:
+        fields: dict[str, bytes | None] = {}  # HSCAN may give one twice
         cursor = None
         while cursor != b"0":
-            scan = ("HSCAN", key(at, "heads"), cursor or b"0", "COUNT", _STEP_ROOMS)
+            scan = ("HSCAN", key(at, kind), cursor or b"0", "COUNT", _STEP_ROOMS)
             ((cursor, found),) = self._ask([(at, scan)])
             names = (name.decode() for name in found[::2])
-            heads.update(zip(names, found[1::2], strict=True))
-        return heads
+            fields.update(zip(names, found[1::2], strict=True))
+        return fields
 
-    def _records(self, at: int, heads: dict[str, bytes]) -> list[Room]:
-        used, *floors = self._ask(
+    def _records(self, at: int, heads: dict[str, bytes | None]) -> list[Room]:
+        used, versions, *floors = self._ask(
             [
                 (at, ("HMGET", key(at, "used"), *heads)),
+                (at, ("HMGET", key(at, "records"), *heads)),
                 *((at, ("HGET", key(at, "log", name), "floor")) for name in heads),
             ]
         )
-        return [
-            Room(name, *head(value), *head(floor), int(day or 0))
-            for (name, value), floor, day in zip(heads.items(), floors, used, strict=True)
-        ]
+        known = {
+            name: redis_kept.kept(self._ask(redis_kept.read(name)))
+            for name, version in zip(heads, versions, strict=True)
+            if version is not None
+        }
+        rooms = []
+        for (name, value), floor, day in zip(heads.items(), floors, used, strict=True):
+            kept = known.get(name)
+            is_ended = kept is not None and kept.ended_ms is not None
+            used_day = 0 if is_ended else int(day or 0)
+            rooms.append(Room(name, *head(value), *head(floor), used_day, kept))
+        return rooms
 
     def _ask(self, commands: Sequence[tuple[int, Command]]) -> list[Any]:
         try:
@@ -187,7 +220,8 @@ class RedisTarget(RedisSource):
         self._is_ours = False  # the lease
         self._commands: list[tuple[int, Command]] = []  # to be sent
         self._bytes = 0  # of the entries in them
-        self._room = ""  # whose record was written last
+        self._room = ""  # that was written last
+        self._used: set[str] = set()  # the ids in it that became no entry
 
     def release(self) -> None:
         """Let another move begin at once."""
@@ -204,9 +238,11 @@ class RedisTarget(RedisSource):
         self._put_marks()
         for at in range(PARTITIONS):
             for names in _in_parts(list(self._heads(at))):
-                keys = [key(at, kind, name) for name in names for kind in ("log", "ids")]
+                kinds = ("log", "ids", *redis_kept.KINDS_OF_ROOM)
+                keys = [key(at, kind, name) for name in names for kind in kinds]
                 self._ask([(at, ("UNLINK", *keys))])
-            self._ask([(at, ("UNLINK", key(at, "heads"), key(at, "used"), key(at, "days")))])
+            of_all = ("heads", "used", "days", *redis_kept.KINDS)
+            self._ask([(at, ("UNLINK", *(key(at, kind) for kind in of_all)))])
         if days:
             bits = _bits_of(days)
             self._ask([(at, ("SET", key(at, "days"), bits)) for at in range(PARTITIONS)])
@@ -217,8 +253,13 @@ class RedisTarget(RedisSource):
         log, ids = key(at, "log", name), key(at, "ids", name)
         if name != self._room:
             self._room = name
+            self._used = redis_kept.marks(room.kept)
             # The head comes first: whoever clears up later finds the rest by it.
-            self._add(at, "HSET", key(at, "heads"), name, f"{room.seq}:{room.at_ms}")
+            if room.seq:
+                self._add(at, "HSET", key(at, "heads"), name, f"{room.seq}:{room.at_ms}")
+            if room.kept is not None:
+                for command in redis_kept.write(name, room.kept, time_ns() // 1000):
+                    self._commands.append((at, command))
             if room.floor:
                 self._add(at, "HSET", log, "floor", f"{room.floor}:{room.floor_at_ms}")
             if room.used_day:
@@ -228,9 +269,12 @@ class RedisTarget(RedisSource):
             seqs: list[int | str] = []
             for entry in entries:
                 values += (entry.seq, _value(entry))
-                seqs += (f"{entry.member}/{entry.id}", entry.seq)
+                mark = f"{entry.member}/{entry.id}"
+                if mark not in self._used:  # what an erase has removed first has its id
+                    seqs += (mark, entry.seq)
             self._add(at, "HSET", log, *values)
-            self._add(at, "HSET", ids, *seqs)
+            if seqs:
+                self._add(at, "HSET", ids, *seqs)
             self._bytes += sum(map(len, values[1::2]))  # type: ignore[arg-type]
         if self._bytes >= _STEP_BYTES or len(self._commands) >= _STEP_ROOMS:
             self.settle()
@@ -250,12 +294,14 @@ class RedisTarget(RedisSource):
                 (at, ("HLEN", key(at, "ids", name))),
             ]
         )
-        if value is None:
-            return None
         (room,) = self._records(at, {name: value})
+        if value is None and room.kept is None:
+            return None
         count = room.seq - room.floor
-        if (entries, ids) != (count + (room.floor > 0), count):
-            raise LogError(f"{self._place} has another number of messages in the room {name!r}")
+        deeds = sum(bool(act_id) for act_id, _ in room.kept.deeds) if room.kept else 0
+        is_ended = room.kept is not None and room.kept.ended_ms is not None
+        if entries != count + (room.floor > 0) or not count <= ids <= count + deeds + is_ended:
+            raise LogError(f"{self._place} has another number of entries in the room {name!r}")
         return room
 
     def finish(self, epochs: list[str]) -> bool:
@@ -285,7 +331,9 @@ class RedisTarget(RedisSource):
         (epoch,) = self._ask([(0, ("GET", key(0, "epoch")))])
         is_left = (epoch or b"").startswith(UNFINISHED.encode())
         if not is_left and any(
-            self._ask([(at, ("EXISTS", key(at, "heads"))) for at in range(PARTITIONS)])
+            self._ask(
+                [(at, ("EXISTS", key(at, "heads"), key(at, "records"))) for at in range(PARTITIONS)]
+            )
         ):
             raise LogError(f"{self._place} has a log already: a move needs one that is empty")
         # The first one says for all of them that what is there may go.
@@ -295,7 +343,8 @@ class RedisTarget(RedisSource):
                     (
                         at,
                         _MARK.command(
-                            [key(at, "epoch"), key(at, "heads")], [self._mark, int(is_left)]
+                            [key(at, "epoch"), key(at, "heads"), key(at, "records")],
+                            [self._mark, int(is_left)],
                         ),
                     )
                     for at in some
@@ -326,14 +375,27 @@ class RedisTarget(RedisSource):
 
 
 def _value(entry: Entry) -> bytes:
-    body = _encode((entry.id, entry.member, entry.nick, entry.text))
-    return b"%d\t%s" % (entry.at_ms, body)
+    _, at_ms, *body = entry
+    numbers = [number or 0 for number in body[4:]]
+    return b"%d\t%s" % (at_ms, _encode(body[:4] + numbers if any(numbers) else body[:4]))
 
 
 def _entry(seq: int, value: bytes) -> Entry:
     at_ms, _, body = value.partition(b"\t")
     fields = _decode(body)
-    return Entry(seq, int(at_ms), fields.id, fields.member, fields.nick, fields.text)
+    return Entry(
+        seq,
+        int(at_ms),
+        fields.id,
+        fields.member,
+        fields.nick,
+        fields.text,
+        fields.kind,
+        fields.reply or None,
+        fields.target or None,
+        fields.edited or None,
+        fields.removed,
+    )
 
 
 def _days_of(bits: bytes) -> set[int]:

@@ -17,7 +17,9 @@ from typing import NamedTuple
 
 from redis.exceptions import ResponseError
 
-from chat.log.scripts import HEAD, TRIM
+from chat.log import Proposal
+from chat.log.change_scripts import Overdue, erases
+from chat.log.lua import HEAD, TRIM
 from chat.log.upkeep import Rules
 from chat.redis.partitions import PARTITIONS, key, partition_of
 from chat.redis.servers import NOW_MS, WHEN_FULL, Command, Script, Servers
@@ -28,6 +30,9 @@ _DAY_MS = 24 * _HOUR_MS
 _STEP_ENTRIES = 50  # deleted in one step
 _STEP_ROOMS = 100  # looked at, or noted, in one step
 _LEASE_MS = 30_000
+_STEP_DUE = 20  # of a partition, found at once
+_LOOK_MS = 3_000  # of the lease on looking for what is due
+_LOOKING = key(0, "looking")
 _NEVER_MS = 2**53  # every time is before it, and Lua's numbers have it
 _NOTED_LIMIT = 100_000  # rooms whose use is remembered here
 
@@ -88,6 +93,29 @@ return gone
 )
 
 
+# Keys: the lease on looking for what is due. Arguments: the worker, the lease's milliseconds. Gives
+# the time; nothing if another worker looks.
+_LOOK = Script(
+    WHEN_FULL
+    + NOW_MS
+    + """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return false end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return now_ms()
+"""
+)
+
+# Keys: what is due, the erases of a room. Argument: the room. Gives the erases; where there are
+# none, nothing is due.
+_ERASES = Script(
+    """
+if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('ZREM', KEYS[1], 'erase:' .. ARGV[1]) end
+return redis.call('HGETALL', KEYS[2])
+"""
+)
+
+
 class _Limits(NamedTuple):
     """Times before which an entry may be too many, and is too old."""
 
@@ -108,6 +136,7 @@ class RedisUpkeep:
         self._leased: int | None = None  # the partition
         self._cursor: bytes | None = None  # in the partition's rooms; None: all were looked at
         self._due: dict[str, None] = {}  # rooms of the partition that have entries to delete
+        self._looks = False  # it is the one that looks for what is due
         self._now_ms = 0  # Redis's time when it was asked last
         self._unused_day = 0  # rooms that were last used before it keep nothing
         # Guards what follows.
@@ -133,10 +162,42 @@ class RedisUpkeep:
             self._look()
         return self._note_used() or bool(self._due) or self._turns < PARTITIONS
 
+    def find_due(self) -> list[Proposal | Overdue]:
+        """Find rooms whose end has come, and erases that nobody goes on with; one worker does.
+
+        Raises RedisError.
+        """
+        lease = _LOOK.command([_LOOKING], [self._servers.worker, _LOOK_MS])
+        (now_ms,) = self._servers.ask_strictly([(0, lease)])
+        self._looks = now_ms is not None
+        if now_ms is None:
+            return []
+        due = ("-inf", now_ms, "LIMIT", 0, _STEP_DUE)
+        replies = self._servers.ask_strictly(
+            [(at, ("ZRANGEBYSCORE", key(at, "due"), *due)) for at in range(PARTITIONS)]
+        )
+        found = [each.decode().partition(":") for some in replies for each in some]
+        rooms = [room for what, _, room in found if what == "erase"]
+        commands = []
+        for room in rooms:
+            at = partition_of(room)
+            keys = [key(at, "due"), key(at, "erasing", room)]
+            commands.append((at, _ERASES.command(keys, [room])))
+        proposals = [
+            erase
+            for room, flat in zip(rooms, self._servers.ask_strictly(commands), strict=True)
+            for erase in erases(room, flat)
+        ]
+        return [*proposals, *(Overdue(room) for what, _, room in found if what == "end")]
+
     def close(self) -> None:
-        """Leave the partition to another worker. Raises RedisError."""
+        """Leave to other workers what this one is at. Raises RedisError."""
+        commands: list[tuple[int, Command]] = []
         if self._leased is not None:
-            self._servers.ask([(self._leased, ("DEL", key(self._leased, "upkeep")))])
+            commands.append((self._leased, ("DEL", key(self._leased, "upkeep"))))
+        if self._looks:
+            commands.append((0, ("DEL", _LOOKING)))
+        self._servers.ask(commands)
 
     # --- which rooms are used ------------------------------------------------------------------
 

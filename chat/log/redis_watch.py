@@ -8,13 +8,27 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
-from chat.log import LogError, Replaced, Tail, scripts
+from chat.log import (
+    Acted,
+    LogError,
+    Record,
+    Replaced,
+    Tail,
+    reading_scripts,
+    record_scripts,
+    scripts,
+)
 from chat.log.condition import Condition
 from chat.log.followed import Followed
-from chat.log.scripts import Diverged, EpochGone, Share
+from chat.log.known_records import KnownRecords
+from chat.log.redis_entries import Share
+from chat.log.scripts import Diverged, EpochGone
+from chat.names.rooms import room_in_log
+from chat.protocol import Deed
 from chat.redis.partitions import PARTITIONS, partition_of
 from chat.redis.servers import Servers
 
@@ -50,30 +64,55 @@ def check_servers(servers: Servers, place: str) -> None:
 class Out:
     """What the people on this worker are told of the log."""
 
-    def __init__(self, tail: Tail, replaced: Replaced, followed: Followed) -> None:
+    def __init__(
+        self,
+        tail: Tail,
+        replaced: Replaced,
+        acted: Acted,
+        followed: Followed,
+        records: KnownRecords,
+    ) -> None:
         self._tail = tail
         self._replaced = replaced
+        self._acted = acted
         self._followed = followed
+        self._records = records
+        #: By room: what was done in it, when its record is to be read before that is told.
+        self.done: dict[str, list[Deed | None]] = {}
 
     def give(self, room: str, share: Share) -> bool:
         """Give out what is new of a share; True if something before it is missing."""
         try:
-            messages, is_behind = self._followed.offer(room, share)
+            entries, deeds, is_behind = self._followed.offer(room, share)
         except Diverged:
             self.turn([room])
             return False
-        if messages:
+        if entries:
             try:
-                self._tail(room, messages)
+                self._tail(room, entries)
             except Exception:
                 # They are stored: connections that missed them find the gap with the next.
-                _logger.exception("log: tail of room %s", room)
+                _logger.exception("log: tail of room %s", room_in_log(room))
+        if deeds:
+            self.done.setdefault(room, []).extend(deeds)
         return is_behind
+
+    def tell_done(self, room: str, version: str, record: Record) -> None:
+        """Tell what was done in a room, whose record is this one now."""
+        self._records.told(room, version)
+        for deed in self.done.pop(room, ()):
+            try:
+                self._acted(room, record, deed)
+            except Exception:
+                _logger.exception("log: what was done in room %s", room_in_log(room))
 
     def turn(self, rooms: Iterable[str]) -> None:
         """Tell those in rooms to come back: what they were given proves nothing now."""
         rooms = tuple(rooms)
         self._followed.drop(rooms)
+        self._records.drop(rooms)
+        for room in rooms:
+            self.done.pop(room, None)
         if rooms:
             self._replaced(rooms)
 
@@ -85,6 +124,7 @@ class Watch:
         self,
         servers: Servers,
         followed: Followed,
+        records: KnownRecords,
         condition: Condition,
         out: Out,
         *,
@@ -94,6 +134,7 @@ class Watch:
         """Prepare; with `replicas`, what they do not have yet is not given out."""
         self._servers = servers
         self._followed = followed
+        self._records = records
         self._condition = condition
         self._out = out
         self._place = place
@@ -116,12 +157,14 @@ class Watch:
                 "again"
             )
         rooms = self._followed.by_partition()
+        asked_about = self._records.by_partition()
         for partition, value in found.items():
             epoch, before = value.decode(), self.epochs[partition]
             self.epochs[partition] = epoch
             if before and epoch != before:
                 self._condition.say("%s", f"{self._place} has lost its log, or has another one")
-                self._out.turn(rooms.get(partition, ()))
+                here = (*rooms.get(partition, ()), *asked_about.get(partition, ()))
+                self._out.turn(dict.fromkeys(here))
 
     def look_at_heads(self) -> list[str]:
         """Find the rooms whose log is another one; give those of which something is missing."""
@@ -161,22 +204,53 @@ class Watch:
         more: list[str] = []
         heads = {room: head for room in rooms if (head := self._followed.head(room)) is not None}
         commands = [
-            (partition_of(room), scripts.after(room, head.seq, _READ_LIMIT))
+            (partition_of(room), reading_scripts.after(room, head.seq, _READ_LIMIT))
             for room, head in heads.items()
         ]
         replies = self._servers.ask(commands, replicas=self._replicas)
         for (room, head), reply in zip(heads.items(), replies, strict=True):
             try:
-                read = scripts.read(reply)
+                read = reading_scripts.read(reply)
             except EpochGone:
                 continue  # the next look finds it out
-            messages = read.share.messages
+            share = read.share
             is_same = head.seq == 0 or read.at_ms == head.at_ms
-            if not (is_same and messages and messages[0].seq == head.seq + 1):
+            if not (is_same and share.entries and share.first == head.seq + 1):
                 self._out.turn([room])  # another entry, or one that is gone
-            elif not self._out.give(room, read.share) and len(messages) == _READ_LIMIT:
+            elif not self._out.give(room, share) and len(share.entries) == _READ_LIMIT:
                 more.append(room)
         return more
+
+    def look_at_records(self) -> None:
+        """Find the rooms whose record is another one than what was told here."""
+        partitions = list(self._records.by_partition())
+        asked = [(each, record_scripts.versions(each, ())) for each in partitions]
+        replies = self._servers.ask_strictly(asked, replicas=self._replicas)
+        newest = {
+            each: record_scripts.version(value)
+            for each, (value,) in zip(partitions, replies, strict=True)
+        }
+        parts = [
+            (partition, rooms[begin : begin + _HEADS_LIMIT])
+            for partition, rooms in self._records.to_compare(newest).items()
+            for begin in range(0, len(rooms), _HEADS_LIMIT)
+        ]
+        commands = [(each, record_scripts.versions(each, rooms)) for each, rooms in parts]
+        replies = self._servers.ask_strictly(commands, replicas=self._replicas)
+        for (partition, rooms), (_, *values) in zip(parts, replies, strict=True):
+            for room, value in zip(rooms, values, strict=True):
+                version = record_scripts.version(value)
+                if not self._records.compare(room, version, newest[partition]):
+                    self._out.done.setdefault(room, [None])
+
+    def tell_done(self) -> None:
+        """Read the records of the rooms in which something was done, and tell it."""
+        rooms = list(self._out.done)
+        commands = [(partition_of(room), record_scripts.read(room)) for room in rooms]
+        replies = self._servers.ask_strictly(commands, replicas=self._replicas)
+        for room, reply in zip(rooms, replies, strict=True):
+            with suppress(EpochGone):  # the next look finds it out
+                self._out.tell_done(room, *record_scripts.record(reply))
 
     def find_trouble(self) -> str | None:
         """Say why nothing could be stored now; None if it could."""

@@ -20,25 +20,34 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Any, NamedTuple
 
+from msgspec import structs
 from redis.exceptions import ConnectionError, RedisError, ResponseError, TimeoutError
 
 from chat.log import (
+    Acted,
     Answer,
     Draft,
     IsOccupied,
     LogError,
+    Proposal,
     Replaced,
     StorageFull,
     StorageUnavailable,
     Tail,
     scripts,
+    shares,
 )
+from chat.log.change_scripts import Item
 from chat.log.condition import Condition
 from chat.log.followed import Followed
+from chat.log.known_records import KnownRecords
+from chat.log.redis_entries import NO_HEAD, Share
 from chat.log.redis_upkeep import RedisUpkeep
 from chat.log.redis_watch import FULL, Out, Watch, check_servers
-from chat.log.scripts import NO_HEAD, Diverged, EpochGone, Full, Share
-from chat.protocol import Message
+from chat.log.scripts import Diverged, EpochGone, Full, Outcome, Stored, Where
+from chat.log.shares import Batch
+from chat.names.keys import new_owner_key
+from chat.protocol import Done, Entry, Made, Make, Refused
 from chat.redis.channels import Channels
 from chat.redis.partitions import PARTITIONS, partition_of
 from chat.redis.servers import Command, NotReplicated, Servers
@@ -55,8 +64,7 @@ _INFO_EVERY_S = 30.0  # at what Redis is, and at all epochs
 _SERVES_MS = 10_000  # after each look, for `python -m chat migrate`
 _REST = 2.0  # times as long as a step of upkeep took, until the next
 _UPKEEP_EVERY_S = 1.0  # when the rest is in no hurry
-
-_Batch = list[tuple[Draft, Answer]]
+_DUE_EVERY_S = 1.0  # at what is to be done at a time
 
 # Replies after which a script may have run, or may run later.
 _UNSURE = (ConnectionError, TimeoutError, NotReplicated)
@@ -86,6 +94,7 @@ class Writer:
         servers: Servers,
         channels: Channels,
         followed: Followed,
+        records: KnownRecords,
         condition: Condition,
         upkeep: RedisUpkeep,
         terms: Terms,
@@ -94,6 +103,7 @@ class Writer:
         self._servers = servers
         self._channels = channels
         self._followed = followed
+        self._records = records
         self._condition = condition
         self._upkeep = upkeep
         self._terms = terms
@@ -102,21 +112,21 @@ class Writer:
         self._is_occupied: IsOccupied
         self._out: Out
         self._watch: Watch
-        self._queue: SimpleQueue[tuple[Draft, Answer] | _Wake | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[Item, Answer] | _Wake | None] = SimpleQueue()
         # What was published by others: partition, room, payload; the listeners add to it.
         self._heard: deque[tuple[int, str, bytes]] = deque()
         self._is_woken = False
         # Monotonic seconds: when it is time for each. Other threads set the first two to 0.
-        self._look_at = self._info_at = self._upkeep_at = 0.0
+        self._look_at = self._info_at = self._upkeep_at = self._due_at = 0.0
         self.is_ready = False  # all epochs are known, and Redis may keep a log
         self.has_looked = Event()  # once, whatever it found
-        self._set_aside: _Batch = []  # taken from the queue too early; they come first
-        self._unsure: dict[str, _Batch] = {}  # by room: what was sent, and may be stored or not
+        self._set_aside: Batch = []  # taken from the queue too early; they come first
+        self._unsure: dict[str, Batch] = {}  # by room: what was sent, and may be stored or not
         self._thread: Thread | None = None  # made by start(): no Thread outlives a fork
 
     # --- from any thread ------------------------------------------------------------------------
 
-    def start(self, tail: Tail, replaced: Replaced, is_occupied: IsOccupied) -> None:
+    def start(self, tail: Tail, replaced: Replaced, is_occupied: IsOccupied, acted: Acted) -> None:
         """Start the thread; once, after the servers have started."""
 
         def turned(rooms: Collection[str] | None) -> None:
@@ -127,10 +137,11 @@ class Writer:
 
         self._worker = self._servers.worker
         self._is_occupied = is_occupied
-        self._out = Out(tail, turned, self._followed)
+        self._out = Out(tail, turned, acted, self._followed, self._records)
         self._watch = Watch(
             self._servers,
             self._followed,
+            self._records,
             self._condition,
             self._out,
             place=self._terms.place,
@@ -151,10 +162,14 @@ class Writer:
         """Tell whether the thread runs."""
         return self._thread is not None and self._thread.is_alive()
 
-    def append(self, draft: Draft, answer: Answer) -> None:
-        """Queue a draft. Raises StorageUnavailable when too many wait already."""
+    def append(self, draft: Draft | Proposal, answer: Answer) -> None:
+        """Queue a draft or a proposal. Raises StorageUnavailable when too many wait already."""
         if self._queue.qsize() >= _QUEUE_LIMIT:
             raise StorageUnavailable("too many posts wait for Redis")
+        if isinstance(draft, Proposal) and isinstance(draft.command, Make):
+            # It may be sent twice, with one key.
+            key = draft.command.owner or new_owner_key()
+            draft = draft._replace(command=structs.replace(draft.command, owner=key))
         self._queue.put((draft, answer))
 
     def hear(self, partition: int, payload: bytes) -> None:
@@ -187,7 +202,7 @@ class Writer:
 
     def _run(self) -> None:
         """Store, and give out, until closed; whatever fails, it goes on with the next batch."""
-        batch: _Batch = []  # at first none: Redis is looked at before anything is refused
+        batch: Batch = []  # at first none: Redis is looked at before anything is refused
         closing = False
         while True:
             self._condition.note_sign()
@@ -206,7 +221,7 @@ class Writer:
                 self._servers.ask([(0, scripts.serve(self._worker, 0))])
                 self._upkeep.close()
 
-    def _take(self) -> tuple[_Batch, bool]:
+    def _take(self) -> tuple[Batch, bool]:
         """Wait for drafts, for something heard, or for the next look; True with the last ones."""
         batch, self._set_aside = self._set_aside, []
         due_at = min(self._look_at, self._upkeep_at) if self.is_ready else self._look_at
@@ -225,7 +240,7 @@ class Writer:
             return batch, False
         return batch, True
 
-    def _refuse(self, batch: _Batch, why: str) -> None:
+    def _refuse(self, batch: Batch, why: str) -> None:
         """Store nothing of a batch; nor of what waits behind it in its rooms."""
         for _, answer in batch:
             answer(StorageUnavailable(why))
@@ -245,21 +260,24 @@ class Writer:
             room = item[0].room
             if room not in rooms:
                 self._set_aside.append(item)
-            elif not _replace(self._unsure.get(room, []), item):
+            elif not shares.replace(self._unsure.get(room, []), item):
                 item[1](problem)
 
-    def _do(self, batch: _Batch) -> None:
+    def _do(self, batch: Batch) -> None:
         try:
             for _ in range(len(self._heard)):  # what comes meanwhile must not keep posts waiting
                 self._give_heard(*self._heard.popleft())
-            if shares := self._sort(batch):
-                self._store(shares)
+            if found := self._sort(batch):
+                self._store(found)
             batch.clear()  # a bug in what follows is none of these posts'
             if monotonic() >= self._look_at:
                 self._followed.drop_empty(self._is_occupied)
+                self._records.drop_unused(self._followed.__contains__)
                 self._look()
                 if self._unsure:
                     self._store(self._unsure)
+            if self._out.done:
+                self._watch.tell_done()
             if self.is_ready and monotonic() >= self._upkeep_at:
                 self._keep_up()
         except LogError as problem:
@@ -267,24 +285,24 @@ class Writer:
         except RedisError as problem:
             self._fail(f"{self._terms.place} cannot be asked: {problem}")
 
-    def _sort(self, batch: _Batch) -> dict[str, _Batch]:
+    def _sort(self, batch: Batch) -> dict[str, Batch]:
         """Give each room's share of a batch; refuse what must not be sent now."""
-        shares: dict[str, _Batch] = {}
-        refused: _Batch = []
+        found: dict[str, Batch] = {}
+        refused: Batch = []
         for item in batch:
             room = item[0].room
             if room in self._unsure:  # what comes behind must not overtake it
-                if not _replace(self._unsure[room], item):
+                if not shares.replace(self._unsure[room], item):
                     refused.append(item)
             elif self.is_ready:
-                shares.setdefault(room, []).append(item)
+                found.setdefault(room, []).append(item)
             else:
                 refused.append(item)
         if refused:
             # Those behind were posted after these: they must not overtake them.
             trouble = self._condition.trouble or f"{self._terms.place} does not confirm"
             self._refuse(refused, trouble if self.is_ready else self._condition.closed_because)
-        return shares
+        return found
 
     def _fail(self, why: str) -> None:
         """Send no posts until Redis was asked again."""
@@ -294,19 +312,19 @@ class Writer:
         self._look_at = monotonic() + _TRY_AGAIN_S
         self._info_at = 0.0
 
-    def _store(self, shares: Mapping[str, _Batch]) -> None:
+    def _store(self, by_room: Mapping[str, Batch]) -> None:
         """Store shares of rooms in one round trip, then tell everybody concerned.
 
         Raises RedisError.
         """
-        shares = dict(shares)
-        self._unsure |= shares  # until Redis has said what became of them
+        by_room = dict(by_room)
+        self._unsure |= by_room  # until Redis has said what became of them
         replies = self._send(
-            [(partition_of(room), self._append(room, share)) for room, share in shares.items()]
+            [(partition_of(room), self._append(room, share)) for room, share in by_room.items()]
         )
         failures = 0
         published: list[tuple[int, Command]] = []
-        for (room, share), reply in zip(shares.items(), replies, strict=True):
+        for (room, share), reply in zip(by_room.items(), replies, strict=True):
             if isinstance(reply, _UNSURE):
                 failures += 1
                 self._condition.trouble = f"{self._terms.place} does not confirm: {reply}"
@@ -315,7 +333,7 @@ class Writer:
                 continue
             del self._unsure[room]
             try:
-                new, repeated = scripts.stored(reply, [draft for draft, _ in share])
+                stored = shares.stored(reply, share)
             except Full as problem:
                 failures += 1
                 self._condition.trouble = f"{FULL} ({problem})"
@@ -337,30 +355,44 @@ class Writer:
                 self._look_at = 0.0
                 self._refuse(share, str(problem))
             else:
-                if new is not None:
-                    self._give(room, new)
+                if stored.new is not None:
+                    self._give(room, stored.new)
                     if self._terms.replicas:
-                        published.append(self._publication(room, new))
-                if repeated:
-                    self._unsure[room] = [share[index] for index in repeated]
-                    self._answer_repeated(room, share, repeated)
-                    del self._unsure[room]
+                        published.append(self._publication(room, stored))
+                if stored.unfinished:
+                    self._set_aside += [share[index] for index in stored.unfinished]
+                if stored.outcomes:
+                    self._answer(room, share, stored.outcomes)
         if not failures:
             self._condition.note_stored()
         if published:
             self._servers.ask(published)
 
-    def _answer_repeated(self, room: str, share: _Batch, repeated: dict[int, Message]) -> None:
-        """Answer posts that were stored before, perhaps by another worker a moment ago."""
-        given = self._followed.head(room)
-        if given is not None and any(each.seq > given.seq for each in repeated.values()):
-            self._watch.catch_up([room])  # what is before them comes first
-        for index, message in repeated.items():
-            share[index][1](message)
+    def _answer(self, room: str, share: Batch, outcomes: Mapping[int, Outcome]) -> None:
+        """Answer what did not become an entry now.
 
-    def _publication(self, room: str, share: Share) -> tuple[int, Command]:
+        An earlier entry was perhaps stored by another worker a moment ago.
+        """
+        repeated: list[tuple[int, Entry]] = []
+        for index, outcome in outcomes.items():
+            if isinstance(outcome, Done | Made | Refused):
+                share[index][1](outcome)
+            else:
+                repeated.append((index, outcome))
+        if not repeated:
+            return
+        self._unsure[room] = [share[index] for index, _ in repeated]
+        given = self._followed.head(room)
+        if given is not None and any(entry.seq > given.seq for _, entry in repeated):
+            self._watch.catch_up([room])  # what is before them comes first
+        for index, entry in repeated:
+            share[index][1](entry)
+        del self._unsure[room]
+
+    def _publication(self, room: str, stored: Stored) -> tuple[int, Command]:
         partition = partition_of(room)
-        payload = scripts.publication(self._worker, self._watch.epochs[partition], room, share)
+        epoch = self._watch.epochs[partition]
+        payload = scripts.publication(self._worker, epoch, room, stored)
         return partition, self._channels.publish(partition, payload)
 
     def _keep_up(self) -> None:
@@ -369,6 +401,9 @@ class Writer:
         self._upkeep_at = began_at + _UPKEEP_EVERY_S  # also after a bug
         busy = False
         try:
+            if began_at >= self._due_at:
+                self._due_at = began_at + _DUE_EVERY_S
+                self._set_aside += [(item, shares.tell_nobody) for item in self._upkeep.find_due()]
             busy = self._upkeep.step()
         except ResponseError as error:  # Redis is there; it may be full
             if self._condition.trouble is None:  # else that is said already
@@ -376,9 +411,9 @@ class Writer:
         now = monotonic()
         self._upkeep_at = now + (_REST * (now - began_at) if busy else _UPKEEP_EVERY_S)
 
-    def _append(self, room: str, share: _Batch) -> Command:
+    def _append(self, room: str, share: Batch) -> Command:
         partition = partition_of(room)
-        return scripts.append(
+        where = Where(
             self._watch.epochs[partition],
             room,
             self._followed.head(room) or NO_HEAD,
@@ -387,8 +422,8 @@ class Writer:
             self._terms.settled_for_ms,
             # What a fail-over may still lose is published later.
             "" if self._terms.replicas else self._channels.channel(partition),
-            [draft for draft, _ in share],
         )
+        return shares.store(where, share, is_occupied=self._is_occupied)
 
     def _send(self, commands: list[tuple[int, Command]]) -> list[Any]:
         """Send commands, and once more if the connection was lost meanwhile. Raises RedisError."""
@@ -401,6 +436,8 @@ class Writer:
 
     def _give_heard(self, partition: int, room: str, payload: bytes) -> None:
         """Give out what another worker published."""
+        if room not in self._followed:
+            return  # any more
         try:
             epoch, share = scripts.published(payload, self._worker)
         except ValueError as error:  # msgspec's; another program's, or a newer one's
@@ -421,7 +458,9 @@ class Writer:
         Raises RedisError, and LogError when this Redis may not keep a log.
         """
         self._look_at = monotonic() + _LOOK_EVERY_S
-        partitions: Collection[int] = self._followed.by_partition()
+        partitions: Collection[int] = set(self._followed.by_partition()).union(
+            self._records.by_partition()
+        )
         if monotonic() >= self._info_at:
             check_servers(self._servers, self._terms.place)
             self._info_at = monotonic() + _INFO_EVERY_S
@@ -429,6 +468,7 @@ class Writer:
         self._watch.look_at_epochs(partitions)
         self._servers.ask([(0, scripts.serve(self._worker, _SERVES_MS))])
         self._watch.catch_up(self._watch.look_at_heads())
+        self._watch.look_at_records()
         self._condition.trouble = self._watch.find_trouble()
         if not self.is_ready:
             self.is_ready = True
@@ -436,12 +476,3 @@ class Writer:
             self._condition.note_stored()
             _logger.info("log: %s is in use", self._terms.place)
         self._channels.need_only(self._followed.by_partition())
-
-
-def _replace(share: _Batch, item: tuple[Draft, Answer]) -> bool:
-    """Put a post that was sent again into its own place; False if it is another one."""
-    for index, (draft, _) in enumerate(share):
-        if (draft.id, draft.member.id) == (item[0].id, item[0].member.id):
-            share[index] = item
-            return True
-    return False

@@ -1,8 +1,9 @@
 """What the log asks of Redis: its scripts, and what their replies mean.
 
 A room is two hashes: `log` has its entries by seq, and its floor; `ids` has the seq of each id that
-was posted. The hash `heads` of a partition has the newest entry of each of its rooms, so that one
-command compares many of them. An entry is its time, a tab, and a JSON array.
+was used for an entry. The hash `heads` of a partition has the newest entry of each of its rooms, so
+that one command compares many of them. Reading is in reading_scripts.py; all that is done
+besides posting, in change_scripts.py.
 """
 
 from __future__ import annotations
@@ -12,20 +13,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from chat.log import Draft
-from chat.protocol import Member, Message, rfc3339
+from chat.log import Draft, redis_entries, refusals
+from chat.log.lua import HEAD, ORIGINAL, PARTS, TRIM
+from chat.log.redis_entries import NO_HEAD, Head, Share, line, lines
+from chat.protocol import Done, Entry, Made, Message, Refused, rfc3339
 from chat.redis.partitions import key, partition_of
 from chat.redis.servers import NOW_MS, WHEN_FULL, Command, Script
-
-
-class Head(NamedTuple):
-    """The newest entry that a room was ever given."""
-
-    seq: int  # 0 for none
-    at_ms: int  # 0 for none
-
-
-NO_HEAD = Head(0, 0)
 
 
 class Refusal(Exception):
@@ -40,80 +33,23 @@ class Diverged(Refusal):
     """The room's log is not the one whose entries were given out."""
 
 
-class Full(Refusal):
-    """Redis has no memory for new entries; the originals of repeated drafts, by index."""
+#: What became of a draft or a proposal that did not become a new entry.
+Outcome = Entry | Done | Made | Refused
 
-    def __init__(self, why: str, repeated: dict[int, Message]) -> None:
+
+class Full(Refusal):
+    """Redis has no memory for new entries; what became of repeated drafts, by index."""
+
+    def __init__(self, why: str, repeated: dict[int, Outcome]) -> None:
         super().__init__(why)
         self.repeated = repeated
 
 
-class Body(msgspec.Struct, array_like=True, frozen=True):
-    """An entry, without its seq and time; what later kinds add comes behind."""
-
-    id: str
-    member: str
-    nick: str
-    text: str
-
-
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Body).decode
 _pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(tuple[str, int, int, list[str]]).decode
 
 #: How the epoch of a partition begins while a log is moved there: no worker serves it meanwhile.
 UNFINISHED = "!"
-
-# What the scripts have in common: a room's newest entry, and the time of an entry (nil if that is
-# not known any more).
-HEAD = """
-local function head_of(heads, room)
-  local head = redis.call('HGET', heads, room)
-  if not head then return 0, '0' end
-  local seq, at = string.match(head, '^(%d+):(%d+)$')
-  return tonumber(seq), at
-end
-local function floor_of(log)
-  local floor = redis.call('HGET', log, 'floor')
-  if not floor then return 0, '0' end
-  local seq, at = string.match(floor, '^(%d+):(%d+)$')
-  return tonumber(seq), at
-end
-local function time_of(log, seq, head, head_at)
-  if seq == head then return head_at end
-  local entry = redis.call('HGET', log, seq)
-  if entry then return string.match(entry, '^%d+') end
-  local floor, floor_at = floor_of(log)
-  if floor == seq and floor_at ~= '0' then return floor_at end
-  return nil
-end
-"""
-
-# Takes entries from the front of a room, up to a seq, `most` of them, and none that is younger than
-# `settled`: always the first ones, so that what is kept has no hole. Gives how many are gone. An
-# entry's ids have no character that JSON escapes, and to decode all of it would take up to three
-# times as long.
-TRIM = """
-local function trim(log, ids, last, settled, most)
-  local floor = floor_of(log)
-  local seqs, gone, last_at = {}, {}, nil
-  for seq = floor + 1, math.min(last, floor + most) do
-    local entry = redis.call('HGET', log, seq)
-    if not entry then break end
-    local at, id, member = string.match(entry, '^(%d+)\\t%["([^"]*)",%s*"([^"]*)"')
-    if not at or tonumber(at) > settled then break end
-    seqs[#seqs + 1] = seq
-    gone[#gone + 1] = member .. '/' .. id
-    last_at = at
-  end
-  if #seqs == 0 then return 0 end
-  redis.call('HDEL', log, unpack(seqs))
-  redis.call('HDEL', ids, unpack(gone))
-  redis.call('HSET', log, 'floor', (floor + #seqs) .. ':' .. last_at)
-  return #seqs
-end
-"""
 
 # KEYS: epoch, heads, log, ids. ARGV: epoch, room, known seq and time, worker, how many entries are
 # kept, for how many milliseconds all are, the channel or nothing; then id and body of each draft.
@@ -130,25 +66,44 @@ local head, head_at = head_of(KEYS[2], room)
 if known > head or (known > 0 and time_of(KEYS[3], known, head, head_at) ~= ARGV[4]) then
   return {'diverged'}
 end
-if head == 0 and redis.call('EXISTS', KEYS[3], KEYS[4]) > 0 then
+if head == 0 and redis.call('EXISTS', KEYS[3]) > 0 then
   redis.call('UNLINK', KEYS[3], KEYS[4]) -- what is left of a log whose head is lost
 end
 local now = now_ms()
 local at = string.format('%.0f', now)
 local ids = {}
 for index = 9, #ARGV, 2 do ids[#ids + 1] = ARGV[index] end
+ids[#ids + 1] = '!'
 local seen = redis.call('HMGET', KEYS[4], unpack(ids))
+if seen[#ids] then return {'ended'} end
+ids[#ids] = nil
+local originals, context = {}, nil
+for index = 1, #ids do
+  if seen[index] then context = {} end
+end
+if context then -- functions that are seldom needed take time to make
+"""
+    + PARTS
+    + ORIGINAL
+    + """
+  local found = {}
+  for index, id in ipairs(ids) do
+    if seen[index] and string.byte(seen[index]) ~= 100 then -- else a deed, which is no entry
+      local entry = original(KEYS[3], id, seen[index])
+      originals[index] = entry
+      found[#found + 1] = entry
+      if not entry then seen[index] = false end -- somebody deleted it: the post is a new one
+    end
+  end
+  context = about(found, function(each) return redis.call('HGET', KEYS[3], each) end)
+end
 local seq, entries, marks, bodies, repeated, mine = head, {}, {}, {}, {}, {}
 for index, id in ipairs(ids) do
-  local before, entry = mine[id], false
-  if not before and seen[index] then
-    entry = redis.call('HGET', KEYS[3], seen[index])
-    if entry then before = seen[index] end -- else somebody deleted it: the post is a new one
-  end
+  local before = mine[id] or seen[index]
   if before then
     repeated[#repeated + 1] = index - 1
-    repeated[#repeated + 1] = tonumber(before)
-    repeated[#repeated + 1] = entry
+    repeated[#repeated + 1] = tonumber(before) or -1
+    repeated[#repeated + 1] = originals[index] or false
   else
     seq = seq + 1
     mine[id] = seq
@@ -164,7 +119,7 @@ if seq > head then
   local failed = redis.pcall('HSET', KEYS[3], unpack(entries))
   if type(failed) == 'table' then
     if string.sub(failed.err, 1, 4) ~= 'OOM ' then return failed end
-    return {'full', failed.err, repeated}
+    return {'full', failed.err, repeated, context}
   end
   redis.call('HSET', KEYS[4], unpack(marks))
   redis.call('HSET', KEYS[2], room, seq .. ':' .. at)
@@ -177,31 +132,7 @@ if seq > head then
     trim(KEYS[3], KEYS[4], seq - keep, now - tonumber(ARGV[7]), 2 * #bodies + 100)
   end
 end
-return {'stored', head + 1, now, repeated}
-"""
-)
-
-# KEYS: epoch, heads, log. ARGV: room, a seq, a limit, and whether entries before it are asked for.
-# The reply has the epoch, the newest seq and its time, the time of that seq, and the entries.
-_READ = Script(
-    HEAD
-    + """
-local room, seq, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local head, head_at = head_of(KEYS[2], room)
-local floor, first, last = floor_of(KEYS[3]), nil, nil
-if ARGV[4] == 'before' then
-  last = math.min(head, seq - 1)
-  first = math.max(floor + 1, last - limit + 1)
-else
-  first = math.max(floor, seq) + 1
-  last = math.min(head, first + limit - 1)
-end
-local seqs, entries = {}, {}
-for each = first, last do seqs[#seqs + 1] = each end
-if #seqs > 0 then entries = redis.call('HMGET', KEYS[3], unpack(seqs)) end
-local at = false
-if seq > 0 and seq <= head then at = time_of(KEYS[3], seq, head, head_at) or false end
-return {redis.call('GET', KEYS[1]), head, head_at, at, first, entries}
+return {'stored', head + 1, now, repeated, context}
 """
 )
 
@@ -225,51 +156,42 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 _SERVING = Script(NOW_MS + "return redis.call('ZCOUNT', KEYS[1], now_ms(), '+inf')")
 
 
-class Share(NamedTuple):
-    """Consecutive messages of one room."""
+class Where(NamedTuple):
+    """What a script that stores is told of a room."""
 
-    messages: list[Message]
-    at_ms: int  # of the last one
+    epoch: str  # of its partition
+    room: str
+    known: Head  # what was given out of it: a log that does not have it is refused
+    worker: str
+    keep: int  # entries
+    settled_for_ms: int  # for which none is one too many
+    channel: str  # empty: nothing is published
 
 
 class Stored(NamedTuple):
     """What became of a room's share of a batch."""
 
     new: Share | None
-    repeated: dict[int, Message]  # by index: the drafts that were stored before
-
-
-class Read(NamedTuple):
-    """What a room's log has, read at one moment."""
-
-    epoch: str
-    head: Head
-    at_ms: int | None  # of the entry with the seq that was asked for; None if that is not known
-    share: Share  # oldest first
+    outcomes: dict[int, Outcome]  # by index, of what did not become an entry now
+    told: bytes = b""  # the share as it is published; empty: `publication` gives it
+    unfinished: Sequence[int] = ()  # indexes of what is to be sent again, because it goes on
 
 
 # --- commands, and the meaning of their replies ---------------------------------------------
 
 
-def append(
-    epoch: str,
-    room: str,
-    known: Head,
-    worker: str,
-    keep: int,
-    settled_for_ms: int,
-    channel: str,
-    drafts: Sequence[Draft],
-) -> Command:
-    """Give the command that stores a room's share of a batch, all or nothing, and publishes it.
-
-    `known` is what was given out of the room; a log that does not have it is refused. Without a
-    channel, nothing is published.
-    """
+def append(where: Where, drafts: Sequence[Draft]) -> Command:
+    """Give the command that stores a share of plain posts, all or nothing, and publishes it."""
+    epoch, room, known, worker, keep, settled_for_ms, channel = where
     partition = partition_of(room)
-    keys = (*_keys(partition, room), key(partition, "ids", room))
+    keys = (
+        key(partition, "epoch"),
+        key(partition, "heads"),
+        key(partition, "log", room),
+        key(partition, "ids", room),
+    )
     pairs: list[str | bytes] = []
-    for _, post_id, member, text in drafts:
+    for _, post_id, member, text, _ in drafts:
         pairs += (f"{member.id}/{post_id}", _encode((post_id, member.id, member.nick, text)))
     return _APPEND.command(
         keys,
@@ -279,16 +201,12 @@ def append(
 
 def stored(reply: Any, drafts: Sequence[Draft]) -> Stored:
     """Give what `append` did. Raises Refusal, or the error that Redis replied."""
-    if isinstance(reply, Exception):
-        raise reply
-    word = reply[0]
-    if word == b"epoch":
-        raise EpochGone("the log on Redis is gone, or another one")
-    if word == b"diverged":
-        raise Diverged("the log on Redis has lost entries, or has others")
+    word = word_of(reply)
+    if word == b"ended":
+        return Stored(None, {index: refusals.room_ended() for index in range(len(drafts))})
     if word == b"full":
-        raise Full(reply[1].decode(), _repeated(reply[2], drafts, {}))
-    _, first, at_ms, found = reply
+        raise Full(reply[1].decode(), _repeated(reply[2], reply[3:], drafts, {}))
+    _, first, at_ms, found, *more = reply
     indexes = set(found[::3])
     at = rfc3339(at_ms)
     fresh = (draft for index, draft in enumerate(drafts) if index not in indexes)
@@ -296,19 +214,40 @@ def stored(reply: Any, drafts: Sequence[Draft]) -> Stored:
         Message(seq, draft.id, draft.member, draft.text, at)
         for seq, draft in enumerate(fresh, first)
     ]
-    repeated = _repeated(found, drafts, {message.seq: message for message in messages})
-    return Stored(Share(messages, at_ms) if messages else None, repeated)
+    new = Share(first, messages, at_ms) if messages else None
+    if not found:
+        return Stored(new, {})
+    return Stored(new, _repeated(found, more, drafts, {each.seq: each for each in messages}))
 
 
-def publication(worker: str, epoch: str, room: str, share: Share) -> bytes:
-    """Give what is published of messages that were stored."""
-    bodies = [
-        _encode((message.id, message.member.id, message.member.nick, message.text)).decode()
-        for message in share.messages
-    ]
+def word_of(reply: Any) -> bytes:
+    """Give the word that begins the reply to a script that stores.
+
+    Raises Refusal, or the error that Redis replied.
+    """
+    if isinstance(reply, Exception):
+        raise reply
+    word: bytes = reply[0]
+    if word == b"epoch":
+        raise EpochGone("the log on Redis is gone, or another one")
+    if word == b"diverged":
+        raise Diverged("the log on Redis has lost entries, or has others")
+    return word
+
+
+def publication(worker: str, epoch: str, room: str, stored: Stored) -> bytes:
+    """Give what is published of a share that was stored."""
     name = room.encode()
     head = b"m" + worker.encode() + bytes((len(name),)) + name
-    return head + _pack((epoch, share.messages[0].seq, share.at_ms, bodies))
+    share = stored.new
+    if stored.told or share is None:
+        return head + stored.told
+    bodies = [
+        _encode((each.id, each.member.id, each.member.nick, each.text)).decode()
+        for each in share.entries
+        if isinstance(each, Message)
+    ]
+    return head + _pack((epoch, share.first, share.at_ms, bodies))
 
 
 def published_room(payload: bytes, worker: str) -> str | None:
@@ -320,66 +259,12 @@ def published_room(payload: bytes, worker: str) -> str | None:
 
 
 def published(payload: bytes, worker: str) -> tuple[str, Share]:
-    """Give the epoch and the messages of what a worker published.
+    """Give the epoch and the share of what a worker published.
 
     Raises ValueError for what cannot be read. All workers' names are as long as this one's.
     """
     begin = len(worker) + 1
-    epoch, first, at_ms, bodies = _unpack(payload[begin + payload[begin - 1] :])
-    at = rfc3339(at_ms)
-    return epoch, Share([_message(seq, at, body) for seq, body in enumerate(bodies, first)], at_ms)
-
-
-def after(room: str, seq: int, limit: int) -> Command:
-    """Give the command that reads the first `limit` entries after a seq."""
-    return _READ.command(_keys(partition_of(room), room), (room, seq, limit, "after"))
-
-
-def before(room: str, seq: int, limit: int) -> Command:
-    """Give the command that reads the last `limit` entries before a seq."""
-    return _READ.command(_keys(partition_of(room), room), (room, seq, limit, "before"))
-
-
-def read(reply: Any, *, newest: bool = False) -> Read:
-    """Give what was read. Raises EpochGone, or the error that Redis replied.
-
-    Where an entry is missing that nobody pruned, what comes after it is left out; or what comes
-    before it, if the `newest` are asked for.
-    """
-    if isinstance(reply, Exception):
-        raise reply
-    epoch, head, head_at, at_ms, first, entries = reply
-    if epoch is None:
-        raise EpochGone("the log on Redis is gone")
-    if None in entries:
-        missing = [index for index, entry in enumerate(entries) if entry is None]
-        begin, end = (missing[-1] + 1, None) if newest else (0, missing[0])
-        first, entries = first + begin, entries[begin:end]
-    messages, last_ms = [], 0
-    for seq, entry in enumerate(entries, first):
-        time, _, body = entry.partition(b"\t")
-        last_ms = int(time)
-        messages.append(_message(seq, rfc3339(last_ms), body))
-    return Read(
-        epoch.decode(),
-        Head(head, int(head_at)),
-        None if at_ms is None else int(at_ms),
-        Share(messages, last_ms),
-    )
-
-
-def recent_nicks(reply: Any, since_ms: int) -> list[tuple[Member, int]]:
-    """Give who posted since a time, of entries that were read, with the last time of each nick."""
-    times: dict[Member, int] = {}
-    for entry in reply[5]:
-        if entry is not None:
-            time, _, body = entry.partition(b"\t")
-            if (at_ms := int(time)) >= since_ms:
-                fields = _decode(body)
-                member = Member(fields.member, fields.nick)
-                times.pop(member, None)
-                times[member] = at_ms
-    return list(times.items())
+    return redis_entries.told(payload[begin + payload[begin - 1] :])
 
 
 def epoch(partition: int) -> Command:
@@ -420,24 +305,21 @@ def head(value: bytes | None) -> Head:
     return Head(int(seq), int(at_ms))
 
 
-def _keys(partition: int, room: str) -> tuple[str, str, str]:
-    return key(partition, "epoch"), key(partition, "heads"), key(partition, "log", room)
-
-
 def _repeated(
-    found: Sequence[Any], drafts: Sequence[Draft], new: dict[int, Message]
-) -> dict[int, Message]:
-    """Give the originals of repeated drafts, by index; `new` has what the same batch stored."""
-    originals = {}
-    for index, seq, entry in zip(found[::3], found[1::3], found[2::3], strict=True):
+    found: Sequence[Any],
+    about: Sequence[Any],  # perhaps what those are about
+    drafts: Sequence[Draft],
+    new: dict[int, Message],
+) -> dict[int, Outcome]:
+    """Give what repeated drafts became, by index; `new` has what the same batch stored."""
+    outcomes: dict[int, Outcome] = {}
+    known = lines(about[0]) if about else {}
+    for index, seq, raw in zip(found[::3], found[1::3], found[2::3], strict=True):
         if seq in new:
-            originals[index] = new[seq]
-        elif entry is not None:
-            time, _, body = entry.partition(b"\t")
-            originals[index] = _message(seq, rfc3339(int(time)), body)
-    return originals
-
-
-def _message(seq: int, at: str, body: bytes | str) -> Message:
-    fields = _decode(body)
-    return Message(seq, fields.id, Member(fields.member, fields.nick), fields.text, at)
+            outcomes[index] = new[seq]
+        elif seq < 0:
+            outcomes[index] = Done(drafts[index].id)
+        elif raw is not None:
+            at_ms, body = line(raw)
+            outcomes[index] = redis_entries.entry(seq, rfc3339(at_ms), body, known)
+    return outcomes

@@ -91,11 +91,19 @@ def overwritten(content: bytes, where: slice) -> bytes:
     "damage",
     [
         pytest.param(lambda content: content[:-1], id="the last byte is missing"),
-        pytest.param(lambda content: content[:-PAGE], id="the last page is missing"),
+        pytest.param(
+            lambda content: content[:-PAGE], id="the last page is missing", marks=pytest.mark.long
+        ),
         pytest.param(lambda content: content[: len(content) // 2], id="half is missing"),
-        pytest.param(lambda content: content[:PAGE], id="only the first page is left"),
-        pytest.param(lambda content: content[:100], id="only the header is left"),
-        pytest.param(lambda content: content[:16], id="only the first bytes are left"),
+        pytest.param(
+            lambda content: content[:PAGE], id="only the first page is left", marks=pytest.mark.long
+        ),
+        pytest.param(
+            lambda content: content[:100], id="only the header is left", marks=pytest.mark.long
+        ),
+        pytest.param(
+            lambda content: content[:16], id="only the first bytes are left", marks=pytest.mark.long
+        ),
         pytest.param(lambda content: noise(len(content)), id="garbage"),
         pytest.param(
             lambda content: content[:16] + noise(8000), id="garbage with a good beginning"
@@ -104,7 +112,9 @@ def overwritten(content: bytes, where: slice) -> bytes:
             lambda content: overwritten(content, page(2)), id="garbage as the second page"
         ),
         pytest.param(lambda content: overwritten(content, page(20)), id="garbage among messages"),
-        pytest.param(lambda content: bytes(len(content)), id="nothing but zeros"),
+        pytest.param(
+            lambda content: bytes(len(content)), id="nothing but zeros", marks=pytest.mark.long
+        ),
     ],
 )
 def test_damaged_database_is_refused_in_one_line_and_left_as_it_is(

@@ -38,7 +38,7 @@ def test_post_of_a_log_whose_head_is_gone_is_not_taken_for_stored(engine: OnRedi
     (again,) = told.post(log, draft(3))
     assert again.seq == 1
     assert engine.kept() == {"general": [again]}
-    assert log.after("general", 0, 10).messages == [again]
+    assert log.after("general", 0, 10).entries == [again]
 
 
 def test_room_without_its_head_is_read_again_although_it_was_pruned(engine: OnRedis) -> None:
@@ -53,7 +53,7 @@ def test_room_without_its_head_is_read_again_although_it_was_pruned(engine: OnRe
     assert told.replacements.get(timeout=WAIT_S) == ("general",)
     log.follow("general")
     told.post(log, draft(6))
-    assert [each.text for each in log.after("general", 0, 10).messages] == ["text 6"]
+    assert [each.text for each in log.after("general", 0, 10).entries] == ["text 6"]
 
 
 def test_post_whose_entry_is_gone_is_stored_anew(engine: OnRedis) -> None:
@@ -101,7 +101,7 @@ def test_refusal_is_told_before_its_connection_is_closed(engine: OnRedis) -> Non
     told = Recorder()
     log = engine.open()
     order: Queue[Message | StorageUnavailable | str] = Queue()
-    log.start(told.tail, lambda _: order.put("closed"), lambda room: True)
+    log.start(told.tail, lambda _: order.put("closed"), lambda room: True, told.acted)
     happened: list[Message | StorageUnavailable | str] = []
     for number in range(10):
         log.follow("general")

@@ -120,7 +120,7 @@ migrate(Path(sys.argv[1]), progress=lambda share: print(share, flush=True), stop
 """
 
 
-@pytest.mark.parametrize("steps", [1, 3, 5])
+@pytest.mark.parametrize("steps", [1, pytest.param(3, marks=pytest.mark.long), 5])
 def test_kill_at_any_moment_leaves_a_whole_file(tmp_path: Path, steps: int) -> None:
     path = tmp_path / "tchat.db"
     rows = old_rows(60_000)

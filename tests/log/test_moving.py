@@ -252,7 +252,7 @@ def test_source_that_is_no_log_is_refused(
     fill(path, "general", [Past("Ann", "x", 10**12)] * 9)
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("DELETE FROM entries WHERE seq = 5")
-    assert "has no message 5 in the room 'general'" in refusal(path, there)
+    assert "has no entry 5 in the room 'general'" in refusal(path, there)
     path.unlink()
     fill_old(path, [("general", 1, "id", "m", "Ann", "x", 10**12)])
     assert "start the server on it once" in refusal(path, there)

@@ -34,7 +34,7 @@ def refusal_to_open(database: Path) -> str:
     try:
         assert log.claim()
         with pytest.raises(LogError) as refused:
-            log.start(print, print, bool)
+            log.start(print, print, bool, print)
         return str(refused.value)
     finally:
         log.close()

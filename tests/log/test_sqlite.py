@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from threading import Event, Thread, Timer
 
 import pytest
 
 from chat.log import LogError, StorageUnavailable
+from chat.log.opened import Opened
 from chat.log.schema import prepare
 from chat.log.sqlite import SQLiteLog
 from tests.log.engines import NEWEST, WAIT_S, Recorder, draft
@@ -109,7 +111,7 @@ def test_damaged_file_is_not_written_any_more(
 def test_file_that_is_no_database_is_refused_and_left_alone(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(LogError, match=r"tchat\.db"):
-        SQLiteLog(path, retention_messages=1000).start(print, print, bool)
+        SQLiteLog(path, retention_messages=1000).start(print, print, bool, print)
     assert path.read_bytes() == content
 
 
@@ -119,7 +121,7 @@ def test_database_of_another_program_is_refused_and_left_alone(path: Path) -> No
     other.close()
     content = path.read_bytes()
     with pytest.raises(LogError, match="another program"):
-        SQLiteLog(path, retention_messages=1000).start(print, print, bool)
+        SQLiteLog(path, retention_messages=1000).start(print, print, bool, print)
     assert path.read_bytes() == content
 
 
@@ -129,10 +131,42 @@ def test_newer_version_is_refused(open_log: Callable[[], SQLiteLog], path: Path)
     newer.execute("PRAGMA user_version = 99")
     newer.close()
     with pytest.raises(LogError, match="version 99"):
-        open_log().start(print, print, bool)
+        open_log().start(print, print, bool, print)
 
 
 def test_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LogError):
         SQLiteLog(tmp_path / "file" / "tchat.db", retention_messages=1000).claim()
+
+
+def test_replaced_file_has_the_last_commit_although_somebody_reads_an_earlier_moment(
+    path: Path, tmp_path: Path
+) -> None:
+    """What stays in the WAL would be lost, and be taken for the next file's besides."""
+    prepare(path, create=True)
+    prepare(tmp_path / "next.db", create=True)
+    opened = Opened(path)
+    reads, may_end = Event(), Event()
+
+    def read() -> None:
+        with opened.reading() as database:
+            database.execute("SELECT * FROM entries").fetchall()
+            reads.set()
+            may_end.wait(WAIT_S)
+
+    reader = Thread(target=read)
+    reader.start()
+    assert reads.wait(WAIT_S)
+    opened.database.execute("INSERT INTO days VALUES (7)")
+    path.rename(tmp_path / "moved.db")
+    (tmp_path / "next.db").rename(path)
+    Timer(0.4, may_end.set).start()
+    opened.close()
+    reader.join()
+    with closing(sqlite3.connect(tmp_path / "moved.db")) as moved:
+        assert moved.execute("SELECT day FROM days").fetchall() == [(7,)]
+    with closing(sqlite3.connect(path)) as following:
+        assert following.execute("SELECT day FROM days").fetchall() == []
+    with pytest.raises(StorageUnavailable), opened.reading():
+        pass

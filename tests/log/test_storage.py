@@ -204,9 +204,9 @@ def test_clock_set_back_changes_no_order(tmp_path: Path) -> None:
     assert heard.answer() == written[0]
     assert [message.seq for message in written] == [1, 2, 3, 4, 5]
     assert written[2].at < written[1].at  # proves that the clock was set back
-    assert log.after("general", 0, 10).messages == written
+    assert log.after("general", 0, 10).entries == written
     assert log.before("general", 6, 10).messages == written
-    assert log.after("general", 2, 10).messages == written[2:]
+    assert log.after("general", 2, 10).entries == written[2:]
     # Both nicks were used in the last minute, one of them at a time that is still an hour away.
     assert {member for member, _ in log.recent_nicks("general", now_ms - 60_000)} == {ANN, BOB}
     log.close()
