@@ -126,7 +126,13 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     if shell.is_built:
         keep_pages(app)
         are_many = bool(settings.redis_url)
-        files = Files(app.wsgi_app, package / DIST, shell.names, are_many=are_many)
+        files = Files(
+            app.wsgi_app,
+            package / DIST,
+            shell.names,
+            made=shell.later_pages,
+            are_many=are_many,
+        )
         # A method costs each connection less of its stack than an object that is called.
         app.wsgi_app = files.__call__  # type: ignore[method-assign]
     if settings.script_name or settings.trusted_proxies:

@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     chat_hosts: str = ""
     #: The secret that lets a program on another machine read /metrics; empty: none may.
     chat_metrics_token: Annotated[str, Meta(min_length=16, max_length=256)] = ""
+    #: The secret that owns every room, typed on the page; empty: nobody owns all.
+    chat_admin_token: Annotated[str, Meta(min_length=16, max_length=256)] = ""
     #: What the log says of people's addresses: their network, all of them, or nothing.
     chat_log_addresses: Literal["short", "full", "none"] = "short"
     #: All limits on what one person or one address may ask; off for benchmarks.
@@ -77,6 +79,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     chat_address_sent_bytes: Annotated[int, Meta(ge=1_048_576, le=2**40)] = 33_554_432
     #: Refused commands of one address a minute; with more, its connections are closed (1008).
     chat_address_refusals: Annotated[int, Meta(ge=1, le=1_000_000)] = 1200
+    #: Acts of owners that are no messages, like muting, of one address a minute.
+    chat_address_acts: Annotated[int, Meta(ge=1, le=1_000_000)] = 120
+    #: Reports, and removals of all of one's own messages, of one address an hour.
+    chat_address_reports: Annotated[int, Meta(ge=1, le=1_000_000)] = 60
+    #: Wrong owner keys and operator's tokens of one address an hour.
+    chat_address_wrong_keys: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
     #: Percent of what a room keeps that one address may add to it at once, and in four hours.
     chat_room_share_percent: Annotated[float, Meta(ge=0.01, le=100)] = 5.0
     #: Posts of one connection in five seconds.
@@ -103,6 +111,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     chat_room_idle_days: Annotated[int, Meta(ge=0, le=36_500)] = 365
     #: Bytes of the database with its WAL, at least 16 MiB; 0: by the disk's free space.
     chat_database_bytes: Annotated[int, Meta(ge=0, le=1 << 60)] = 0
+    #: Seconds after which a message can no longer be edited; 0: none is ever edited.
+    chat_edit_within_s: Annotated[int, Meta(ge=0, le=31_536_000)] = 900
     #: Seconds a nick stays its member's after its last use in the room.
     chat_nick_reservation_s: Annotated[float, Meta(ge=0, le=31_536_000)] = 600.0
     #: Seconds a member may be without a connection before the room sees it leave.

@@ -61,6 +61,7 @@ class Alone:
             retention_days=settings.chat_retention_days,
             room_idle_days=settings.chat_room_idle_days,
             database_bytes=settings.chat_database_bytes,
+            edit_within_s=settings.chat_edit_within_s,
         )
         self.presence: Presence = LocalPresence(
             Announcer(registry),

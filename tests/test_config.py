@@ -31,6 +31,10 @@ BOUNDS = [
     ("CHAT_ADDRESS_SOCKETS", "chat_address_sockets", 0, 100_000, -1, 100_001),
     ("CHAT_ADDRESS_JOINS", "chat_address_joins", 1, 1_000_000, 0, 1_000_001),
     ("CHAT_ADDRESS_POST_BYTES", "chat_address_post_bytes", 16_384, 2**40, 16_383, 2**40 + 1),
+    ("CHAT_ADDRESS_ACTS", "chat_address_acts", 1, 1_000_000, 0, 1_000_001),
+    ("CHAT_ADDRESS_REPORTS", "chat_address_reports", 1, 1_000_000, 0, 1_000_001),
+    ("CHAT_ADDRESS_WRONG_KEYS", "chat_address_wrong_keys", 1, 1_000_000, 0, 1_000_001),
+    ("CHAT_EDIT_WITHIN_S", "chat_edit_within_s", 0, 31_536_000, -1, 31_536_001),
     ("CHAT_ROOM_SHARE_PERCENT", "chat_room_share_percent", 0.01, 100, 0, 100.1),
     ("CHAT_JOIN_WITHIN_S", "chat_join_within_s", 0.1, 3600, 0, 3601),
     ("CHAT_PING_INTERVAL_S", "chat_ping_interval_s", 0.1, 50, 0.09, 50.1),
@@ -225,12 +229,13 @@ def test_host_that_is_no_name_is_refused(host: str) -> None:
     assert "like chat.example.org" in line
 
 
-def test_token_that_is_too_short_is_refused_without_being_shown() -> None:
-    line = refusal("CHAT_METRICS_TOKEN", "hush")
+@pytest.mark.parametrize("name", ["CHAT_METRICS_TOKEN", "CHAT_ADMIN_TOKEN"])
+def test_token_that_is_too_short_is_refused_without_being_shown(name: str) -> None:
+    line = refusal(name, "hush")
 
     assert "hush" not in line
     assert "16" in line
-    assert read_settings({"CHAT_METRICS_TOKEN": "h" * 16}).chat_metrics_token == "h" * 16
+    assert getattr(read_settings({name: "h" * 16}), name.lower()) == "h" * 16
 
 
 def test_addresses_in_the_log_are_short_full_or_none() -> None:

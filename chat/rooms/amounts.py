@@ -41,5 +41,9 @@ class Amount(NamedTuple):
 
 def too_fast(sentence: str, wait_s: float) -> Refused:
     """Make the refusal of what comes too soon."""
-    # Rounded up: a sender that waits that long gets through.
-    return Refused(ErrorCode.RATE_LIMITED, sentence, retry_after=ceil(wait_s * 100) / 100)
+    return Refused(ErrorCode.RATE_LIMITED, sentence, retry_after=rounded_up(wait_s))
+
+
+def rounded_up(wait_s: float) -> float:
+    """Give the seconds after which to try again: a sender that waits that long gets through."""
+    return ceil(wait_s * 100) / 100

@@ -1,4 +1,4 @@
-"""The hub: what happens on each command.
+"""The hub: which part does each command, and what is answered when it cannot be done.
 
 Everything here runs on the thread of the connection that asked, but for what the log calls
 back.
@@ -6,50 +6,65 @@ back.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-
-from msgspec import UNSET
+from typing import Any
 
 from chat import protocol
 from chat.config import Settings
-from chat.log import Draft, MessageLog, StorageFull, StorageUnavailable
-from chat.names.keys import member_id, new_key
+from chat.log import MessageLog, StorageUnavailable
 from chat.names.nicks import clean_nick
-from chat.names.rooms import clean_room
 from chat.protocol import (
     CloseCode,
-    Error,
+    Entry,
     ErrorCode,
     Event,
-    History,
     Join,
+    Make,
     Member,
-    Message,
     Ping,
-    Post,
     Refused,
     Rename,
     Renamed,
     Typing,
-    Welcome,
 )
-from chat.rooms.amounts import Abuse
-from chat.rooms.delivery import Delivery, Replay
+from chat.rooms.amounts import Abuse, Amount
+from chat.rooms.answers import refusal, storage_error
+from chat.rooms.arrival import Arrival
+from chat.rooms.attendance import Attendance
+from chat.rooms.bars import now_ms, refuse_writing
+from chat.rooms.consequences import Consequences
+from chat.rooms.conversation import Conversation
+from chat.rooms.delivery import Delivery
 from chat.rooms.ledger import Account, Budget
+from chat.rooms.owners import Owners
 from chat.rooms.pace import Pace, read_paces
 from chat.rooms.presence import Presence
+from chat.rooms.reading import Reading
+from chat.rooms.records import Records
 from chat.rooms.registry import Registry
 from chat.rooms.session import Session
+from chat.rooms.turns import MemberAmount, Turns
 from chat.sockets.connection import Connection
 from chat.sockets.frames import encode_event
 
-_logger = logging.getLogger(__name__)
+#: Does a command of somebody in a room. Raises Refused, or StorageUnavailable.
+_Do = Callable[[Session, str, Any], None]
 
-_STORAGE_RETRY_S = 2.0  # when to try again what the log could not do
-_NOT_NOW = "The server cannot store or read messages now. Nothing of yours is lost: try again."
+#: Why a command may be refused that was done before, with the same id.
+_FOR_NOW = frozenset(
+    (
+        ErrorCode.NOT_OWNER,
+        ErrorCode.MUTED,
+        ErrorCode.READ_ONLY,
+        ErrorCode.TOO_SOON,
+        ErrorCode.TOO_LATE,
+        ErrorCode.BAD_COMMAND,  # like an end that is over by now
+    )
+)
+
+# Reports of one member in one room, and removals of all that is its own. Its address has a budget.
+_OFTEN = Amount("reports of a member", 10, 600.0)
 
 
 class Hub:
@@ -67,11 +82,41 @@ class Hub:
         """Prepare; `page` is the version of the page that this server gives."""
         self._log = log
         self._registry = registry
-        self._delivery = Delivery(log, registry)
+        self._delivery = delivery = Delivery(log, registry)
         self._presence = presence
         self._paces = read_paces(settings)
-        self._limits = protocol.Limits(retention_messages=settings.chat_retention_messages)
-        self._page_version = page
+        self._has_operator = settings.chat_admin_token != ""
+        self._records = records = Records(log, registry.is_occupied)
+        self._attendance = attendance = Attendance()
+        self._turns = Turns(log.recent_nicks)
+        self._consequences = Consequences(log, records, attendance)
+        self._arrival = Arrival(
+            settings, log, registry, delivery, records, presence, attendance, page=page
+        )
+        often = MemberAmount(_OFTEN)
+        self._conversation = conversation = Conversation(
+            settings, log, records, presence, self._turns, often
+        )
+        owners = Owners(log, records, presence, attendance, often)
+        reading = Reading(log, records, delivery)
+        self._do: dict[type[protocol.Command], _Do] = {
+            protocol.Post: conversation.post,
+            protocol.Edit: conversation.edit,
+            protocol.Remove: conversation.remove,
+            protocol.Pin: conversation.pin,
+            protocol.Erase: conversation.erase,
+            protocol.SetRules: owners.set_rules,
+            protocol.Mute: owners.mute,
+            protocol.PutOut: owners.put_out,
+            protocol.Report: owners.report,
+            protocol.Rekey: owners.rekey,
+            protocol.End: owners.end,
+            protocol.Audit: reading.audit,
+            protocol.Find: reading.find,
+            protocol.History: reading.history,
+            Rename: self._rename,
+            Typing: self._typing,
+        }
         self.stopping = False
 
     def start(self) -> None:
@@ -80,11 +125,18 @@ class Hub:
         Raises LogError.
         """
         self._presence.start()
-        self._log.start(self._delivery.committed, self._come_back, self._registry.is_occupied)
+        self._log.start(
+            self._committed, self._replaced, self._registry.is_occupied, self._consequences.acted
+        )
 
     @contextmanager
-    def attached(self, connection: Connection, account: Account | None = None) -> Iterator[Session]:
-        """Know a connection for as long as the block lasts; nothing limits one without account."""
+    def attached(
+        self, connection: Connection, account: Account | None = None, address: str = ""
+    ) -> Iterator[Session]:
+        """Know a connection for as long as the block lasts; nothing limits one without account.
+
+        `address` is what its subscriber has of the network; empty where that is many people's.
+        """
 
         def send(event: Event) -> int:
             frame = encode_event(event)
@@ -92,7 +144,7 @@ class Hub:
             return len(frame)
 
         pace = None if account is None else Pace(self._paces)
-        session = Session(send, account=account, pace=pace, connection=connection)
+        session = Session(send, account=account, pace=pace, connection=connection, address=address)
         self._registry.add(connection)
         try:
             if self.stopping:  # it came in after the others were closed
@@ -101,7 +153,7 @@ class Hub:
         finally:
             self._registry.discard(connection)
             if session.room is not None:
-                self._presence.leave(session.room, session.member_id)
+                self._leave(session, session.room)
 
     def stop(self) -> None:
         """Tell every connection to come back later, and commit what is queued."""
@@ -110,36 +162,37 @@ class Hub:
         self._presence.close()
         self._log.close()
 
+    # --- what the log calls back: on its writer thread --------------------------------------
+
+    def _committed(self, room: str, entries: Sequence[Entry]) -> None:
+        self._turns.committed(room, entries)
+        self._records.committed(room, entries)
+        self._delivery.committed(room, entries)
+
+    def _replaced(self, rooms: Collection[str] | None) -> None:
+        self._records.drop(rooms)
+        self._come_back(rooms)
+
     def _come_back(self, rooms: Collection[str] | None = None) -> None:
         """Tell the connections in these rooms (None: all connections) to come back."""
         self._registry.close(CloseCode.RESTARTING, rooms)
+
+    # --- commands ---------------------------------------------------------------------------
 
     def handle(self, session: Session, text: str) -> None:
         """Do what one text message asks, or answer why not.
 
         Raises Abuse when the session, or its address, was refused too often.
         """
-        name = post_id = None
+        command = None
         try:
             command = protocol.decode_command(text)
-            name = protocol.name_of(type(command))
-            if isinstance(command, Post):
-                post_id = command.id
             self.do(session, command)
-        except Refused as refusal:
-            session.send(
-                Error(
-                    refusal.code,
-                    refusal.detail,
-                    command=name or refusal.command,
-                    id=post_id,
-                    retry_after=refusal.retry_after,
-                    suggest=refusal.suggest,
-                )
-            )
-            _count_refusal(session, refusal.retry_after)
+        except Refused as refused:
+            session.send(refusal(refused, command))
+            _count_refusal(session, refused.retry_after)
         except StorageUnavailable:
-            session.send(_storage_error(name, post_id))
+            session.send(storage_error(command))
 
     def do(self, session: Session, command: protocol.AnyCommand) -> None:
         """Do a command. Raises Refused, or StorageUnavailable when the log cannot help."""
@@ -148,102 +201,22 @@ class Hub:
         if isinstance(command, Ping):
             session.send(protocol.Pong())
         elif isinstance(command, Join):
-            self._join(session, command)
+            self._arrival.join(session, command)
+        elif isinstance(command, Make):
+            self._arrival.make(session, command)
         elif session.room is None:
             raise Refused(ErrorCode.JOIN_FIRST, "Join a room first.")
-        elif isinstance(command, Post):
-            self._post(session, session.room, command)
-        elif isinstance(command, Rename):
-            self._rename(session, session.room, command)
-        elif isinstance(command, Typing):
-            if session.account is not None:
-                session.account.spend(Budget.TYPING)
-            self._presence.typing(session.room, session.member_id)
-        elif isinstance(command, History):
-            self._history(session, session.room, command)
+        else:
+            self._do_in_room(session, session.room, command)
 
-    def _join(self, session: Session, command: Join) -> None:
-        connection = session.connection
-        if connection is None:
-            raise Refused(ErrorCode.BAD_COMMAND, "Only a WebSocket can join a room.")
-        connection.asks_for_room()
-        if session.room is not None:
-            raise Refused(ErrorCode.ALREADY_JOINED, "This connection is in a room already.")
-        room = clean_room(command.room)
-        nick = None if command.nick is None else clean_nick(command.nick)
-        key = command.key or new_key()
-        account = session.account
-        if account is not None:
-            account.enter(room)
-        of = None if account is None else account.key
-        member, is_known = self._presence.join(room, member_id(key), nick, of)
-        session.room, session.member_id = room, member.id
-
-        def welcome(replay: Replay) -> bytes:
-            event = Welcome(
-                room=room,
-                epoch=replay.epoch,
-                seq=replay.seq,
-                member=member,
-                key=key,
-                members=self._presence.members(room),
-                messages=replay.messages,
-                more=replay.more,
-                resumed=replay.resumed,
-                limits=self._limits,
-                page=self._page_version,
-                at=replay.at or UNSET,
-                gap=replay.gap or UNSET,
-            )
-            frame = encode_event(event)
-            if account is not None:
-                account.charge(Budget.SENT_BYTES, len(frame))
-                if replay.resumed and replay.seq and command.key and is_known:
-                    account.resumed()
-            return frame
-
+    def _do_in_room(self, session: Session, room: str, command: protocol.AnyCommand) -> None:
         try:
-            self._delivery.join(connection, room, member.id, command.after, welcome)
-        except StorageUnavailable:
-            error = _storage_error(protocol.name_of(Join))
-            connection.abandon(encode_event(error), CloseCode.RESTARTING)
-
-    def _post(self, session: Session, room: str, command: Post) -> None:
-        text = protocol.clean_text(command.text)
-        if session.account is not None:
-            session.account.post(room, len(text.encode()))
-        draft = Draft(room, command.id, self._presence.member(room, session.member_id), text)
-        self._log.append(draft, partial(self._answer, session, command.id))
-
-    def _answer(
-        self, session: Session, post_id: str, outcome: Message | StorageUnavailable
-    ) -> None:
-        """Answer a post that became no new message; on the log's writer thread.
-
-        What goes wrong ends this connection alone: the thread has others to tell.
-        """
-        try:
-            if isinstance(outcome, Message):
-                session.send(outcome)
-            else:
-                detail = str(outcome) if isinstance(outcome, StorageFull) else _NOT_NOW
-                session.send(_storage_error(protocol.name_of(Post), post_id, detail))
-        except Exception:
-            _logger.exception("room %s member %s: a bug", session.room, session.member_id)
-            if session.connection is not None:
-                session.connection.give_up()
-
-    def _history(self, session: Session, room: str, command: History) -> None:
-        account = session.account
-        # The budget is looked at and charged within one turn: many connections of one address that
-        # ask at once would else all find that something is left.
-        with self._delivery.turn():
-            if account is not None:
-                account.spend(Budget.SENT_BYTES, 0)
-            messages, more = self._delivery.page(room, command.before, command.limit)
-            size = session.send(protocol.Older(command.before, messages, more))
-            if account is not None:
-                account.charge(Budget.SENT_BYTES, size)
+            self._do[type(command)](session, room, command)
+        except Refused as refused:
+            if refused.code not in _FOR_NOW or not isinstance(command, protocol.Act):
+                raise
+            self._conversation.answer_repeated(session, room, command, refused)
+            _count_refusal(session, refused.retry_after)
 
     def _rename(self, session: Session, room: str, command: Rename) -> None:
         nick = clean_nick(command.nick)
@@ -254,6 +227,22 @@ class Hub:
             if session.account is not None:
                 session.account.spend(Budget.RENAMES)
             self._presence.rename(room, session.member_id, nick)
+
+    def _typing(self, session: Session, room: str, _command: Typing) -> None:
+        record = self._records.of(room)
+        if not session.owns(record):
+            refuse_writing(record, session.member_id, now_ms())
+        if session.account is not None:
+            session.account.spend(Budget.TYPING)
+        self._presence.typing(room, session.member_id)
+
+    def _leave(self, session: Session, room: str) -> None:
+        may_be_put_out = self._has_operator or self._records.is_made(room)
+        self._attendance.leave(session, room, remember=may_be_put_out)
+        self._presence.leave(room, session.member_id)
+        self._records.forget(room)
+        if not self._registry.is_occupied(room):
+            self._turns.forget(room)
 
 
 def _count_refusal(session: Session, retry_after: float | None) -> None:
@@ -267,15 +256,3 @@ def _count_refusal(session: Session, retry_after: float | None) -> None:
     except Abuse:
         account.cool_down()
         raise
-
-
-def _storage_error(
-    command: str | None, post_id: str | None = None, detail: str = _NOT_NOW
-) -> Error:
-    return Error(
-        ErrorCode.STORAGE_UNAVAILABLE,
-        detail,
-        command=command,
-        id=post_id,
-        retry_after=_STORAGE_RETRY_S,
-    )

@@ -1,7 +1,7 @@
 """From the log to a room's connections: the tail, and each newcomer's join.
 
-A connection is given every message of its room once, in the log's order. What was said
-before it came is read from the log; what comes meanwhile is held, and follows.
+A connection is given every entry of its room once, in the log's order. What was said before it
+came is read from the log; what comes meanwhile is held, and follows.
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ from threading import BoundedSemaphore
 from typing import NamedTuple
 
 from chat.log import MessageLog, Missed, StorageUnavailable
-from chat.protocol import REPLAY_LIMIT, WELCOME_MESSAGES, Gap, Message, Seen
+from chat.protocol import REPLAY_LIMIT, WELCOME_MESSAGES, Entry, Gap, Message, Refused, Seen
 from chat.rooms.registry import Registry
 from chat.sockets.connection import Connection
 
 _NEWEST = 2**53  # above every seq
 _PAGES_AT_ONCE = 2  # fewer than the log has readers: newcomers do not wait behind older pages
 _PAGE_WAIT_S = 2.0
+
+
+class ReplayFailed(StorageUnavailable):
+    """A log that cannot be read for somebody who comes."""
 
 
 class Replay(NamedTuple):
@@ -28,13 +32,14 @@ class Replay(NamedTuple):
     seq: int  # of the newest entry
     at: str | None  # of the entry with that seq; None for 0, and if it is not known any more
     messages: Sequence[Message]  # oldest first
-    more: bool  # older ones exist
+    changes: Sequence[Entry]  # what else it missed, oldest first
+    more: bool  # older messages exist
     resumed: bool  # exactly what it missed, not the room's newest
     gap: Gap | None  # why it is not what it missed
 
 
 class Delivery:
-    """The way of messages from the log to this worker's connections."""
+    """The way of entries from the log to this worker's connections."""
 
     def __init__(self, log: MessageLog, registry: Registry) -> None:
         self._log = log
@@ -43,9 +48,9 @@ class Delivery:
 
     # --- the tail: on the log's writer thread, so that the order is the log's -----------
 
-    def committed(self, room: str, messages: Sequence[Message]) -> None:
+    def committed(self, room: str, entries: Sequence[Entry]) -> None:
         """Deliver what has just been committed."""
-        self._registry.deliver(room, messages)
+        self._registry.deliver(room, entries)
 
     # --- joining: on the connection's thread ---------------------------------------------
 
@@ -59,15 +64,25 @@ class Delivery:
     ) -> None:
         """Put a connection into a room: replay what it missed, then all that comes.
 
-        Raises StorageUnavailable when the log cannot be read. The connection is in the room
-        then and holds what comes for it: close it.
+        `welcome` may raise Refused or StorageUnavailable: the connection is in no room then, and
+        may join again. Raises ReplayFailed when the log cannot be read. The connection is in the
+        room then and holds what comes for it: close it.
         """
         connection.hold()
         # Register before the log is read: what is committed meanwhile is held, so nothing is lost.
         self._registry.join(connection, room, member_id)
-        self._log.follow(room)
-        replay = self._replay(room, after)
-        connection.go_live(welcome(replay), replay.seq)
+        try:
+            self._log.follow(room)
+            replay = self._replay(room, after)
+        except StorageUnavailable as problem:
+            raise ReplayFailed(str(problem)) from problem
+        try:
+            frame = welcome(replay)
+        except (Refused, StorageUnavailable):
+            self._registry.part(connection)
+            connection.release()
+            raise
+        connection.go_live(frame, replay.seq)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -96,21 +111,33 @@ class Delivery:
             missed = self._log.after(room, seen.seq, REPLAY_LIMIT + 1)
             gap = find_gap(seen, missed)
             if gap is None:
-                messages = missed.messages
-                at = messages[-1].at if messages else missed.at
-                return Replay(
-                    missed.epoch, missed.head, at, messages, seen.seq > 0, resumed=True, gap=None
-                )
+                return _missed(seen, missed)
         recent = self._log.before(room, _NEWEST, WELCOME_MESSAGES + 1)
         messages = recent.messages[-WELCOME_MESSAGES:]
         more = len(recent.messages) > WELCOME_MESSAGES
-        return Replay(recent.epoch, recent.head, recent.at, messages, more, resumed=False, gap=gap)
+        return Replay(
+            recent.epoch, recent.head, recent.at, messages, (), more, resumed=False, gap=gap
+        )
+
+
+def _missed(seen: Seen, missed: Missed) -> Replay:
+    """Give exactly what was missed after `seen`."""
+    messages: list[Message] = []
+    changes: list[Entry] = []
+    for entry in missed.entries:
+        if isinstance(entry, Message):
+            messages.append(entry)
+        else:
+            changes.append(entry)
+    at = missed.entries[-1].at if missed.entries else missed.at
+    more = seen.seq > 0
+    return Replay(missed.epoch, missed.head, at, messages, changes, more, resumed=True, gap=None)
 
 
 def find_gap(seen: Seen, missed: Missed) -> Gap | None:
     """Tell why what a log has after `seen` is not exactly what was missed; None if it is.
 
-    The epoch and the time of the message with its seq prove that it was seen in this log: a log
+    The epoch and the time of the entry with its seq prove that it was seen in this log: a log
     that was put back from an older copy and grew again has the seq, but not the time.
     """
     if seen.epoch != missed.epoch or seen.seq > missed.head:
@@ -118,11 +145,11 @@ def find_gap(seen: Seen, missed: Missed) -> Gap | None:
     if seen.seq > 0 and seen.at != missed.at:
         unproved = seen.at is None or missed.at is None  # an older page; an entry that is gone
         return Gap.SKIPPED if unproved else Gap.CHANGED
-    if len(missed.messages) > REPLAY_LIMIT:
+    if len(missed.entries) > REPLAY_LIMIT:
         return Gap.SKIPPED
-    for seq, message in enumerate(missed.messages, seen.seq + 1):
-        if message.seq != seq:  # the first ones are pruned
+    for seq, entry in enumerate(missed.entries, seen.seq + 1):
+        if entry.seq != seq:  # the first ones are pruned
             return Gap.SKIPPED
-    if seen.seq + len(missed.messages) != missed.head:
+    if seen.seq + len(missed.entries) != missed.head:
         return Gap.SKIPPED
     return None

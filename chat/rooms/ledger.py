@@ -16,13 +16,12 @@ import secrets
 from collections.abc import Callable, Iterable
 from enum import IntEnum
 from hashlib import blake2b
-from ipaddress import IPv6Address
 from threading import Lock
 from time import monotonic
 from typing import NamedTuple
 
 from chat.config import Settings
-from chat.names.addresses import parsed
+from chat.names.addresses import subscriber
 from chat.rooms.amounts import Abuse, Amount, too_fast
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
@@ -52,6 +51,12 @@ class Budget(IntEnum):
     TYPING = 6
     SENT_BYTES = 7
     REFUSALS = 8
+    ACTS = 9
+    REPORTS = 10
+    WRONG_KEYS = 11
+
+
+_BY_THE_HOUR = {Budget.NEW_ROOMS, Budget.REPORTS, Budget.WRONG_KEYS}
 
 
 _POSTS, _POST_BYTES = int(Budget.POSTS), int(Budget.POST_BYTES)  # a post is to cost little
@@ -72,7 +77,7 @@ def read_allowance(settings: Settings) -> Allowance:
 
     def amount(budget: Budget) -> Amount:
         setting = f"CHAT_ADDRESS_{budget.name}"
-        period_s = _HOUR_S if budget is Budget.NEW_ROOMS else _MINUTE_S
+        period_s = _HOUR_S if budget in _BY_THE_HOUR else _MINUTE_S
         return Amount(setting, getattr(settings, setting.lower()), period_s)
 
     room = settings.chat_retention_messages * settings.chat_room_share_percent / 100
@@ -250,8 +255,7 @@ def _share(places: int) -> int:
 def _key(address: str, salt: bytes) -> bytes:
     """Give what an address is known by; no table leads back to it."""
     if ":" in address:
-        ip = parsed(address)
-        address = str(IPv6Address(int(ip) >> 64 << 64) if isinstance(ip, IPv6Address) else ip)
+        address = subscriber(address)
     return blake2b(address.encode(), key=salt, digest_size=16).digest()
 
 
@@ -355,6 +359,12 @@ class Account:
         if wait_s:
             self._tell(budget)
             raise too_fast(_SENTENCE, wait_s)
+
+    def give_back(self, budget: Budget, number: float = 1) -> None:
+        """Give back what was taken from a budget, and not used."""
+        now = self._ledger.now_s()
+        with self._ledger.lock:
+            self._give_back(budget, number, now)
 
     def charge(self, budget: Budget, number: float) -> None:
         """Take from a budget, also more than is there; what comes next is refused for longer."""

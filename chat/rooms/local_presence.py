@@ -132,6 +132,12 @@ class LocalPresence:
             entry = self._rooms.get(room)
             return [person.member for person in entry.people.values()] if entry else []
 
+    def is_occupied(self, room: str) -> bool:
+        """Tell whether anybody is in a room."""
+        with self._changed:
+            entry = self._rooms.get(room)
+            return entry is not None and bool(entry.people)
+
     # --- with the lock held ----------------------------------------------------------
 
     def _make_place(self) -> None:

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from chat.config import Settings
-from chat.protocol import AnyCommand, Post
+from chat.protocol import AnyCommand, Edit, Post
 from chat.rooms.amounts import Abuse, Amount, too_fast
 
 _BURST_S = 5.0  # in which all that a connection may ask at once comes back
@@ -47,7 +47,7 @@ class Pace:
     def spend(self, command: AnyCommand) -> None:
         """Count a command. Raises Refused (`rate_limited`) when it is one too many."""
         now = self._now_s()
-        is_post = isinstance(command, Post)
+        is_post = isinstance(command, Post | Edit)
         pace = self._paces.posts if is_post else self._paces.others
         full_at = pace.full_at(self._posts if is_post else self._others, 1, now)
         if (wait_s := pace.wait_s(full_at, now)) > 0:

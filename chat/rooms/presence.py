@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from chat.names.rooms import room_in_log
 from chat.protocol import ErrorCode, Event, IsTyping, Member, Refused
 from chat.rooms.amounts import too_fast
 from chat.rooms.announcer import Announcer
@@ -79,6 +80,9 @@ class Presence(Protocol):
     def members(self, room: str) -> list[Member]:
         """List who is in a room in which somebody is here, in the order of arrival."""
 
+    def is_occupied(self, room: str) -> bool:
+        """Tell whether anybody is in a room, at whatever worker. Raises StorageUnavailable."""
+
 
 class News:
     """What the rooms are to be told, gathered. There is no lock here: presence has one."""
@@ -117,7 +121,7 @@ class News:
             try:
                 self._announcer.announce(room, events)
             except Exception:
-                _logger.exception("presence: news of room %s not told", room)
+                _logger.exception("presence: news of room %s not told", room_in_log(room))
 
 
 def lately(

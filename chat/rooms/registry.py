@@ -11,7 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from threading import Lock
 from typing import NamedTuple
 
-from chat.protocol import CloseCode, Message
+from chat.names.rooms import room_in_log
+from chat.protocol import CloseCode, Entry
 from chat.sockets.connection import Connection
 from chat.sockets.frames import Batch
 
@@ -45,21 +46,23 @@ class Registry:
     def discard(self, connection: Connection) -> None:
         """Forget a connection, and its room if it was the last one there."""
         with self._lock:
-            name = self._connections.pop(connection, None)
-            if name is not None:
-                room = self._rooms[name]
-                del room[connection]
-                if not room:
-                    del self._rooms[name]
+            self._take_out(connection)
+            self._connections.pop(connection, None)
 
     def join(self, connection: Connection, room: str, member_id: str) -> None:
-        """Put a connection into a room; from now on it is given the room's messages."""
+        """Put a connection into a room; from now on it is given the room's entries."""
         with self._lock:
             self._connections[connection] = room
             self._rooms.setdefault(room, {})[connection] = member_id
 
-    def deliver(self, room: str, messages: Sequence[Message]) -> None:
-        """Give a room's new messages to each of its connections; only delivery calls this."""
+    def part(self, connection: Connection) -> None:
+        """Take a connection out of its room, into which it was not let after all."""
+        with self._lock:
+            self._take_out(connection)
+            self._connections[connection] = None
+
+    def deliver(self, room: str, entries: Sequence[Entry]) -> None:
+        """Give a room's new entries to each of its connections; only delivery calls this."""
         with self._lock:
             entry = self._rooms.get(room)
             if entry is None:
@@ -67,9 +70,9 @@ class Registry:
             targets = tuple(entry)
         failed: list[tuple[Connection, Exception]] = []
         try:
-            batch = Batch(messages)
+            batch = Batch(entries)
         except Exception as error:  # noqa: BLE001 -- logged by _give_up
-            # Nobody gets these messages here: whoever comes back reads them from the log.
+            # Nobody gets these entries here: whoever comes back reads them from the log.
             _give_up(room, [(connection, error) for connection in targets])
             return
         for connection in targets:
@@ -125,6 +128,15 @@ class Registry:
         with self._lock:
             return tuple(self._connections)
 
+    def _take_out(self, connection: Connection) -> None:
+        """Take a connection out of its room, if it is in one; with the lock held."""
+        name = self._connections.get(connection)
+        if name is not None:
+            room = self._rooms[name]
+            del room[connection]
+            if not room:
+                del self._rooms[name]
+
     def _in_rooms(self, rooms: Collection[str]) -> list[Connection]:
         with self._lock:
             return [each for room in rooms for each in self._rooms.get(room, ())]
@@ -147,7 +159,10 @@ class Registry:
 def _give_up(room: str, failed: Sequence[tuple[Connection, Exception]]) -> None:
     """Close those for whom something failed, and nobody else; one traceback for all of them."""
     _logger.error(
-        "room %s: a bug; %d connections are closed", room, len(failed), exc_info=failed[0][1]
+        "room %s: a bug; %d connections are closed",
+        room_in_log(room),
+        len(failed),
+        exc_info=failed[0][1],
     )
     for connection, _ in failed:
         connection.give_up()

@@ -29,6 +29,7 @@ from redis.exceptions import RedisError
 from chat.log import StorageUnavailable
 from chat.names.faces import looks
 from chat.names.nicks import guest_nick, similar_nicks
+from chat.names.rooms import room_in_log
 from chat.protocol import Joined, Left, Member, Refused, Renamed
 from chat.redis.attempts import Attempts
 from chat.redis.channels import Channels
@@ -208,6 +209,17 @@ class SharedPresence:
         with self._lock:
             copy = self._rooms.get(room)
             return copy.members() if copy else []
+
+    def is_occupied(self, room: str) -> bool:
+        """Tell whether anybody is in a room, as the contract says; one round trip."""
+        partition = partition_of(room)
+        try:
+            (found,) = self._servers.ask_strictly(
+                [(partition, ("HEXISTS", key(partition, "versions"), room))]
+            )
+        except RedisError as error:
+            raise StorageUnavailable(f"Redis: {error}") from error
+        return bool(found)
 
     # --- asking for one member: on a connection's thread, or on that of the people --------------
 
@@ -614,7 +626,9 @@ class SharedPresence:
                     else:
                         self._hold(room, mine, None)
             except (Refused, StorageUnavailable) as problem:
-                _logger.warning("presence: room %s: somebody is not held: %s", room, problem)
+                _logger.warning(
+                    "presence: room %s: somebody is not held: %s", room_in_log(room), problem
+                )
             finally:
                 with self._lock:
                     for mine in some:

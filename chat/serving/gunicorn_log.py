@@ -14,6 +14,7 @@ from gunicorn.glogging import Logger as GunicornLogger
 
 from chat.config import read_settings
 from chat.names.addresses import peer_in_log
+from chat.names.rooms import without_private_rooms
 from chat.serving.logs import Form, LineHandler, Lines, log_everything
 
 # What it says of a request that it cannot read: whose, why, and often the request.
@@ -51,7 +52,7 @@ class Logger(GunicornLogger):  # type: ignore[misc]
         super().warning(msg, *args, **kwargs)
 
     def atoms(self, resp: Any, req: Any, environ: Any, request_time: Any) -> dict[str, Any]:
-        """Give what the access log may say: no query, and of addresses what the setting allows."""
+        """Give what the access log may say: no query, no private room, no address but as set."""
         atoms: dict[str, Any] = super().atoms(resp, req, environ, request_time)
         peer = peer_in_log(environ, self._told)
         for name in atoms:
@@ -61,7 +62,10 @@ class Logger(GunicornLogger):  # type: ignore[misc]
             if isinstance(atoms.get(name), str):
                 atoms[name] = _QUERY.sub("", atoms[name])
         atoms.update(dict.fromkeys(("q", "{query_string}e"), ""))
-        return atoms
+        return {
+            name: without_private_rooms(each) if isinstance(each, str) else each
+            for name, each in atoms.items()
+        }
 
     def _set_handler(
         self, log: logging.Logger, output: str | None, fmt: logging.Formatter, stream: Any = None

@@ -23,6 +23,8 @@ from typing import Any, TextIO
 
 from msgspec import MsgspecError
 
+from chat.names.rooms import without_private_rooms
+
 _LINES_LIMIT = 1000  # events that may wait
 _EVENT_LIMIT = 8192  # characters of one
 _DRAIN_S = 0.5  # how long the end of a process waits for a reader; of the worker, then the master
@@ -49,7 +51,7 @@ class Form(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Give an event as it is written, without the end of its last line."""
-        text = _STYLE.sub("", super().format(record))[:_EVENT_LIMIT]
+        text = without_private_rooms(_STYLE.sub("", super().format(record))[:_EVENT_LIMIT])
         return "\n    ".join(line.translate(_CONTROLS) for line in text.splitlines())
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 -- the standard library's name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
@@ -24,6 +24,8 @@ _HASHED = r"-[0-9A-Z]{8}\.\w+$"
 
 # While servers are replaced one by one, some have another version of the page. Whoever asks one of
 # them for a file that it does not have asks again: a load balancer gives each request to another.
+# The later page (web/pages.py) belongs to a version as the files do.
+_OF_A_VERSION = re.compile(rf"/static/.*{_HASHED}|/later/[0-9a-f]{{16}}/\w+")
 _AGAIN = re.compile(r"again=([0-9]{1,2})")
 _TRIES = 10  # browsers follow 20 such answers
 
@@ -41,9 +43,14 @@ class Files(WhiteNoise):  # type: ignore[misc]
         folder: Path,
         names: Iterable[str],
         *,
+        made: Collection[str] = (),
         are_many: bool = False,
     ) -> None:
-        """Read the files; with `are_many`, other servers under this name may have other ones."""
+        """Read the files; with `are_many`, other servers under this name may have other ones.
+
+        `made`: the addresses of what belongs to the version too, and is the application's to give.
+        """
+        self._made = made
         self._are_many = are_many
         super().__init__(
             application,
@@ -61,11 +68,14 @@ class Files(WhiteNoise):  # type: ignore[misc]
         answer: Iterable[bytes]
         if file is not None:
             answer = self.serve(file, environ, start_response)
-        elif self._are_many and (tried := _tried(path, environ)) < _TRIES:
+        elif self._may_be_elsewhere(path) and (tried := _tried(path, environ)) < _TRIES:
             answer = _ask_again(tried + 1, start_response)
         else:
             answer = self.application(environ, start_response)
         return answer
+
+    def _may_be_elsewhere(self, path: str) -> bool:
+        return self._are_many and path not in self._made
 
     def get_static_file(self, path: str, url: str, stat_cache: Any = None) -> StaticFile:
         """Make what answers for one file, with what is compressed beside it."""
@@ -79,7 +89,7 @@ class Files(WhiteNoise):  # type: ignore[misc]
 
 def _tried(path: str, environ: Mapping[str, Any]) -> int:
     """Tell how often a request was sent again; as often as it may be, for what is no such file."""
-    if not path.startswith("/static/") or not re.search(_HASHED, path):
+    if not _OF_A_VERSION.fullmatch(path):
         return _TRIES
     query = environ.get("QUERY_STRING", "")
     again = _AGAIN.fullmatch(query)

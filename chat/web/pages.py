@@ -1,6 +1,6 @@
 """The pages, and what browsers keep of them.
 
-`/`, `/r/<room>`, and the addresses that lead there; `/privacy`; `/sw.js`, `/shell/…`,
+`/`, `/r/<room>`, and the addresses that lead there; `/later/…`; `/privacy`; `/sw.js`, `/shell/…`,
 `/manifest.webmanifest`.
 """
 
@@ -23,7 +23,8 @@ from flask_babel import force_locale, get_domain, get_locale
 from werkzeug.exceptions import NotFound
 
 from chat.config import Settings
-from chat.names.rooms import HOME, is_room_path, nearest_room, room_at, room_meant
+from chat.log import DEEDS_LIMIT
+from chat.names.rooms import HOME, is_private, is_room_path, nearest_room, room_at, room_meant
 from chat.web.compression import Prepared
 from chat.web.errors import ErrorPages
 from chat.web.headers import DOCUMENT, WORKER_POLICY
@@ -35,6 +36,7 @@ _OTHERS = 64  # texts for paths that are not the setting's, 25 KB each
 
 _KINDS = {
     "index.html": "text/html",
+    "later.html": "text/html",
     "privacy.html": "text/html",
     "sw.js": "text/javascript",
     "manifest.jinja": "application/manifest+json",
@@ -55,7 +57,9 @@ def create_pages(settings: Settings, shell: Shell, errors: ErrorPages) -> Bluepr
     """Make the blueprint of the pages; the headers of all answers are set here too."""
     blueprint = Blueprint("chat", __name__)
 
-    def prepare(name: str, language: str, root: str, *, is_kept: bool = False) -> Prepared:
+    def prepare(
+        name: str, language: str, root: str, *, is_kept: bool = False, is_private: bool = False
+    ) -> Prepared:
         """Render a text once for all: the language and the path of the chat are all that varies."""
         with force_locale(language):
             text = render_template(
@@ -65,7 +69,9 @@ def create_pages(settings: Settings, shell: Shell, errors: ErrorPages) -> Bluepr
                 paper=PAPER,
                 root=root,
                 is_kept=is_kept,
+                is_private=is_private,
                 kept=_kept(shell, root),
+                deeds=DEEDS_LIMIT,
             )
         return Prepared(text, _KINDS[name])
 
@@ -73,12 +79,12 @@ def create_pages(settings: Settings, shell: Shell, errors: ErrorPages) -> Bluepr
     usual = lru_cache(maxsize=None)(prepare) if shell.is_built else prepare
     other = lru_cache(_OTHERS)(prepare) if shell.is_built else prepare
 
-    def answer(name: str, *, is_kept: bool = False) -> Response:
+    def answer(name: str, **kinds: bool) -> Response:
         """Give a text in the reader's language."""
         path = request.root_path
         prepared = usual if path == settings.script_name else other
         response = Response()
-        prepared(name, str(get_locale()), path, is_kept=is_kept).fill(response, request)
+        prepared(name, str(get_locale()), path, **kinds).fill(response, request)
         return response
 
     def localised(name: str) -> Response:
@@ -86,9 +92,9 @@ def create_pages(settings: Settings, shell: Shell, errors: ErrorPages) -> Bluepr
         response.vary.update(("Accept-Language", "Cookie"))
         return response
 
-    def page(*, is_kept: bool = False) -> Response:
+    def page(**kinds: bool) -> Response:
         """Give the page; which room it shows, it reads from its address."""
-        response = answer("index.html", is_kept=is_kept)
+        response = answer("index.html", **kinds)
         _tell_language(response)
         return response
 
@@ -102,7 +108,11 @@ def create_pages(settings: Settings, shell: Shell, errors: ErrorPages) -> Bluepr
     def room(room: str) -> Response:
         if room == HOME or room_meant(room) != room:
             abort(404)
-        return page()
+        if not is_private(room):
+            return page()
+        response = page(is_private=True)
+        response.headers["X-Robots-Tag"] = "noindex"
+        return response
 
     @blueprint.app_errorhandler(404)
     def lead(error: NotFound) -> ResponseReturnValue:
@@ -128,6 +138,15 @@ def create_pages(settings: Settings, shell: Shell, errors: ErrorPages) -> Bluepr
             abort(404)
         with force_locale(language):
             return page(is_kept=True)
+
+    # The boxes and sentences for which the first view has no room. They may depend on settings too,
+    # of which the version says nothing: browsers ask each time.
+    @blueprint.get("/later/<version>/<language>")
+    def later(version: str, language: str) -> Response:
+        if f"/later/{version}/{language}" not in shell.later_pages:
+            abort(404)
+        with force_locale(language):
+            return answer("later.html")
 
     @blueprint.get("/sw.js")
     def worker() -> Response:
@@ -166,7 +185,10 @@ def _kept(shell: Shell, root: str) -> dict[str, object]:
     return {
         "version": shell.version,
         "root": root,
-        "files": [f"{root}/static/{name}" for name in shell.kept],
+        "files": [
+            *(f"{root}/static/{name}" for name in shell.kept),
+            *(root + address for address in shell.later_pages),
+        ],
         "later": [f"{root}/static/{name}" for name in shell.later],
         "pages": {each: f"{root}/shell/{shell.version}/{each}" for each in LANGUAGES},
         "otherwise": LANGUAGES[0],

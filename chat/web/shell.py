@@ -45,6 +45,15 @@ class Shell:
         """Give the names of all its files."""
         return {*self.addresses.values(), *self.beside, *self.kept, *self.later}
 
+    @property
+    def later_pages(self) -> tuple[str, ...]:
+        """Give the addresses of its later page, in each language."""
+        return tuple(map(self.later_page, LANGUAGES))
+
+    def later_page(self, language: str) -> str:
+        """Give the address of what the page fetches once it needs it; it belongs to the version."""
+        return f"/later/{self.version or 'sources'}/{language}"
+
     def address(self, source: str) -> str:
         """Give the address of a file of chat/static/ that the HTML names."""
         return f"/static/{self.addresses[source] if self.is_built else source}"

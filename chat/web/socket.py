@@ -13,7 +13,8 @@ from flask import Blueprint, Response, g, request
 from flask_sock import Sock
 
 from chat.config import Settings
-from chat.names.addresses import peer_address, peer_in_log
+from chat.names.addresses import peer_address, peer_in_log, subscriber
+from chat.names.rooms import room_in_log
 from chat.protocol import CloseCode
 from chat.rooms.amounts import Abuse
 from chat.rooms.commands import Hub
@@ -138,7 +139,10 @@ def create_ws(
             join_within_s=settings.chat_join_within_s if settings.limited else None,
         )
         started_at = monotonic()
-        with hub.attached(connection, g.get("account")) as session:
+        # Who comes through a proxy that is not trusted has its address, like everybody else.
+        is_own = settings.trusted_proxies > 0 or not _is_forwarded(request.environ)
+        address = subscriber(peer_address(request.environ)) if is_own else ""
+        with hub.attached(connection, g.get("account"), address) as session:
             try:
                 for text in connection.receive():
                     try:
@@ -147,7 +151,8 @@ def create_ws(
                         connection.close(CloseCode.ABUSE, str(abuse))
             except Exception:
                 # Escaping, it would write an HTTP 500 into the WebSocket's stream.
-                _logger.exception("room %s member %s: a bug", session.room, session.member_id)
+                room = room_in_log(session.room)
+                _logger.exception("room %s member %s: a bug", room, session.member_id)
                 connection.give_up()
             finally:
                 connection.finish()
@@ -155,7 +160,7 @@ def create_ws(
         _logger.info(
             "disconnect %s room %s member %s code %s after %.1f s",
             peer(),
-            session.room,
+            room_in_log(session.room),
             session.member_id,
             connection.close_code,
             monotonic() - started_at,

@@ -11,19 +11,24 @@ from chat import protocol
 from chat.names.faces import looks
 from chat.names.keys import member_id
 from chat.names.nicks import clean_nick, free_nick
-from chat.names.rooms import clean_room, room_meant
+from chat.names.rooms import clean_room, clean_title, room_meant
 from chat.protocol import (
+    TITLE_LIMIT,
     AnyCommand,
+    Edit,
     ErrorCode,
     Join,
+    Make,
     Member,
     Message,
     Post,
     Refused,
     Rename,
+    SetRules,
     clean_text,
     decode_command,
 )
+from chat.rooms.owners import clean_end
 
 _DECODING = {ErrorCode.BAD_JSON, ErrorCode.BAD_COMMAND}
 _CLEANING = {
@@ -31,6 +36,7 @@ _CLEANING = {
     ErrorCode.ROOM_INVALID,
     ErrorCode.TEXT_EMPTY,
     ErrorCode.TEXT_TOO_LONG,
+    ErrorCode.BAD_COMMAND,  # a title without ink, or a time that cannot be
 }
 # Random input is almost never a command. After one of these letters, the input becomes a string
 # inside a command. No command begins with a letter.
@@ -41,6 +47,8 @@ _FIELDS = {
     "R": '{"type":"join","room":%s}',
     "K": '{"type":"join","key":%s}',
     "E": '{"type":"join","after":{"epoch":%s,"seq":1}}',
+    "M": '{"type":"make","private":true,"title":%s}',
+    "D": '{"type":"rules","id":"r","ends_at":%s}',
 }
 
 
@@ -57,7 +65,7 @@ def _check_field(letter: str, value: str) -> None:
     command = _check_command(_FIELDS[letter] % json.dumps(value))
     if letter in "TNR":
         assert command is not None, "any text may be asked for"
-    elif letter == "E":
+    elif letter in "EMD":  # the title's limit is the same by chance
         assert (command is None) == (len(value) > 64)
     else:
         shortest, longest = (22, 128) if letter == "K" else (1, 64)
@@ -96,11 +104,19 @@ def _is_told(refused: Refused, codes: set[ErrorCode]) -> None:
 
 def _clean(command: AnyCommand) -> None:
     """Do what the hub does with the strings of a command. Raises Refused."""
-    if isinstance(command, Post):
+    if isinstance(command, Post | Edit):
         text = clean_text(command.text)
         assert clean_text(text) == text
         message = Message(1, command.id, Member("m", "Ann"), text, "")
         assert json.loads(msgspec.json.encode(message))["text"] == text
+    elif isinstance(command, Make):
+        title = clean_title(command.title)
+        assert clean_title(title) == title
+        assert len(title) <= TITLE_LIMIT
+        if command.ends_at is not None:
+            _clean_end(command.ends_at)
+    elif isinstance(command, SetRules) and isinstance(command.ends_at, str):
+        _clean_end(command.ends_at)
     elif isinstance(command, Rename):
         _clean_nick(command.nick)
     elif isinstance(command, Join):
@@ -110,6 +126,11 @@ def _clean(command: AnyCommand) -> None:
             assert re.fullmatch(r"[A-Za-z0-9_-]{22}", member_id(command.key))
         if command.nick is not None:
             _clean_nick(command.nick)
+
+
+def _clean_end(ends_at: str) -> None:
+    kept = clean_end(ends_at)
+    assert clean_end(kept) == kept
 
 
 def _clean_nick(nick: str) -> None:

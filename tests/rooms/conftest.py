@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.house import House
 from tests.support.redis import RedisServer
+from tests.support.servers import ChatServer
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +25,11 @@ def redis(one_redis: RedisServer) -> RedisServer:
     with one_redis.client() as client:
         client.flushall()
     return one_redis
+
+
+@pytest.fixture
+def house(shared_server: ChatServer, own_room: str) -> Iterator[House]:
+    """Give the shared server, with a room of the test's own."""
+    house = House(shared_server, own_room)
+    yield house
+    house.close()

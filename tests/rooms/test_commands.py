@@ -47,7 +47,8 @@ def test_join_welcomes_with_everything_the_protocol_promises(
     assert welcome["member"] == {"id": ann.member["id"], "nick": "Ann"}
     assert welcome["members"] == [welcome["member"]]
     assert (welcome["messages"], welcome["more"], welcome["resumed"]) == ([], False, False)
-    assert welcome["limits"] == {"text": 2000, "frame": 16384, "retention_messages": 100_000}
+    limits = {"text": 2000, "frame": 16384, "retention_messages": 100_000, "edit_within_s": 900}
+    assert welcome["limits"] == limits
     assert re.fullmatch(r"[A-Za-z0-9_-]{22,128}", welcome["key"])
     assert welcome["key"] not in str(welcome["member"])
 

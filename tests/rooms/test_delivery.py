@@ -230,7 +230,7 @@ def test_older_pages_leave_readers_of_the_log_to_newcomers(tmp_path: Path) -> No
     log = SlowLog(tmp_path / "tchat.db")
     assert log.claim()
     delivery = Delivery(log, Registry())
-    log.start(delivery.committed, print, bool)
+    log.start(delivery.committed, print, bool, print)
 
     def page() -> tuple[list[Message], bool]:
         with delivery.turn():

@@ -107,10 +107,13 @@ def test_member_leaves_when_the_grace_is_over_and_not_before(world: World) -> No
     world.pass_time(GRACE_S - 0.1)
     assert world.told_nothing()
     assert Member(ANN, "Ann") in world.presence.members("general")
+    assert world.presence.is_occupied("general")
+    assert not world.presence.is_occupied("kitchen")
 
     world.pass_time(0.2)
     assert world.told() == Left(Member(ANN, "Ann"))
     assert Member(ANN, "Ann") not in world.presence.members("general")
+    assert world.presence.is_occupied("general")  # by Bob
 
 
 def test_member_that_returns_within_the_grace_was_never_away(world: World) -> None:

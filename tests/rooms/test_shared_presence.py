@@ -73,6 +73,15 @@ def test_person_with_tabs_at_two_workers_comes_once_and_goes_once(
     wait_until(lambda: one.members() == other.members() == ["Bob", "Eve"])
 
 
+def test_room_with_somebody_at_another_worker_is_occupied(
+    make_worker: Callable[..., Worker],
+) -> None:
+    one, other = make_worker(), make_worker()
+    come(other, ANN, room="kitchen")
+    assert one.presence.is_occupied("kitchen")
+    assert not one.presence.is_occupied("garden")
+
+
 def test_typing_and_the_nick_of_now_are_told_at_all_workers(pair: tuple[Worker, Worker]) -> None:
     one, other = pair
     one.presence.typing("general", BOB.id)

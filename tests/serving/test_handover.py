@@ -7,7 +7,7 @@ import re
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -191,15 +191,23 @@ def test_server_goes_on_when_the_one_that_usr2_starts_is_refused(
 # --- two servers on one database -----------------------------------------------------------
 
 
+@pytest.fixture(scope="module", params=[GUNICORN, FLASK_RUN], ids=["gunicorn", "flask"])
+def first(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ChatServer]:
+    """Give the server that has the database; all whom it keeps out come to the same one."""
+    server = ChatServer(tmp_path_factory.mktemp("first"), request.param)
+    server.start()
+    yield server
+    server.end()
+
+
 @pytest.mark.parametrize(
     "command", [GUNICORN, MODULE, FLASK_RUN], ids=["gunicorn", "chat", "flask"]
 )
-@pytest.mark.parametrize("holder", [GUNICORN, FLASK_RUN], ids=["gunicorn", "flask"])
 def test_second_server_is_refused_in_one_line(
-    make_server: MakeServer, command: tuple[str, ...], holder: tuple[str, ...]
+    make_server: MakeServer, command: tuple[str, ...], first: ChatServer
 ) -> None:
-    first = make_server(holder)
-    first.start()
     second = make_server(command, settings={"CHAT_DATABASE": str(first.database)})
     asked_at = time.monotonic()
     assert second.launch().wait(_WITHIN_S) != 0

@@ -388,7 +388,11 @@ WITHOUT_RIGHTS = (
 )
 
 
-@pytest.mark.parametrize("command", [GUNICORN, MODULE], ids=["gunicorn", "python -m chat"])
+@pytest.mark.parametrize(
+    "command",
+    [GUNICORN, pytest.param(MODULE, marks=pytest.mark.long)],  # it starts gunicorn
+    ids=["gunicorn", "python -m chat"],
+)
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [

@@ -44,17 +44,30 @@ def test_stop_closes_with_1012_and_is_quick(
         assert ends[0] < 5.0
 
 
-@pytest.mark.parametrize("command", [GUNICORN, MODULE], ids=["gunicorn", "python -m chat"])
+STOPS: dict[str, Callable[[int], None]] = {
+    "SIGTERM": lambda pid: os.kill(pid, signal.SIGTERM),
+    "Ctrl-C": lambda pid: os.killpg(pid, signal.SIGINT),  # what it does in a terminal
+    "SIGINT": lambda pid: os.kill(pid, signal.SIGINT),
+    "SIGQUIT": lambda pid: os.kill(pid, signal.SIGQUIT),
+    "group": lambda pid: os.killpg(pid, signal.SIGTERM),
+}
+
+
 @pytest.mark.parametrize(
-    "stop",
+    ("command", "stop"),
     [
-        lambda pid: os.kill(pid, signal.SIGTERM),
-        lambda pid: os.kill(pid, signal.SIGINT),
-        lambda pid: os.kill(pid, signal.SIGQUIT),
-        lambda pid: os.killpg(pid, signal.SIGINT),  # what Ctrl-C does in a terminal
-        lambda pid: os.killpg(pid, signal.SIGTERM),
+        *(pytest.param(GUNICORN, stop, id=f"gunicorn {name}") for name, stop in STOPS.items()),
+        # It runs gunicorn itself: the last three are the same as above.
+        *(
+            pytest.param(
+                MODULE,
+                stop,
+                id=f"python -m chat {name}",
+                marks=() if name in ("SIGTERM", "Ctrl-C") else pytest.mark.long,
+            )
+            for name, stop in STOPS.items()
+        ),
     ],
-    ids=["SIGTERM", "SIGINT", "SIGQUIT", "Ctrl-C", "group"],
 )
 def test_ordinary_stop_logs_no_error(
     make_server: Callable[..., ChatServer], command: tuple[str, ...], stop: Callable[[int], None]

@@ -15,13 +15,9 @@ from chat.web.shell import DIST, read_shell
 from tests.support.servers import ROOT
 
 SHELL = read_shell(ROOT / "chat")
+DIST_HERE = ROOT / "chat" / DIST
 MAIN = f"/static/{SHELL.addresses['js/main.js']}"
 TEXTS = [SHELL.addresses[name] for name in ("js/main.js", "css/main.css", "vendor/emoji/fr.json")]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(ROOT / "chat" / DIST, tmp_path / "dist"))
 
 
 def _elsewhere(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -29,15 +25,21 @@ def _elsewhere(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [b"the application"]
 
 
-@pytest.fixture
-def client(folder: Path) -> Client:
-    return Client(Files(_elsewhere, folder, SHELL.names))
+@pytest.fixture(scope="module")
+def client() -> Client:
+    return Client(Files(_elsewhere, DIST_HERE, SHELL.names))
+
+
+@pytest.fixture(scope="module")
+def one_of_many() -> Client:
+    files = Files(_elsewhere, DIST_HERE, SHELL.names, made=SHELL.later_pages, are_many=True)
+    return Client(files)
 
 
 def test_file_of_another_version_is_asked_for_again_where_other_servers_may_have_it(
-    folder: Path,
+    one_of_many: Client,
 ) -> None:
-    client = Client(Files(_elsewhere, folder, SHELL.names, are_many=True))
+    client = one_of_many
     address = "/static/main-ABCD1234.js"
     for number in range(1, 11):
         response = client.get(address)
@@ -50,19 +52,29 @@ def test_file_of_another_version_is_asked_for_again_where_other_servers_may_have
     assert client.get(f"{MAIN}?again=3").status_code == 200
 
 
+def test_later_page_of_another_version_is_asked_for_again_and_the_own_one_is_not(
+    one_of_many: Client,
+) -> None:
+    assert one_of_many.get("/later/0123456789abcdef/fr").status_code == 307
+    for address in SHELL.later_pages:
+        assert one_of_many.get(address).data == b"the application"
+
+
 @pytest.mark.parametrize(
     "path",
     [
         "/static/main.js",
         "/r/main-ABCD1234.js",
+        "/later/sources/fr",
         "/static/main-ABCD1234.js?again=99",
         "/static/main-ABCD1234.js?again=-1",
         "/static/main-ABCD1234.js?other=1",
     ],
 )
-def test_what_is_no_file_of_a_version_is_not_asked_for_again(folder: Path, path: str) -> None:
-    client = Client(Files(_elsewhere, folder, SHELL.names, are_many=True))
-    assert client.get(path).data == b"the application"
+def test_what_is_no_file_of_a_version_is_not_asked_for_again(
+    one_of_many: Client, path: str
+) -> None:
+    assert one_of_many.get(path).data == b"the application"
 
 
 def test_only_server_does_not_send_anybody_to_another(client: Client) -> None:
@@ -70,16 +82,16 @@ def test_only_server_does_not_send_anybody_to_another(client: Client) -> None:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_texts_leave_as_they_were_compressed(client: Client, folder: Path, name: str) -> None:
+def test_texts_leave_as_they_were_compressed(client: Client, name: str) -> None:
     plain = client.get(f"/static/{name}")
-    assert plain.data == (folder / name).read_bytes()
+    assert plain.data == (DIST_HERE / name).read_bytes()
     assert "Content-Encoding" not in plain.headers
     zipped = client.get(f"/static/{name}", headers={"Accept-Encoding": "gzip, deflate"})
     assert zipped.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(zipped.data) == plain.data
     small = client.get(f"/static/{name}", headers={"Accept-Encoding": "gzip, deflate, br, zstd"})
     assert small.headers["Content-Encoding"] == "br"
-    assert small.data == (folder / f"{name}.br").read_bytes()
+    assert small.data == (DIST_HERE / f"{name}.br").read_bytes()
     assert len(small.data) == small.content_length < len(zipped.data) < len(plain.data)
     for response in (plain, zipped, small):
         assert "Accept-Encoding" in response.vary  # otherwise a cache would give one for the other
@@ -120,16 +132,18 @@ def test_file_that_has_not_changed_is_not_sent_again(client: Client) -> None:
     assert again.data == b""
 
 
-def test_head_tells_the_size_alone_and_post_is_refused(client: Client, folder: Path) -> None:
+def test_head_tells_the_size_alone_and_post_is_refused(client: Client) -> None:
     head = client.head(MAIN)
-    assert head.content_length == (folder / MAIN.removeprefix("/static/")).stat().st_size
+    assert head.content_length == (DIST_HERE / MAIN.removeprefix("/static/")).stat().st_size
     assert head.data == b""
     assert client.post(MAIN).status_code == 405
 
 
 def test_files_that_leave_the_disk_under_a_running_server_are_given_as_before(
-    client: Client, folder: Path
+    tmp_path: Path,
 ) -> None:
+    folder = shutil.copytree(DIST_HERE, tmp_path / "dist")
+    client = Client(Files(_elsewhere, folder, SHELL.names))
     before = client.get(MAIN).data
     shutil.rmtree(folder)
     assert client.get(MAIN).data == before

@@ -197,7 +197,54 @@ def test_page_of_no_room_has_a_language_of_its_own(
     assert " data-kept>" not in client.get("/").text
 
 
-@pytest.mark.parametrize("path", ["/shell/0123456789abcdef/fr", "/shell/{version}/de"])
+@pytest.mark.parametrize(("language", "word"), [("fr", "Réglages"), ("en", "Settings")])
+def test_later_page_has_the_boxes_and_sentences_and_the_sheet_of_the_version(
+    client: FlaskClient, language: str, word: str
+) -> None:
+    asked = re.search(
+        r' data-later="([^"]+)"', client.get("/", headers={"Accept-Language": language}).text
+    )
+    assert asked is not None
+    assert asked[1] == f"/later/{version_of(client)}/{language}"
+    response = client.get(asked[1], headers={"Accept-Language": "en" if language == "fr" else "fr"})
+    assert (response.status_code, response.mimetype) == (200, "text/html")
+    assert f'<html lang="{language}"' in response.text
+    assert f">{word}</h2>" in response.text
+    sentences = re.search(r'id="later-strings">(.*?)</script>', response.text)
+    assert sentences is not None
+    assert "settings" not in json.loads(sentences[1])
+    assert all(json.loads(sentences[1]).values())
+    (sheet,) = re.findall(r'<link rel="stylesheet" href="([^"]+)">', response.text)
+    with client.get(sheet) as style:
+        assert style.mimetype == "text/css"
+    assert response.cache_control.no_cache
+    again = client.get(asked[1], headers={"If-None-Match": response.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    packed = client.get(asked[1], headers=GZIP)
+    assert gzip.decompress(packed.data) == response.data
+    assert asked[1] in client.get("/sw.js").text
+
+
+def test_page_of_the_sources_has_a_later_page_too(
+    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    client = make_app().test_client()
+    assert 'data-later="/later/sources/fr"' in client.get("/").text
+    assert 'href="/static/css/later.css"' in client.get("/later/sources/fr").text
+    assert client.get("/later/sources/en", headers=GZIP).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/shell/0123456789abcdef/fr",
+        "/shell/{version}/de",
+        "/later/0123456789abcdef/fr",
+        "/later/{version}/de",
+        "/later/sources/fr",
+    ],
+)
 def test_no_other_version_or_language_of_it_is_given(client: FlaskClient, path: str) -> None:
     assert client.get(path.format(version=version_of(client))).status_code == 404
 
@@ -358,6 +405,7 @@ def test_choice_of_a_language_is_kept_for_a_further_year_and_none_is_made(
         "/healthz",
         "/metrics",
         "/manifest.webmanifest",
+        "/later/sources/fr",
         "/ws",
         "/static/js/none.js",
     ],

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
+from chat import create_app
 from tests.support.client import Client
 from tests.support.raw import RawPeer
 from tests.support.servers import FLASK_RUN, GUNICORN, MODULE, ChatServer
@@ -64,7 +66,11 @@ def is_whole_under(server: ChatServer, prefix: str, asked: str, headers: dict[st
     if 'data-version=""' not in page:
         kept = json.loads(re.findall(r"KEPT = (\{.*?\});", get(f"{prefix}/sw.js"))[0])
         for place in [*kept["files"], *kept["later"], *kept["pages"].values()]:
-            assert f'data-root="{prefix}"' in get(place) or "/static/" in place
+            found = get(place)
+            if "/later/" in place:
+                assert set(PLACES.findall(found)) & set(kept["files"]), place  # its sheet
+            else:
+                assert f'data-root="{prefix}"' in found or "/static/" in place
     for typed, place in (("Salon", "r/salon"), ("general", "")):
         status, text = answer(server, f"{asked}/r/{typed}", headers)
         assert status == 308
@@ -100,32 +106,46 @@ def test_script_name_in_a_header_is_gunicorns_way(make_server: MakeServer) -> No
     is_whole_under(server, "/chat", "/chat", {"SCRIPT_NAME": "/chat"})
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-Prefix", "SCRIPT_NAME", "X-Script-Name"])
 def test_prefix_of_a_stranger_changes_nothing(
-    make_server: MakeServer, command: tuple[str, ...], header: str
+    make_server: MakeServer, command: tuple[str, ...]
 ) -> None:
     server = make_server(command)
     server.start()
-    is_whole_under(server, "", "", {header: "/chat"})
-    assert server.get("/", {header: "/chat"}) == server.get("/")
+    for header in ("X-Forwarded-Prefix", "SCRIPT_NAME", "X-Script-Name"):
+        is_whole_under(server, "", "", {header: "/chat"})
+        assert server.get("/", {header: "/chat"}) == server.get("/")
 
 
-@pytest.mark.parametrize(
-    "prefix",
-    ["//evil.example", "https://evil.example", "chat", "/a b", "/<script>", "/../x", "/\\evil",
-     "/é", "/%2e", "/" + "x" * 200, "/a//b", "/a?b", "/a#b"],
-)  # fmt: skip
-def test_prefix_that_is_none_is_not_used_and_told_of(make_server: MakeServer, prefix: str) -> None:
+NONE = ["//evil.example", "https://evil.example", "chat", "/a b", "/<script>", "/../x", "/\\evil",
+        "/é", "/%2e", "/" + "x" * 200, "/a//b", "/a?b", "/a#b"]  # fmt: skip
+
+
+def test_prefix_that_is_none_is_not_used(make_server: MakeServer) -> None:
     server = make_server(settings={"TRUSTED_PROXIES": "1"})
     server.start()
-    for _ in range(3):
+    for prefix in NONE:
         status, text = answer(server, "/r/Salon", {"X-Forwarded-Prefix": prefix})
         assert status == 308
-        assert "\r\nlocation: /r/salon\r\n" in text.lower()
-    is_whole_under(server, "", "", {"X-Forwarded-Prefix": prefix})
+        assert "\r\nlocation: /r/salon\r\n" in text.lower(), prefix
+        assert 'data-root=""' in answer(server, "/", {"X-Forwarded-Prefix": prefix})[1], prefix
+    is_whole_under(server, "", "", {"X-Forwarded-Prefix": NONE[0]})
     lines = [line for line in server.log().splitlines() if "is not used" in line]
     assert 1 <= len(lines) <= server.workers  # one a worker
     assert all("X-Forwarded-Prefix" in line for line in lines)
+
+
+@pytest.mark.parametrize("prefix", NONE)
+def test_prefix_that_is_none_is_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, prefix: str
+) -> None:
+    app = create_app({"CHAT_DATABASE": str(tmp_path / "tchat.db"), "TRUSTED_PROXIES": 1})
+    try:
+        for _ in range(3):
+            app.test_client().get("/r/Salon", headers={"X-Forwarded-Prefix": prefix})
+    finally:
+        app.extensions["chat"].hub.stop()
+    (line,) = [line for line in caplog.messages if "is not used" in line]
+    assert "X-Forwarded-Prefix" in line
 
 
 def test_nearest_of_two_proxies_says_the_prefix(make_server: MakeServer) -> None:

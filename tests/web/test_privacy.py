@@ -42,6 +42,8 @@ def test_page_says_what_the_settings_say(read: Callable[..., str]) -> None:
         "nothing is encrypted from end to end",
         "has addresses without their last part",
         "“Forget this device”, in the settings, deletes all of that.",
+        "of each room the last 1,000 of these acts",
+        "for ten minutes after",
     ):
         assert said in words
     words = read(
@@ -52,7 +54,7 @@ def test_page_says_what_the_settings_say(read: Callable[..., str]) -> None:
         CHAT_NICK_RESERVATION_S="0",
         CHAT_LOG_ADDRESSES="none",
     )
-    assert "up to 5,000. A message is deleted after 30 days. What is" in words
+    assert "up to 5,000. A message is deleted after 30 days. Who wrote" in words
     assert "The server’s log has no addresses." in words
     assert "stays yours" not in words
 
