@@ -9,7 +9,7 @@ const KEPT = {{ kept|tojson }}; // { version, root, files, later, pages: languag
 // own. The root ("/chat", or nothing) ends a cache's name.
 const CACHE = `tchat:${KEPT.version}${KEPT.root}`;
 const isOurs = (name) => name.replace(/^tchat:\w*/, "") === KEPT.root;
-const FILES = `${KEPT.root}/static/`;
+const FILES = [`${KEPT.root}/static/`, `${KEPT.root}/later/`];
 const CHOSEN = `tchat-language:${KEPT.root}`; // the cache that has the language of the reader's choice
 const PATIENCE_MS = 3_000; // for the server's page; then the kept one is shown
 
@@ -87,7 +87,7 @@ addEventListener("fetch", (event) => {
   const isHere = pathname.startsWith(`${KEPT.root}/`);
   const isPage = isHere && /^\/+(r(\/|$)|$)/i.test(pathname.slice(KEPT.root.length));
   if (request.mode === "navigate" && isPage) event.respondWith(page(request));
-  else if (pathname.startsWith(FILES)) event.respondWith(file(event, pathname));
+  else if (FILES.some((folder) => pathname.startsWith(folder))) event.respondWith(file(event, pathname));
 });
 
 // A page asks this worker to replace the one before, now. A page that came from the server asks

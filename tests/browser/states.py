@@ -81,7 +81,10 @@ class Tour:
             yield from self._entering()
             yield from self._alone()
             yield from self._talking(bob)
+            yield from self._searching()
+            yield from self._changing(bob)
             yield from self._dialogs()
+            yield from self._made()
             yield from self._posts()
             yield from self._connection()
             yield from self._crowd()
@@ -182,6 +185,63 @@ class Tour:
         yield "the beginning", _NARROW
         to_end.click()
 
+    def _searching(self) -> Iterator[State]:
+        page = self.page
+        page.keyboard.press("Control+k")
+        panel = page.get_by_role("search")
+        panel.get_by_role("searchbox").fill("message")
+        expect(panel.get_by_role("link").first).to_be_visible()
+        yield "words found", _BOTH
+        panel.get_by_role("searchbox").fill("nothing at all")
+        words = re.compile("No message has|Aucun message ne contient")
+        expect(panel.get_by_role("status")).to_have_text(words)
+        yield "no words found", _BOTH
+        page.keyboard.press("Escape")
+
+    def _changing(self, bob: Client) -> Iterator[State]:
+        tab, page = self.tab, self.page
+        items = tab.log.get_by_role("listitem")
+        seq = bob.post("who comes? " + "and when " * 12)["seq"]
+        bob.post("a **word** of mine", reply=seq)
+        bob.edit(bob.post("frist")["seq"], "first")
+        bob.post("an answer to what is gone", reply=bob.post("a mistake")["seq"])
+        bob.remove(bob.messages[-2]["seq"])
+        expect(tab.log.get_by_text(re.compile("message (removed|retiré)"))).to_have_count(2)
+        tab.say("mine")
+        expect(items.last).to_contain_text("mine")
+        tab.composer.press("ArrowUp")
+        expect(self.button("Save", "Enregistrer")).to_be_visible()
+        yield "edited, removed, answered; editing", _BOTH
+        tab.composer.press("Escape")
+        items.nth(-2).hover()
+        self.button("Reply", "Répondre").click()
+        expect(self.button("Cancel", "Annuler")).to_be_visible()
+        self.wire.tell(type="muted", until="2099-01-01T00:00:00.000Z")
+        yield "answering, muted", _BOTH
+        self.wire.tell(type="muted", until=None)
+        tab.composer.press("Escape")
+        items.last.hover()
+        self.button("Take back", "Retirer").click()
+        yield "taking back asked", _NARROW
+        page.mouse.move(0, 0)
+        self.wire.refusals["edit"] = {"code": "too_late"}
+        tab.composer.press("ArrowUp")
+        tab.composer.fill("mine, changed")
+        tab.composer.press("Enter")
+        expect(tab.log.get_by_text(re.compile("too late|trop tard"))).to_be_visible()
+        pinned = next(each for each in bob.messages if each["seq"] == seq)
+        member, at = bob.member, pinned["at"]
+        self.wire.tell(
+            type="pinned", seq=bob.seq + 2, id="pin", member=member, target=seq, at=at,
+            message={**pinned, "type": "message", "text": "a long text " * 30},
+        )  # fmt: skip
+        self.button("More", "Plus").click()
+        yield "edit refused, something pinned", _BOTH
+        self.wire.refusals.clear()
+        page.reload()
+        expect(tab.log.get_by_text(re.compile("too late|trop tard"))).to_be_visible()
+        self.button("Close", "Fermer").click()
+
     def _dialogs(self) -> Iterator[State]:
         tab, page = self.tab, self.page
         self.button("Mute Bob", "Masquer Bob").press("Enter")
@@ -251,6 +311,84 @@ class Tour:
         page.keyboard.press("Escape")
         page.set_viewport_size(WIDE)  # type: ignore[arg-type]
 
+    def _made(self) -> Iterator[State]:
+        """Make a room, own it, and see it end."""
+        tab, page = self.tab, self.page
+        self.open(self.room)
+        self.button("New room", "Nouveau salon").click()
+        expect(self.dialog().get_by_role("radio").first).to_be_checked()
+        yield "new room", _BOTH
+        self.dialog().get_by_role("radio").nth(1).check()
+        self.dialog().get_by_role("textbox").fill(LONGEST_NICK)
+        self.dialog().get_by_role("combobox").select_option("moment")
+        self.button("Make the room", "Créer le salon").click()
+        expect(self.button("Copy owners’ link", "Copier le lien des propriétaires")).to_be_visible()
+        self.button("Show QR code", "Afficher le code QR").last.click()
+        expect(self.dialog().get_by_role("img")).to_be_visible()
+        yield "the two links", _BOTH
+        page.get_by_role("link", name=either("Enter the room", "Entrer dans le salon")).click()
+        expect(tab.composer).to_be_visible()
+        made = "/r/" + LONGEST_NICK.lower()
+        with Client(self.server.ws_url) as carl:
+            carl.join("Carl", made.removeprefix("/r/"))
+            carl.post("something unkind")
+            carl.ask("report", target=1, text="It is not kind. " * 20)
+            self.button("Moderate Carl", "Modérer Carl").first.press("Enter")
+            self.button("Silence", "Couper la parole").click()
+            now = self.button("Let write again.*", "Rendre la parole.*")
+            expect(now).to_be_visible()
+            yield "somebody moderated", _BOTH
+            page.keyboard.press("Escape")
+            self.open(LONGEST_NICK.lower())
+            self.button("Manage this room", "Gérer ce salon").click()
+            expect(now).to_be_visible()
+            self.button("End the conversation now", "Mettre fin à la conversation").click()
+            yield "owners’ panel", _BOTH
+            page.keyboard.press("Escape")
+            tab.path = made
+            page.evaluate("localStorage.clear()")  # no owner any more
+            tab.open()
+            expect(tab.composer).to_be_visible()
+            tab.log.get_by_role("listitem").hover()
+            self.button("Report", "Signaler").click()
+            expect(self.dialog().get_by_role("textbox")).to_be_focused()
+            yield "reporting", _BOTH
+            page.keyboard.press("Escape")
+        page.mouse.move(0, 0)
+        self.open("Settings", "Réglages")
+        self.button("Operator", "Opérateur").click()
+        self.dialog().get_by_role("textbox").fill("not the token")
+        page.keyboard.press("Enter")
+        expect(self.dialog().get_by_role("alert")).to_have_text(re.compile("."))
+        yield "operator refused", _NARROW
+        page.keyboard.press("Escape")
+        rules = {"write": "all", "pace_s": 0, "locked": False, "ends_at": "2000-01-01T12:00:00Z"}
+        member = {"id": "carl", "nick": "Carl"}
+        self.wire.tell(
+            type="rules", seq=2, id="r", member=member, at="2025-10-17T14:23:45.000Z", rules=rules
+        )
+        keep = self.button("Keep a copy", "Garder une copie")
+        expect(keep).to_be_visible()
+        yield "the end is near", _BOTH
+        keep.click()
+        self.wire.deaf = True
+        self.button("To read .*", "Pour lire .*").click()
+        expect(page.get_by_role("progressbar")).to_be_visible()
+        yield "keeping a copy", _BOTH
+        self.wire.deaf = False
+        page.keyboard.press("Escape")
+        self.wire.tell(type="ended", at="2025-10-17T14:23:45.000Z")
+        expect(self.button("Other rooms", "Autres salons")).to_be_visible()
+        yield "ended", _BOTH
+        self.wire.refusals["join"] = {"code": "banned", "retry_after": 600}
+        tab.path = f"/r/{self.room}"
+        tab.open()
+        expect(tab.state).to_have_text(re.compile("10 minutes"))
+        yield "put out", _BOTH
+        self.wire.refusals.clear()
+        tab.open()
+        expect(tab.composer).to_be_visible()
+
     def _posts(self) -> Iterator[State]:
         tab = self.tab
         self.wire.refusals["post"] = {"code": "rate_limited", "retry_after": 40}
@@ -260,7 +398,7 @@ class Tour:
         self.button("Delete", "Supprimer").click()
         tab.page.reload()  # a new page does not wait
         expect(tab.composer).to_be_visible()
-        self.wire.refusals["post"] = {"code": "muted"}
+        self.wire.refusals["post"] = {"code": "banned"}
         tab.say("refused")
         expect(tab.waiting).to_have_count(1)
         self.wire.refusals["post"] = {"code": "text_too_long"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Watch
 from tests.browser.tab import Tab, Wire
@@ -156,34 +156,56 @@ def _forbidden(page: Page) -> None:
     page.route(re.compile(r"/$"), strict)
 
 
-@pytest.mark.parametrize(
-    "broken",
-    [_missing, _blocked, _hanging, _half, _failing, _unreadable, _without_modules, _forbidden],
-)
-def test_page_that_cannot_begin_says_so(
-    open_tab: Enter, watch: Watch, broken: Callable[[Page], None]
-) -> None:
-    language = "fr-FR" if broken is _missing else "en-GB"
-    tab = open_tab(service_workers="block", viewport=PHONE, locale=language)
-    broken(tab.page)
-    # Shorten the wait: Playwright's clock does not change the animations of a style sheet.
-    session = tab.page.context.new_cdp_session(tab.page)
+_BROKEN = [_blocked, _hanging, _half, _unreadable, _without_modules, _forbidden, _failing]
+
+
+def test_page_that_cannot_begin_says_so(open_tab: Enter, watch: Watch) -> None:
+    tab = open_tab(service_workers="block", viewport=PHONE)
+    _quickly(tab.page)
+    for broken in _BROKEN:
+        broken(tab.page)
+        _says_that_it_has_not_started(tab)
+        tab.page.unroute_all(behavior="ignoreErrors")
+        if broken is not _failing:  # the last, because this tab keeps that
+            _starts_after_all(tab, reloads=broken is not _hanging)
+    watch.complaints.clear()  # the browser's own error, about what this test broke
+
+
+def test_page_that_cannot_begin_says_so_in_french(open_tab: Enter, watch: Watch) -> None:
+    tab = open_tab(service_workers="block", viewport=PHONE, locale="fr-FR")
+    _quickly(tab.page)
+    _missing(tab.page)
+    _says_that_it_has_not_started(tab)
+    tab.page.unroute_all(behavior="ignoreErrors")
+    _starts_after_all(tab)
+    watch.complaints.clear()
+
+
+def _quickly(page: Page) -> None:
+    """Shorten the wait: Playwright's clock does not change the animations of a style sheet."""
+    session = page.context.new_cdp_session(page)
     session.send("Animation.enable")
     session.send("Animation.setPlaybackRate", {"playbackRate": _FASTER})
-    tab.page.goto(tab.path, wait_until="commit")
+
+
+def _said(tab: Tab) -> Locator:
     words = re.compile("The page has not started|La page n’a pas démarré")
-    said = tab.page.get_by_role("alert").filter(has_text=words)
-    expect(said).to_be_visible()
+    return tab.page.get_by_role("alert").filter(has_text=words)
+
+
+def _says_that_it_has_not_started(tab: Tab) -> None:
+    tab.page.goto(tab.path, wait_until="commit")
+    expect(_said(tab)).to_be_visible()
     assert fits(tab.page)
     expect(tab.page.locator("button:visible")).to_have_count(0)  # no button that does nothing
     expect(tab.page.get_by_role("textbox")).to_have_count(0)
-    tab.page.unroute_all(behavior="ignoreErrors")
-    if broken is not _failing:  # this tab keeps that
-        if broken is not _hanging:  # the script arrives now, so the page starts after all
-            said.get_by_role("link").click()
-        expect(tab.nick).to_be_visible()
-        expect(said).to_have_count(0)
-    watch.complaints.clear()  # the browser's own error, about what this test broke
+
+
+def _starts_after_all(tab: Tab, *, reloads: bool = True) -> None:
+    if reloads:  # a script that only hung arrives now by itself
+        _said(tab).get_by_role("link").click()
+    expect(tab.nick).to_be_visible()
+    expect(_said(tab)).to_have_count(0)
 
 
 def test_page_on_a_slow_line_does_not_say_so(open_tab: Enter) -> None:
@@ -295,13 +317,22 @@ def test_part_that_is_gone_from_the_server_is_said_and_nothing_is_lost(
     watch.complaints = [each for each in watch.complaints if "404" not in each]
 
 
-def test_part_that_cannot_be_had_now_is_no_reason_to_reload(open_tab: Enter) -> None:
+@pytest.mark.parametrize("part", ["rooms-box-*.js", "later/*/en", "later-*.css"])
+def test_part_that_cannot_be_had_now_is_no_reason_to_reload(open_tab: Enter, part: str) -> None:
     tab = open_tab(service_workers="block")
-    tab.page.route("**/rooms-box-*.js", lambda route: route.abort())
+    tab.page.route(f"**/{part}", lambda route: route.abort())
     tab.open()
     tab.enter("Alice")
     tab.page.get_by_role("heading", level=1).get_by_role("button").click()
-    expect(tab.page.get_by_role("alert").filter(has_text="could not be loaded")).to_be_visible()
+    said = tab.page.get_by_role("alert").filter(has_text="could not be loaded")
+    expect(said).to_be_visible()
     expect(tab.page.get_by_role("button", name="Reload")).to_have_count(0)
-    tab.page.unroute("**/rooms-box-*.js")
+    tab.page.unroute(f"**/{part}")
+    if part.startswith("later/"):  # a hotel's page instead of ours
+        tab.page.route(f"**/{part}", lambda route: route.fulfill(body="<p>Log in</p>"))
+        said.get_by_role("button", name="Close").click()
+        tab.page.get_by_role("heading", level=1).get_by_role("button").click()
+        expect(said).to_be_visible()
+        expect(tab.page.get_by_text("Log in")).to_have_count(0)
+        tab.page.unroute(f"**/{part}")
     open_rooms(tab)

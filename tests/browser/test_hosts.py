@@ -16,16 +16,15 @@ from tests.support.servers import GUNICORN, ChatServer
 HOSTS = ["my_pc.localhost", "my_pc.localhost.", "CHAT.Localhost", "xn--caf-dma.localhost", "[::1]"]
 
 
-@pytest.mark.parametrize("host", HOSTS)
 def test_page_of_any_host_talks(
-    make_server: Callable[..., ChatServer],
-    new_context: Callable[..., BrowserContext],
-    host: str,
+    make_server: Callable[..., ChatServer], new_context: Callable[..., BrowserContext]
 ) -> None:
     bind = ("--bind", "127.0.0.1:{port}", "--bind", "[::1]:{port}")
     server = make_server((*GUNICORN, *bind))
     server.start()
-    talks(new_context, f"http://{host}:{server.port}")
+    context = new_context(locale="en-GB")
+    for number, host in enumerate(HOSTS):
+        talks(context, f"http://{host}:{server.port}/r/host-{number}")
 
 
 @pytest.mark.parametrize("port", ["80", "443"])
@@ -54,16 +53,17 @@ def test_page_behind_a_proxy_that_adds_a_port_and_says_https_twice_talks(
     nginx = Nginx(tmp_path, f"{origin} server {{ listen 127.0.0.1:{{port}}; {place} }}")
     nginx.start()
     try:
-        talks(new_context, f"http://my_pc.localhost:{nginx.port}")
+        talks(new_context(locale="en-GB"), f"http://my_pc.localhost:{nginx.port}/")
     finally:
         nginx.end()
 
 
-def talks(new_context: Callable[..., BrowserContext], url: str) -> None:
+def talks(context: BrowserContext, url: str) -> None:
     """Open the page, enter and talk."""
-    tab = Tab(new_context(locale="en-GB", base_url=url).new_page())
+    tab = Tab(context.new_page(), url)
     tab.open()
     tab.enter("Alice")
     tab.say("hello")
     tab.shows("hello")
     expect(tab.waiting).to_have_count(0)
+    tab.page.close()

@@ -60,7 +60,8 @@ def make_site(
         yield make
 
 
-@pytest.fixture(params=["X-Forwarded-Prefix", "SCRIPT_NAME"])
+# tests/web/test_prefix.py follows every address for both.
+@pytest.fixture(params=["X-Forwarded-Prefix", pytest.param("SCRIPT_NAME", marks=pytest.mark.long)])
 def site(request: pytest.FixtureRequest, make_site: Callable[..., Site]) -> Site:
     if request.param == "SCRIPT_NAME":
         return make_site({"SCRIPT_NAME": "/chat"}, *_AS_IT_IS)
@@ -123,6 +124,7 @@ def test_page_under_a_path_opens_without_a_server(
     other.open()
     expect(other.page.get_by_role("heading", name="café-1")).to_be_visible()
     assert other.page.url == f"{url}/chat/r/caf%C3%A9-1"
+    open_rooms(other, "café-1")
     site.nginx.start()
     alice.wake()
     alice.shows("one", "two")

@@ -89,7 +89,8 @@ def back(tab: Tab, wire: Wire) -> None:
     tab.wake()
 
 
-@pytest.mark.parametrize("epoch", [None, "another"])
+# That another epoch is noticed, tests/rooms/test_delivery.py and test_offline.py say each time.
+@pytest.mark.parametrize("epoch", [None, pytest.param("another", marks=pytest.mark.long)])
 def test_shorter_copy_and_another_epoch_are_said(
     chat_server: ChatServer, wired: Callable[[str], tuple[Tab, Wire]], epoch: str | None
 ) -> None:

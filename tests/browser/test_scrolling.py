@@ -106,7 +106,9 @@ def test_older_messages_come_without_a_jump(server: ChatServer, open_tab: Enter)
     assert numbers == list(range(1, 131))
 
 
-@pytest.mark.parametrize(("viewport", "step"), [(PHONE, 250), (HIGH, 650)])
+@pytest.mark.parametrize(
+    ("viewport", "step"), [(PHONE, 250), pytest.param(HIGH, 650, marks=pytest.mark.long)]
+)
 def test_a_long_past_is_travelled_without_a_jump_and_held_in_part(
     server: ChatServer, open_tab: Enter, viewport: dict[str, int], step: int
 ) -> None:

@@ -1,6 +1,6 @@
 """Take pictures of the page, for people to look at: `make pictures`.
 
-It writes four states in three sizes, in both schemes and languages, into build/pictures/. It
+It writes ten states in three sizes, in both schemes and languages, into build/pictures/. It
 copies the few pictures that introduce the project into docs/.
 """
 
@@ -17,13 +17,16 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.tab import Tab
+from tests.conftest import OPERATOR
 from tests.support.client import Client
 from tests.support.servers import ROOT, ChatServer
 
 _FOLDER = ROOT / "build" / "pictures"
 _SIZES = {"phone": (360, 740), "tablet": (768, 1024), "screen": (1440, 900)}
 _SCHEMES = ("light", "dark")
-_STATES = ("empty", "busy", "offline", "full")
+_BUSY = ("busy", "offline", "menu", "changed", "search")  # where people have talked
+_MADE = ("making", "links", "panel")  # of a room that the reader makes
+_STATES = ("empty", "full", *_BUSY, *_MADE)
 _ROOM = "lausanne"
 _READER = "Zoé"
 # By language: the messages with their writers, and what the reader adds without a network.
@@ -59,11 +62,17 @@ _SHOWN = {
     "page-empty.png": "empty-phone-light-fr-FR",
     "page-offline.png": "offline-phone-dark-fr-FR",
     "page-full.png": "full-phone-light-en-GB",
+    "page-changed.png": "changed-screen-light-en-GB",
+    "page-menu.png": "menu-phone-light-fr-FR",
+    "page-search.png": "search-phone-dark-fr-FR",
+    "page-making.png": "making-phone-light-fr-FR",
+    "page-links.png": "links-phone-light-en-GB",
+    "page-panel.png": "panel-tablet-dark-en-GB",
 }
 
 
-def talk(server: ChatServer, locale: str, stack: ExitStack) -> str | None:
-    """Let people talk; all but the reader stay. Give the reader's key."""
+def talk(server: ChatServer, locale: str, stack: ExitStack) -> dict[str, Client]:
+    """Let people talk; all but the reader stay. Give all of them by their nicks."""
     people: dict[str, Client] = {}
     for nick, text in _TALKS[locale][0]:
         if nick not in people:
@@ -71,7 +80,61 @@ def talk(server: ChatServer, locale: str, stack: ExitStack) -> str | None:
             people[nick].join(nick, _ROOM)
         people[nick].post(text)
     people[_READER].ws.close()
-    return people[_READER].key
+    return people
+
+
+def change(server: ChatServer, locale: str, key: str | None) -> None:
+    """Answer, edit, take back and pin something in the room, as somebody in it."""
+    french = locale == "fr-FR"
+    with Client(server.ws_url) as lea:
+        lea.key = key
+        lea.join("Léa", _ROOM, owner=OPERATOR)
+        first = lea.messages[0]["seq"]
+        lea.post("On se retrouve au quai ?" if french else "Shall we meet there?", reply=first)
+        late = lea.post("Demain à 9 h." if french else "Tomorrow at 9.")["seq"]
+        lea.edit(late, "Demain à **8 h**." if french else "Tomorrow at **8**.")
+        lea.remove(lea.post("Oups" if french else "Oops")["seq"])
+        lea.pin(first)
+
+
+def show(tab: Tab, state: str) -> None:
+    """Bring a page that is in the room into a state."""
+    page = tab.page
+    if state == "menu":
+        words = tab.log.get_by_role("listitem").nth(1)
+        box = words.bounding_box()
+        assert box is not None
+        session = page.context.new_cdp_session(page)
+        point = {"x": box["x"] + 80, "y": box["y"] + box["height"] - 12}
+        for kind, points in (("touchStart", [point]), ("touchEnd", [])):
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+            page.wait_for_timeout(1000)  # a finger that stays
+        expect(page.get_by_role("dialog")).to_be_visible()
+    elif state == "search":
+        page.keyboard.press("Control+k")
+        panel = page.get_by_role("search")
+        panel.get_by_role("searchbox").fill("train")
+        expect(panel.get_by_role("link").first).to_be_visible()
+    elif state in _MADE:
+        page.get_by_role("button", name=re.compile("^(New room|Nouveau salon)$")).click()
+        if state != "making":
+            own(tab, state)
+
+
+def own(tab: Tab, state: str) -> None:
+    """Make a room, and see its links or its panel."""
+    page = tab.page
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("textbox").first.fill("pique-nique")
+    page.get_by_role("button", name=re.compile("Make the room|Créer le salon")).click()
+    enter = page.get_by_role("link", name=re.compile("Enter the room|Entrer dans le salon"))
+    expect(enter).to_be_visible()
+    if state == "panel":
+        enter.click()
+        expect(tab.composer).to_be_visible()
+        page.get_by_role("button", name="pique-nique").click()
+        page.get_by_role("button", name=re.compile("Manage this room|Gérer ce salon")).click()
+        expect(page.get_by_role("dialog")).to_be_visible()
 
 
 def take(browser: Browser, name: str) -> None:
@@ -81,7 +144,8 @@ def take(browser: Browser, name: str) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         places = "1" if state == "full" else "10"
-        server = ChatServer(folder, settings={"CHAT_MAX_CONNECTIONS": places})
+        settings = {"CHAT_MAX_CONNECTIONS": places, "CHAT_ADMIN_TOKEN": OPERATOR}
+        server = ChatServer(folder, settings=settings)
         stack.callback(server.end)
         server.start()
         context = browser.new_context(
@@ -93,13 +157,17 @@ def take(browser: Browser, name: str) -> None:
         )
         stack.callback(context.close)
         tab = Tab(context.new_page(), f"/r/{_ROOM}")
-        if state in ("busy", "offline"):
-            me = json.dumps({"nick": _READER, "key": talk(server, locale, stack)})
+        if state in _BUSY:
+            people = talk(server, locale, stack)
+            me = json.dumps({"nick": _READER, "key": people[_READER].key})
             tab.page.add_init_script(f"sessionStorage.setItem('tchat:me', JSON.stringify({me}))")
             tab.open()
             expect(tab.log.get_by_role("strong")).to_be_visible()
             tab.composer.click()  # the reader has seen as whom the page entered
-        elif state == "empty":
+            if state == "changed":
+                change(server, locale, people["Léa"].key)
+                expect(tab.page.locator("#pin")).to_be_visible()
+        elif state != "full":
             tab.open()
             tab.enter(_READER)
             expect(tab.page.get_by_role("button", name=re.compile("QR"))).to_be_visible()
@@ -109,6 +177,7 @@ def take(browser: Browser, name: str) -> None:
             tab.nick.fill(_READER)
             tab.nick.press("Enter")
             expect(tab.state).to_have_text(re.compile("is full|Complet"))
+        show(tab, state)
         if state == "offline":
             context.set_offline(True)
             tab.say(_TALKS[locale][1])

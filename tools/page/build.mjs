@@ -18,7 +18,7 @@ const TARGET = resolve(process.argv[2] ?? join(SOURCES, "dist"));
 
 // The files that the page's HTML names. All others are found from these.
 const NAMED = [
-  ...["js/main.js", "css/main.css", "icon.svg", "vendor/licences.txt"],
+  ...["js/main.js", "css/main.css", "css/later.css", "css/copy.css", "icon.svg", "vendor/licences.txt"],
   ...["192.png", "512.png", "maskable-512.png", "apple-touch.png"].map((name) => `icons/${name}`),
   ...["en.json", "fr.json"].map((name) => `vendor/emoji/${name}`),
 ];

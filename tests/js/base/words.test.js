@@ -45,6 +45,18 @@ test("a wait is in seconds, and a long one in minutes", () => {
   assert.deepEqual(waits, ["1\u00a0s", "1\u00a0s", "8\u00a0s", "99\u00a0s", "2\u00a0min", "60\u00a0min"]);
 });
 
+test("how long something lasts is said in the unit that people use", () => {
+  const [minute, hour, day] = [60_000, 3_600_000, 86_400_000];
+  const lasting = (language) => [0, 8_000, minute, 90_000, 10 * minute, hour, 90 * minute, day, 36 * hour, 7 * day].map(
+    (ms) => new Dates(language, []).lasting(ms - 10).replace("\u00a0", " "),
+  );
+  assert.deepEqual(lasting("fr"), [
+    "1 seconde", "8 secondes", "1 minute", "90 secondes", "10 minutes",
+    "1 heure", "90 minutes", "1 jour", "36 heures", "7 jours",
+  ]);
+  assert.equal(lasting("en").at(-1), "7 days");
+});
+
 test("initials are letters as readers see them", () => {
   assert.equal(initials("Amélie Durand"), "AD");
   assert.equal(initials("karim"), "K");

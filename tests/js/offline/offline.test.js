@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { conversationText } from "../../../chat/static/js/rooms/later/conversation-text.js";
-import { joined } from "../../../chat/static/js/offline/later/last-messages.js";
+import { applied, joined } from "../../../chat/static/js/offline/later/last-messages.js";
 import { Names } from "../../../chat/static/js/people/names.js";
-import { Posts } from "../../../chat/static/js/writing/posts.js";
+import { Queue } from "../../../chat/static/js/writing/queue.js";
 import { Store } from "../../../chat/static/js/base/store.js";
 import { Strings } from "../../../chat/static/js/base/strings.js";
 import { Area } from "../fakes.js";
@@ -43,6 +43,20 @@ test("an empty room keeps nothing, and forgets what an older log had", () => {
   assert.deepEqual(joined(kept(1, 40), emptied), emptied);
 });
 
+test("if an edit or a removal may have been missed between, only the shown messages are kept", () => {
+  const now = { ...kept(4, 8), seq: 9 };
+  assert.deepEqual(seqs(joined(kept(1, 5), now, 8)), [1, 2, 3, 4, 5, 6, 7, 8]); // the 9th was told
+  assert.deepEqual(seqs(joined(kept(1, 5), now, 9)), [4, 5, 6, 7, 8]);
+  assert.deepEqual(seqs(joined(kept(1, 5), now, 3)), [1, 2, 3, 4, 5, 6, 7, 8]); // it was here before
+});
+
+test("what is kept of a removed message goes, and what is quoted of it", () => {
+  const [one, two, three] = [1, 2, 3].map((seq) => ({ seq, text: `${seq}` }));
+  const record = { epoch: "e", messages: [one, two, { ...three, reply: { seq: 1, text: "1" } }] };
+  const current = (message) => (message.seq === 2 ? assert.fail() : { seq: message.seq });
+  assert.deepEqual(applied(record, 1, { current }).messages, [{ seq: 1 }, two, { seq: 3 }]);
+});
+
 test("at most two hundred messages are kept", () => {
   const { messages, seq } = joined(kept(1, 150), kept(100, 300));
   assert.equal(messages.length, 200);
@@ -52,8 +66,8 @@ test("at most two hundred messages are kept", () => {
 
 test("posts of a closed tab keep their place, their ids and their writer's key", () => {
   const store = new Store(() => new Area());
-  const mine = new Posts(store, "general");
-  mine.add("mine");
+  const mine = new Queue(store, "general");
+  mine.add({ type: "post", text: "mine" });
   const theirs = ["key", "another"].map((key, i) => ({
     id: `id-${i}`, text: key, at: "2026-01-01T00:00:00.000Z", key, member: null, state: "waiting",
   }));

@@ -85,7 +85,8 @@ test("each close code has its own consequence", () => {
     [1012, "waiting", "restarting", 200, 2_000],
     [1013, "waiting", "full", 100, 500],
     [1008, "waiting", "abuse", 30_000, 45_000],
-    [4003, "stopped", "removed", 0, 0],
+    [4003, "waiting", "removed", 500, 2_000], // then it asks once when it may come again
+    [4004, "stopped", "ended", 0, 0],
     [4008, "connecting", undefined, 0, 0],
   ]) {
     const connection = connect();
@@ -97,6 +98,21 @@ test("each close code has its own consequence", () => {
       const wait = connection.state.retryAt - Date.now();
       assert.ok(least <= wait && wait <= most, `${code}: ${wait}`);
     }
+  }
+});
+
+test("whoever may not come in for a time comes when it is over, and not earlier", () => {
+  const connection = connect();
+  const month = 30 * 86_400_000;
+  for (const least of [600_000, month]) {
+    FakeWebSocket.last.open();
+    connection.pause("banned", least, 1.01);
+    const wait = connection.state.retryAt - Date.now();
+    assert.ok(wait >= least && wait <= least * 1.01, `${wait}`);
+    connection.wake();
+    assert.deepEqual([connection.mustWait, connection.state.name], [true, "waiting"]);
+    connection.retryNow(); // the reader asks whether it is over already
+    assert.equal(connection.state.name, "connecting");
   }
 });
 

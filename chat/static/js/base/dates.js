@@ -57,11 +57,20 @@ export class Dates {
     return this.#full.format(date);
   }
 
+  // The day in words: today, the days beside it, or its date.
   day(date, now = new Date()) {
-    const distance = Math.round((midnight(date) - midnight(now)) / 86_400_000);
-    if (distance === 0 || distance === -1) return this.#capital(this.#relative.format(distance, "day"));
+    const distance = daysBetween(now, date);
+    if (Math.abs(distance) <= 1) return this.#capital(this.#relative.format(distance, "day"));
     const format = date.getFullYear() === now.getFullYear() ? this.#day : this.#dayAndYear;
     return this.#capital(format.formatToParts(date).map((part) => this.#ordinal(part)).join(""));
+  }
+
+  // How long something lasts, in the largest unit that does not blur it: « 3 heures », « 90 minutes ».
+  lasting(ms) {
+    const fits = ([, length]) => ms > 2 * length * NEARLY || Math.abs(ms / length - 1) < 1 - NEARLY;
+    const [unit, length] = UNITS.find(fits) ?? UNITS.at(-1);
+    const number = Math.max(1, Math.round(ms / length));
+    return number.toLocaleString(this.#locale, { style: "unit", unit, unitDisplay: "long" });
   }
 
   // French writes « 1er février » for the first day of a month, but Intl writes « 1 février ».
@@ -73,6 +82,19 @@ export class Dates {
     const [first, ...rest] = words;
     return first.toLocaleUpperCase(this.#locale) + rest.join("");
   }
+}
+
+const UNITS = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+  ["second", 1_000],
+];
+const NEARLY = 0.98; // 59 minutes are an hour
+
+// How many midnights are between two moments.
+export function daysBetween(earlier, later) {
+  return Math.round((midnight(later) - midnight(earlier)) / 86_400_000);
 }
 
 function midnight(date) {

@@ -19,7 +19,10 @@ export function makeId(now = Date.now()) {
 
 // The page makes its own key. If the server made it and the welcome was lost on the way, the nick
 // would stay reserved for a key that this page never received.
-export function makeKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_");
+export const makeKey = () => secret(KEY_BYTES);
+
+// Gives so many random bytes in base64url.
+export function secret(bytes) {
+  const random = String.fromCharCode(...crypto.getRandomValues(new Uint8Array(bytes)));
+  return btoa(random).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }

@@ -1,7 +1,7 @@
 // Lets buttons open a box whose code is fetched when it is first needed.
 
 // `load()` gives the box, which has an open(); `parts` fetches it. If it cannot be fetched,
-// `missing()` says so, and the next press tries again. Gives a function that fetches the box
+// `missing()` says so, and the next press tries again. Gives { open(), get() }: `get` fetches the box
 // without opening it.
 export function openOnDemand(buttons, parts, load, missing) {
   let loading = null;
@@ -12,5 +12,5 @@ export function openOnDemand(buttons, parts, load, missing) {
     else missing();
   };
   for (const button of buttons) button.addEventListener("click", open);
-  return get;
+  return { open, get };
 }

@@ -9,6 +9,11 @@ export class Strings {
     this.#plural = new Intl.PluralRules(language);
   }
 
+  // The sentences that came later (later-page.js).
+  add(sentences) {
+    Object.assign(this.#sentences, sentences);
+  }
+
   say(name, values = {}) {
     return fill(this.#sentences[name], values);
   }

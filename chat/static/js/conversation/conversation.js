@@ -1,33 +1,38 @@
-// Shows what the room tells: adds messages in the log's order, settles posts and keeps the reader's
-// place. Tells "news" (message) when somebody else's message comes while this page is in the room.
+// Shows what the room tells: adds messages in the log's order, changes those that were edited or
+// removed, and keeps the reader's place. Tells "news" (message) when somebody else's message comes
+// while this page is in the room.
 
 import { apart, Source } from "../base/source.js";
+
+const CHANGES = new Set(["edited", "removed"]);
+const SENT = ["post", "edit", "remove", "pin"]; // the commands that wait in the queue
 
 export class Conversation extends Source {
   #room;
   #messages;
-  #posts;
   #sender;
   #scroll;
   #history;
   #unread;
   #muted;
+  #redraw;
 
-  constructor({ room, messages, posts, sender, scroll, history, unread, muted }) {
+  constructor({ room, messages, queue, sender, scroll, history, unread, muted, redraw }) {
     super();
     this.#room = room;
     this.#messages = messages;
-    this.#posts = posts;
     this.#sender = sender;
     this.#scroll = scroll;
     this.#history = history;
     this.#unread = unread;
     this.#muted = muted;
+    this.#redraw = redraw;
     room.on("welcome", (event, how) => this.#welcomed(event, how));
-    room.on("message", (message, { fresh }) => this.#told(message, fresh));
-    room.on("post refused", (error) => sender.refused(error));
+    room.on("entry", (entry, { fresh }) => this.#told(entry, fresh));
+    room.on("done", (event) => sender.answered(event));
+    for (const name of SENT) room.on(`${name} refused`, (error) => sender.refused(error));
     room.on("out", () => sender.out());
-    posts.on("change", () => scroll.follow());
+    queue.on("change", () => scroll.follow());
   }
 
   // Show messages that were kept earlier, while no server answers.
@@ -38,7 +43,7 @@ export class Conversation extends Source {
 
   #welcomed({ seq, messages, more, key, member }, { first, resumed }) {
     if (!resumed) this.#messages.clear();
-    for (const message of messages) this.#posts.settle(message);
+    for (const message of messages) this.#sender.answered(message);
     if (resumed && !first) {
       for (const message of messages) apart(() => this.#show(message));
     } else {
@@ -51,26 +56,40 @@ export class Conversation extends Source {
     this.#sender.joined(key, member.id);
   }
 
-  // A post that was sent again may be answered long after its message was shown. Then the answer
-  // only settles the post.
-  #told(message, fresh) {
-    if (fresh) apart(() => this.#show(message));
-    if (this.#posts.settle(message)) this.#sender.settled(message.id);
+  // A command that was sent again may be answered long after its entry was shown. Then the answer
+  // only settles the command.
+  #told(entry, fresh) {
+    if (fresh) {
+      if (entry.type === "message") apart(() => this.#show(entry));
+      else if (CHANGES.has(entry.type)) apart(() => this.#change(entry));
+      this.#history.moved(entry.seq);
+    }
+    this.#sender.answered(entry);
   }
 
   // If the reader is far up, the list may lack the messages before this one. Then this one is not
-  // added either.
+  // added either. A message that was removed meanwhile is no news.
   #show(message) {
     const mine = this.#isMine(message);
-    if (!this.#history.isBehind && !this.#append(message, !mine)) return;
+    const isNews = !mine && !message.removed;
+    if (!this.#history.isBehind && !this.#append(message, isNews)) return;
     this.#history.moved(message.seq);
-    if (this.#muted.has(message.member.id)) this.#scroll.follow();
+    if (this.#muted.has(message.member.id) || (message.removed && !mine)) this.#scroll.follow();
     else if (!mine) {
       this.#scroll.arrived();
       this.#unread.arrived(message, this.#room.member, this.#scroll.atEnd);
       this.tell("news", message);
     }
     this.#history.trim();
+  }
+
+  // A message was edited or removed: so it changes, and the line above each answer to it. An edit
+  // waits while the reader selects something, a removal does not.
+  #change({ type, target }) {
+    const change = () => this.#messages.renew(target, (message) => this.#room.current(message));
+    if (type === "edited") return void this.#redraw(change);
+    this.#unread.removed(target);
+    this.#messages.quietly(() => this.#scroll.hold(change));
   }
 
   #quietly(messages) {

@@ -15,10 +15,13 @@ export class History {
   #selection;
   #start;
   #strings;
-  #head = 0; // seq of the newest message in the log
+  #head = 0; // seq of the newest entry in the log
+  #to = 0; // the list lacks no message from its first one up to this seq
   #more = false; // the log has messages before the first one shown
   #toEnd = false; // the reader wants to see the newest
+  #jump = null; // { seq, done }: the reader wants to see that message
   #loading = false;
+  #asked = null; // the messages before this seq
   #until = 0; // when it asks again for what was refused
   #timer;
 
@@ -33,13 +36,16 @@ export class History {
     scroller.addEventListener("scroll", () => this.check(), { passive: true });
     scroll.on("wanted", () => this.toEnd());
     room.on("history", (event) => this.#loaded(event));
-    room.on("out", () => this.#free());
+    room.on("out", () => {
+      this.#free();
+      this.#land(undefined);
+    });
     room.on("history refused", ({ retry_after }) => this.#later(retry_after));
   }
 
-  // Whether the log has newer messages than the last one shown.
+  // Whether the log may have newer messages than the last one shown.
   get isBehind() {
-    return !this.#messages.isEmpty && this.#messages.last.seq < this.#head;
+    return !this.#messages.isEmpty && this.#to < this.#head;
   }
 
   // Whether the log had messages and keeps none of them.
@@ -50,14 +56,17 @@ export class History {
   // The newest messages are shown, up to seq `head`. `more`: the log has older ones.
   begin(head, more) {
     this.#head = head;
+    this.#to = head;
     this.#more = more;
     this.#toEnd = false;
     this.#draw();
   }
 
-  // A message with seq `head` came, whether it is shown or not.
+  // An entry with seq `head` came, whether it is shown or not.
   moved(head) {
+    const wasBehind = this.isBehind;
     this.#head = Math.max(this.#head, head);
+    if (!wasBehind) this.#to = this.#head;
     this.#scroll.isOpen = this.isBehind;
   }
 
@@ -74,37 +83,60 @@ export class History {
     if (!this.#messages.isLong || (this.#selection.isHeld && !this.#messages.isTooLong)) return;
     this.#scroll.hold((place) => {
       const far = this.#scroll.atEnd ? null : place;
-      if (this.#messages.trim(far, loaded) === "older") this.#more = true;
+      const trimmed = this.#messages.trim(far, loaded);
+      if (trimmed === "older") this.#more = true;
+      else if (trimmed === "newer") this.#to = this.#messages.last.seq;
     });
     this.#draw();
   }
 
+  // Show the message with this seq, among those around it. Gives a promise of its view; null if the
+  // log does not have it, undefined if the server could not be asked.
+  goTo(seq) {
+    this.#land(undefined);
+    const view = this.#messages.bySeq(seq);
+    if (view) return Promise.resolve(view);
+    return new Promise((done) => {
+      this.#jump = { seq, done };
+      if (!this.#loading && !this.#ask()) this.#land(undefined);
+    });
+  }
+
   check() {
-    if (this.#loading || this.#messages.isEmpty) return;
+    if (!this.#loading && !this.#messages.isEmpty) this.#ask();
+  }
+
+  #ask() {
     const before = this.#wanted();
+    this.#asked = before;
     if (before !== null) this.#loading = this.#room.history(before, PAGE);
+    return this.#loading;
   }
 
   // Gives the seq before which to ask for messages, or null if there is nothing to ask for. A seq
   // beyond the newest one asks for the newest messages.
   #wanted() {
+    if (this.#jump) return this.#jump.seq + PAGE / 2;
     const { first, last } = this.#messages;
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     if (this.#toEnd) return this.#head + PAGE;
     if (this.#more && scrollTop < AHEAD_PX) return first.seq;
     const below = scrollHeight - scrollTop - clientHeight;
-    return this.isBehind && below < AHEAD_PX ? last.seq + 1 + PAGE : null;
+    return this.isBehind && below < AHEAD_PX ? this.#to + 1 + PAGE : null;
   }
 
-  #loaded({ messages, more }) {
+  // Others ask for messages too, for a copy.
+  #loaded({ before, messages, more }) {
+    if (!this.#loading || before !== this.#asked) return;
     this.#free();
+    if (this.#jump && before === this.#jump.seq + PAGE / 2) return this.#arrive(before, messages, more);
     if (this.#messages.isEmpty) return;
-    const [from, to] = [messages[0]?.seq, messages.at(-1)?.seq];
-    const { first, last } = this.#messages;
+    const from = messages[0]?.seq;
     const id = this.#room.member.id;
-    const areOlder = messages.length === 0 || to < first.seq;
-    const areApart = !areOlder && from > last.seq + 1;
+    const areOlder = before <= this.#messages.first.seq;
+    const areApart = !areOlder && more && !(from <= this.#to + 1);
     if (areOlder || areApart) this.#more = more;
+    if (!areOlder) this.#to = Math.min(before - 1, this.#head);
     this.#scroll.hold(() => {
       if (areApart) this.#messages.clear();
       if (areOlder) this.#messages.prepend(messages, id);
@@ -114,6 +146,29 @@ export class History {
     this.#draw();
     if (this.#toEnd) this.toEnd();
     this.check();
+  }
+
+  // What was shown is let go: it may be far from here.
+  #arrive(before, messages, more) {
+    const { seq } = this.#jump;
+    if (!messages.some((message) => message.seq === seq)) {
+      this.#land(null);
+      return this.check();
+    }
+    this.#scroll.leave(() => {
+      this.#messages.clear();
+      this.#messages.extend(messages, this.#room.member.id);
+    });
+    this.#more = more;
+    this.#to = Math.min(before - 1, this.#head);
+    this.#toEnd = false;
+    this.#draw();
+    this.#land(this.#messages.bySeq(seq));
+  }
+
+  #land(view) {
+    this.#jump?.done(view);
+    this.#jump = null;
   }
 
   #later(retry_after) {

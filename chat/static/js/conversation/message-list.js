@@ -17,18 +17,20 @@ export const READ_MS = 300;
 export class MessageList extends Source {
   #list;
   #dates;
-  #text;
-  #names;
+  #page;
   #views = [];
   #isQuiet = false;
   #news = []; // { element, at }: the latest messages, still to be read aloud
 
-  constructor(list, dates, { text, names }) {
+  // `page`: what each message needs: { text, names, muted, strings }.
+  constructor(list, dates, page) {
     super();
     this.#list = list;
     this.#dates = dates;
-    this.#text = text;
-    this.#names = names;
+    this.#page = page;
+    page.muted.on("change", () => {
+      for (const view of this.#views) view.dressQuote();
+    });
   }
 
   get views() {
@@ -54,6 +56,10 @@ export class MessageList extends Source {
   // The message that this element shows, if it is still in the list.
   viewOf(element) {
     return this.#views.find((view) => view.element === element);
+  }
+
+  bySeq(seq) {
+    return this.#views.find((view) => view.seq === seq);
   }
 
   get isTooLong() {
@@ -104,6 +110,19 @@ export class MessageList extends Source {
     this.tell("change");
   }
 
+  // The message with this seq was changed. `current(message)` gives it, and each answer to it, as it
+  // is now.
+  renew(seq, current) {
+    const changed = this.#views.filter((view) => view.seq === seq || view.message.reply?.seq === seq);
+    for (const view of changed) {
+      const now = current(view.message);
+      if (now === view.message) continue;
+      hush(view.element);
+      view.become(now);
+    }
+    if (changed.length > 0) this.tell("change");
+  }
+
   // Remove the messages far from the element `place`, or from the end if `place` is null. Gives
   // which ones it removed, "older" or "newer". If these are `spared`, removes none and gives null.
   trim(place, spared) {
@@ -148,7 +167,7 @@ export class MessageList extends Source {
   }
 
   #make(message, mine) {
-    const view = new MessageView(message, this.#dates, { mine, text: this.#text, names: this.#names });
+    const view = new MessageView(message, this.#dates, { mine, ...this.#page });
     this.#hush();
     if (this.#isQuiet) hush(view.element);
     else this.#news.push({ element: view.element, at: performance.now() });

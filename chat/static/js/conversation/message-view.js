@@ -4,6 +4,7 @@
 import { apart } from "../base/source.js";
 import { sameDay, within5Minutes } from "../base/dates.js";
 import { dressAs } from "../people/mark.js";
+import { quoteOf } from "./quote.js";
 
 const template = document.getElementById("message");
 
@@ -13,23 +14,31 @@ export class MessageView {
   #at;
   #dates;
   #names;
+  #text;
+  #muted;
+  #strings;
+  #wish; // what its author has asked for and is not in the log yet: { text } or { removed: true }
   #edition; // of the dates, in which its time is written
   #since; // when the first message of its group was written
   #shape = ""; // what stands above its text
   #find = (name) => this.element.querySelector(`.${name}`);
 
-  // `message`: { member, text, at }, and seq once it is in the log. `text` fills in its text.
-  constructor(message, dates, { mine, text, names }) {
+  // `message`: { member, text, at }, and perhaps reply, edited and removed; and seq once it is in the
+  // log. `text` fills in its text; `muted` knows whose words are not shown.
+  constructor(message, dates, { mine, text, names, muted, strings }) {
     this.#message = message;
     this.#at = new Date(message.at);
     this.#dates = dates;
     this.#names = names;
+    this.#text = text;
+    this.#muted = muted;
+    this.#strings = strings;
     apart(() => this.dress(message.member)); // even if this fails, the message is shown
     this.element.classList.toggle("mine", mine);
     if (message.seq) this.element.dataset.seq = message.seq;
-    text.fill(this.#find("text"), message.text);
     this.#find("time").dateTime = message.at;
     this.#tellTime();
+    this.#draw();
   }
 
   get seq() {
@@ -60,6 +69,49 @@ export class MessageView {
     dressAs(this.element, member, this.#names);
   }
 
+  // The message was edited or removed, or what it answers was.
+  become(message) {
+    this.#message = message;
+    this.#draw();
+  }
+
+  // Show what its author has asked for, or nothing of that any more (undefined).
+  wish(wish) {
+    if (wish?.text === this.#wish?.text && wish?.removed === this.#wish?.removed) return;
+    this.#wish = wish;
+    this.#draw();
+  }
+
+  // Show the line of the message that this one answers.
+  dressQuote() {
+    const { reply, removed } = this.#message;
+    const before = this.#find("quote");
+    if (!reply || removed) return before?.remove();
+    const quote = quoteOf(reply, { names: this.#names, muted: this.#muted, strings: this.#strings });
+    if (before) before.replaceWith(quote);
+    else this.#find("text").before(quote);
+  }
+
+  #draw() {
+    const { text, removed, edited } = this.#message;
+    this.element.classList.remove("settled"); // another height: see far.js
+    this.element.classList.toggle("gone", removed === true);
+    this.dressQuote();
+    if (removed) this.#text.erase(this.#find("text"), this.#strings.say("removed"));
+    else this.#text.fill(this.#find("text"), this.#wish?.text ?? text);
+    this.#find("edited")?.remove();
+    if (edited && !removed) this.#find("text").after(this.#editedAt(new Date(edited)));
+  }
+
+  #editedAt(date) {
+    const time = document.createElement("time");
+    time.className = "edited";
+    time.dateTime = date.toISOString();
+    time.title = this.#dates.full(date);
+    time.textContent = this.#strings.say("edited", { time: this.#dates.time(date) });
+    return time;
+  }
+
   // Show what depends on the message before: the day, if a new one begins, and the author, unless
   // both messages are of one group. Says whether its group now begins at another time: then the
   // next message has to follow again.
@@ -86,6 +138,8 @@ export class MessageView {
 
   #tellTime() {
     this.#find("time").textContent = this.#dates.time(this.#at);
+    const { edited } = this.#message;
+    if (this.#edition && edited) this.#find("edited")?.replaceWith(this.#editedAt(new Date(edited)));
     this.#edition = this.#dates.edition;
   }
 
@@ -113,17 +167,19 @@ export class MessageView {
     this.#find("unread").hidden = !isMarked;
   }
 
-  // For a post that is not in the log yet: show its state, and what can be done with it.
-  setFate(state, words, actions) {
+  // For what is not in the log yet: show its state, and what can be done with it. Without a state,
+  // there is nothing to say. `labels`: what buttons say, if it is something else than in a post.
+  setFate(state, words = "", actions = {}, labels = {}) {
     this.element.classList.toggle("waiting", state === "waiting");
     this.element.classList.toggle("failed", state === "failed");
-    this.#find("fate").hidden = false;
+    this.#find("fate").hidden = !state;
     this.#find("fate-words").textContent = words;
     this.#find("clock").toggleAttribute("hidden", state !== "waiting");
     for (const name of ["retry", "edit", "drop"]) {
       const button = this.#find(name);
       button.hidden = !actions[name];
       button.onclick = actions[name];
+      if (labels[name]) button.textContent = labels[name];
     }
   }
 }

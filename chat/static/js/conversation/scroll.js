@@ -82,6 +82,22 @@ export class Scroll extends Source {
     this.follow();
   }
 
+  // Let `change` replace what is shown: the reader wants to be elsewhere than at the end.
+  leave(change) {
+    this.#atEnd = false;
+    change();
+    this.#leave();
+  }
+
+  // Show the element of a message in the middle of the view, or its beginning if it is high.
+  show(element) {
+    const { top, height } = element.getBoundingClientRect();
+    const frame = this.#scroller.getBoundingClientRect();
+    const space = Math.max(0, frame.height - height) / 2;
+    this.#set(this.#scroller.scrollTop + top - frame.top - space);
+    this.#settle();
+  }
+
   // Let `change` make what the reader reads longer or shorter. The top of `element` stays where it
   // is.
   keep(element, change) {

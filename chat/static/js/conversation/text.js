@@ -1,7 +1,6 @@
 // Shows the text of messages: at first as it was written, then with its markup. The code for markup
 // (later/with-text.js and its imports) is no part of the page's first load.
 
-import { LongTexts } from "./long-texts.js";
 import { READ_MS } from "./message-list.js";
 import { apart } from "../base/source.js";
 import { mentionsIn } from "./mentions.js";
@@ -12,27 +11,53 @@ const AT_ONCE = 10; // messages whose markup is drawn without a pause
 export class Text {
   #page;
   #redraw;
-  #long;
+  #long = null;
   #rich = null;
   #loading = null;
   #waiting = new Map(); // element → its text
+  #texts = new WeakMap(); // element → the text that it shows now
 
   // `page`: what with-text.js needs; `page.redraw(change)` lets `change` alter what is shown, and
   // gives a promise, because it waits while the reader selects something.
   constructor(page) {
     this.#page = page;
     this.#redraw = page.redraw;
-    this.#long = new LongTexts(page);
   }
 
   // A text whose markup cannot be shown stays as it was written.
   fill(element, text) {
-    this.#long.watch(element, text);
+    if (this.#texts.has(element) && this.#texts.get(element) !== text) this.#clear(element);
+    this.#texts.set(element, text);
+    this.#long?.watch(element, text);
     if (this.#rich && apart(() => this.#rich.fill(element, text))) return;
     element.replaceChildren(paragraph(text));
     if (this.#rich) return;
     this.#waiting.set(element, text);
     this.prepare();
+  }
+
+  // Fill an element that is on no page, for a copy, as the page would show it.
+  async fillApart(element, text) {
+    this.prepare();
+    await this.#loading;
+    if (this.#rich) await this.#rich.fillApart(element, text);
+    else element.replaceChildren(paragraph(text));
+  }
+
+  // The text is gone. Nothing of it stays in the element, which says so instead.
+  erase(element, words) {
+    this.#clear(element);
+    this.#texts.delete(element);
+    const said = paragraph(words);
+    said.lang = document.documentElement.lang;
+    element.replaceChildren(said);
+  }
+
+  #clear(element) {
+    this.#waiting.delete(element);
+    this.#rich?.forget(element);
+    this.#long?.forget(element);
+    element.classList.remove("for-me");
   }
 
   // If this fails, the text stays as it is, and the next text tries again.
@@ -51,8 +76,12 @@ export class Text {
   }
 
   async #load() {
-    const { withText } = await import("./later/with-text.js");
-    this.#rich = withText(this.#page);
+    const fetched = [import("./later/with-text.js"), this.#page.later()];
+    const [{ withText }] = await Promise.all(fetched);
+    const { rich, long } = withText(this.#page);
+    this.#rich = rich;
+    this.#long = long;
+    for (const [element, text] of this.#waiting) long.watch(element, text);
     this.#dress(isRead);
     setTimeout(() => this.#dress(() => true), READ_MS);
   }
@@ -64,7 +93,8 @@ export class Text {
     for (const [element] of ready) this.#waiting.delete(element);
     while (ready.length > 0) {
       const some = ready.splice(-AT_ONCE);
-      await this.#redraw(() => some.forEach(([element, text]) => this.fill(element, text)));
+      const isSame = ([element, text]) => this.#texts.get(element) === text;
+      await this.#redraw(() => some.filter(isSame).forEach(([element, text]) => this.fill(element, text)));
       await new Promise((done) => setTimeout(done));
     }
   }

@@ -8,7 +8,7 @@ export class Unread extends Source {
   #beside;
   #newest = 0; // the seq of the newest message that came
   #isAway = false; // something came that the reader has not seen
-  #number = 0;
+  #counted = new Set(); // seqs
   #place = null; // { seq, at, member }: what others wrote after seq is new to this member
   #marked = null; // the view with the rule
 
@@ -21,10 +21,15 @@ export class Unread extends Source {
     const look = () => document.hidden || !scroll.atEnd || (this.#isAway = false);
     document.addEventListener("visibilitychange", () => {
       look();
-      if (!document.hidden) this.#count(0);
+      if (!document.hidden) this.#countNone();
     });
     scroll.on("end", look);
     messages.on("rearranged", () => this.#seek());
+  }
+
+  // How many are counted.
+  get number() {
+    return this.#counted.size;
   }
 
   // A message of somebody else came, in the list or not. `isSeen`: the reader is at the end.
@@ -34,7 +39,14 @@ export class Unread extends Source {
     if (document.hidden && (await this.#beside.isRead())) return;
     if (!this.#isAway) this.returned({ seq: seq - 1 }, member);
     this.#isAway = true;
-    if (document.hidden) this.#count(this.#number + 1);
+    if (!document.hidden) return;
+    this.#counted.add(seq);
+    this.#tell();
+  }
+
+  // A message that is gone is nothing to read.
+  removed(seq) {
+    if (this.#counted.delete(seq)) this.#tell();
   }
 
   // The reader is back after a while. They had read up to `seq`, as this `member`. If its time `at`
@@ -61,13 +73,17 @@ export class Unread extends Source {
     this.answered();
     this.#isAway = false;
     this.#newest = 0;
-    this.#count(0);
+    this.#countNone();
   }
 
-  #count(number) {
-    if (number === this.#number) return; // a title that is set anew draws the eye to its tab
-    this.#number = number;
-    this.tell("change", number);
+  #countNone() {
+    if (this.#counted.size === 0) return; // a title that is set anew draws the eye to its tab
+    this.#counted.clear();
+    this.#tell();
+  }
+
+  #tell() {
+    this.tell("change", this.#counted.size);
   }
 
   // The place may be among messages that are not in the list yet, or no longer.

@@ -1,8 +1,6 @@
 // Wires the messages, their text, and the reader's place among them.
 
 import { Conversation } from "./conversation.js";
-import { Days } from "./days.js";
-import { Far } from "./far.js";
 import { History } from "./history.js";
 import { MessageList } from "./message-list.js";
 import { Nicks } from "../people/nicks.js";
@@ -12,7 +10,7 @@ import { Text } from "./text.js";
 import { Unread } from "./unread.js";
 
 export function withConversation(page) {
-  const { byId, room, posts, sender, strings, dates, names, muted, beside } = page;
+  const { byId, room, queue, sender, strings, dates, names, muted, beside } = page;
   const [scroller, content, list] = [byId("scroller"), byId("content"), byId("messages")];
   const nicks = new Nicks(room);
   const selection = new Selection(content, list);
@@ -28,13 +26,11 @@ export function withConversation(page) {
     redraw,
     keep: (element, change) => messages.quietly(() => scroll.keep(element, change)),
   });
-  const messages = new MessageList(list, dates, { text, names });
+  const messages = new MessageList(list, dates, { text, names, muted, strings });
   names.on("change", () => redraw(() => messages.redrawn(names.renew())));
-  new Far(messages, list);
-  new Days({ dates, messages, redraw });
   const start = byId("start");
   const history = new History({ room, messages, scroll, scroller, selection, start, strings });
   const unread = new Unread(messages, scroll, beside);
-  const shown = { room, messages, posts, sender, scroll, history, unread, muted };
-  return { nicks, text, messages, history, unread, conversation: new Conversation(shown) };
+  const shown = { room, messages, queue, sender, scroll, history, unread, muted, redraw };
+  return { nicks, text, messages, scroll, history, unread, conversation: new Conversation(shown) };
 }

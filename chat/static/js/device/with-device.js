@@ -8,7 +8,7 @@ const CHANNEL = "tchat:forget";
 
 // `handed`: what the page's address handed over, or null.
 export function withDevice(page) {
-  const { byId, everywhere, tab, identity, parts, missing, handed } = page;
+  const { byId, everywhere, tab, identity, parts, missing, later, handed } = page;
   const others = globalThis.BroadcastChannel && new BroadcastChannel(CHANNEL);
 
   // From now on, nothing that this page still does is kept.
@@ -24,16 +24,17 @@ export function withDevice(page) {
 
   const tellOthers = () => others?.postMessage(null);
   const load = async () => {
-    const { DeviceBox } = await import("./later/device-box.js");
+    const [{ DeviceBox }] = await Promise.all([import("./later/device-box.js"), later()]);
     return new DeviceBox({ ...page, end, tellOthers });
   };
   openOnDemand([byId("settings-button")], parts, load, () => missing("unavailable"));
 
-  const ask = async (pair) => {
-    if (!pair || pair.key === identity.key) return;
+  const ask = async (hash) => {
+    if (!hash) return;
     try {
-      const { TakeOver } = await parts.get(() => import("./later/take-over.js"));
-      new TakeOver({ ...page, dialog: byId("take-over") }).ask(pair);
+      const fetched = () => Promise.all([import("./later/take-over.js"), later()]);
+      const [{ TakeOver }] = await parts.get(fetched);
+      new TakeOver({ ...page, dialog: byId("take-over") }).ask(hash);
     } catch {
       missing("unavailable");
     }

@@ -7,10 +7,11 @@ const LATER_MS = 2_000; // after the join; then it waits until the page has noth
 const LATEST_MS = 3_000; // at most: some browsers never say so of a page that draws nothing
 
 export function withOffline(page) {
-  const { byId, room, connection, parts, strings, isKept } = page;
+  const { byId, everywhere, room, connection, parts, strings, isKept } = page;
   let loading = null;
   let offline = null;
   let isIn = false;
+  let since; // every entry after this seq was told to this page
 
   const reload = async () => {
     await offline?.takeOver();
@@ -26,12 +27,19 @@ export function withOffline(page) {
   const load = () => (loading ??= parts.ahead(fetchAll).catch(() => (loading = null)));
   const recall = async () => (await load())?.recall();
 
-  room.on("welcome", (event) => {
+  room.on("welcome", (event, { resumed }) => {
     isIn = true;
-    whenIdle(async () => (await load())?.entered(event.page));
+    if (!resumed) since = event.seq;
+    whenIdle(async () => (await load())?.entered(event.page, since));
   });
-  connection.on("state", ({ name }) => {
+  for (const news of ["edited", "removed"]) {
+    room.on(news, async ({ target }) => target && (await load())?.changed(target));
+  }
+  connection.on("state", async ({ name, reason }) => {
     if (name === "waiting" && !isIn) recall();
+    if (name !== "stopped" || reason !== "ended") return;
+    everywhere.remove(`read:${page.name}`);
+    await (await load())?.end();
   });
 
   // The kept page starts when `ready` settles; then the last messages are shown.

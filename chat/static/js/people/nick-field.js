@@ -2,8 +2,7 @@
 
 import { waitUntil } from "../base/dates.js";
 import { isolate, write } from "../base/strings.js";
-
-export const NICK_LIMIT = 32; // code points, as the server counts
+import { NICK_LIMIT } from "./nick-limit.js";
 
 const REASONS = {
   nick_taken: "nickTaken",

@@ -12,6 +12,7 @@ export class People {
   #list;
   #heading;
   #muted;
+  #moderation;
   #names;
   #strings;
   #template = document.getElementById("person");
@@ -19,7 +20,8 @@ export class People {
   #people = new Map(); // member id → { member, element }
   #me = null;
 
-  constructor({ panel, column, sheet, button, muted, names, strings, language }) {
+  // `moderation`: { isOffered(), begin(member) }, for owners.
+  constructor({ panel, column, sheet, button, muted, moderation, names, strings, language }) {
     this.#panel = panel;
     this.#column = column;
     this.#sheet = sheet;
@@ -27,6 +29,7 @@ export class People {
     this.#list = panel.querySelector("ul");
     this.#heading = panel.querySelector("h2");
     this.#muted = muted;
+    this.#moderation = moderation;
     this.#names = names;
     this.#strings = strings;
     for (const news of [muted, names]) news.on("change", () => this.#dressAll());
@@ -67,6 +70,11 @@ export class People {
     this.#count();
   }
 
+  // What this reader may do with people may have changed.
+  redraw() {
+    this.#dressAll();
+  }
+
   close() {
     this.#sheet.close();
   }
@@ -84,8 +92,11 @@ export class People {
     dressAs(element, member, this.#names);
     this.#people.set(member.id, { member, element });
     const isMe = member.id === this.#me.id;
-    element.querySelector(isMe ? "button" : ".you").remove();
-    element.querySelector("button")?.addEventListener("click", () => {
+    for (const each of element.querySelectorAll(isMe ? "button" : ".you")) each.remove();
+    element.querySelector(".moderate")?.addEventListener("click", () => {
+      this.#moderation.begin(this.#people.get(member.id)?.member ?? member);
+    });
+    element.querySelector(".mute")?.addEventListener("click", () => {
       if (this.#muted.has(member.id)) this.#muted.unmute(member.id);
       else this.#muted.mute(member);
     });
@@ -96,11 +107,14 @@ export class People {
   // Show whether this reader has muted the member.
   #dress(member, element) {
     const isMuted = this.#muted.has(member.id);
-    const button = element.querySelector("button");
+    const [button, moderate] = [".mute", ".moderate"].map((name) => element.querySelector(name));
     if (!button) return;
+    const nick = this.#names.text(member);
+    moderate.hidden = !this.#moderation.isOffered();
+    moderate.setAttribute("aria-label", this.#strings.say("moderateNick", { nick }));
     element.classList.toggle("muted", isMuted);
     button.textContent = this.#strings.say(isMuted ? "unmute" : "mute");
-    const label = this.#strings.say(isMuted ? "unmuteNick" : "muteNick", { nick: this.#names.text(member) });
+    const label = this.#strings.say(isMuted ? "unmuteNick" : "muteNick", { nick });
     button.setAttribute("aria-label", label);
   }
 

@@ -13,8 +13,6 @@ export function roomHere() {
   const name = found ?? HOME;
   const path = roomPath(name, root);
   if (isKept && location.pathname !== path) history.replaceState(null, "", path);
-  document.title = `${name} · ${document.title}`;
-  for (const place of document.querySelectorAll(".room-name")) place.textContent = name;
   return { name, isKept, isMissed: found === null };
 }
 

@@ -8,13 +8,18 @@ export class Share {
   #spoken;
   #strings;
 
+  // `dialog()` fetches the box that shows the link.
   constructor({ buttons, texts, dialog, spoken, strings }) {
     this.#dialog = dialog;
     this.#spoken = spoken;
     this.#strings = strings;
     for (const text of texts) text.textContent = this.words;
-    for (const button of buttons) button.addEventListener("click", () => this.#copy(button));
-    dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
+    for (const button of buttons) this.serve(button);
+  }
+
+  // Let a button copy the link.
+  serve(button) {
+    button.addEventListener("click", () => this.#copy(button));
   }
 
   get link() {
@@ -48,10 +53,13 @@ export class Share {
     }, SAID_MS);
   }
 
-  #show() {
-    const input = this.#dialog.querySelector("input");
+  async #show() {
+    const dialog = await this.#dialog();
+    if (!dialog) return;
+    dialog.querySelector("[data-close]").onclick = () => dialog.close();
+    const input = dialog.querySelector("input");
     input.value = this.#link;
-    this.#dialog.showModal();
+    dialog.showModal();
     input.focus();
     input.select();
   }

@@ -11,12 +11,15 @@ const ABUSE = 1008;
 const RESTARTING = 1012;
 const FULL = 1013;
 const REMOVED = 4003;
+const ENDED = 4004;
 const TOO_SLOW = 4008;
 
 const STEADY_MS = 5_000; // after a connection that lasted this long, the waits are short again
 const RESTART_MS = [200, 2_000]; // random: all pages were told at the same moment
 const COOL_DOWN_MS = 30_000; // after abuse: the server answers nobody of this address meanwhile
 const COOLEST_MS = 300_000; // each time it happens again, the wait is twice as long
+const REMOVED_MS = [500, 2_000]; // then the page asks once for how long it was put out
+const LONGEST_MS = 2 ** 31 - 1; // that a timer can wait
 const SPREAD = 1.5; // pages that were all told to wait so long do not come back at the same moment
 
 export class Connection extends Source {
@@ -68,7 +71,7 @@ export class Connection extends Source {
 
   // The server said that this page must wait.
   get mustWait() {
-    return this.#state.name === "waiting" && ["abuse", "limited"].includes(this.#state.reason);
+    return this.#state.name === "waiting" && ["abuse", "limited", "banned"].includes(this.#state.reason);
   }
 
   // The line may have been cut: ask the server now.
@@ -85,11 +88,11 @@ export class Connection extends Source {
     this.#socket?.abandon(TOO_SLOW);
   }
 
-  // Leave, and come back in `least` ms or a little later.
-  pause(reason, least) {
+  // Leave, and come back in `least` ms or a little later: at most `spread` times as long.
+  pause(reason, least, spread = SPREAD) {
     this.#leave();
     const backoff = this.#backoff;
-    this.#wait(reason, least === undefined ? backoff.next() : backoff.between(least, least * SPREAD));
+    this.#wait(reason, least === undefined ? backoff.next() : backoff.between(least, least * spread));
   }
 
   stop(reason) {
@@ -120,7 +123,8 @@ export class Connection extends Source {
     const lasted = this.#joinedAt === null ? 0 : Date.now() - this.#joinedAt;
     if (lasted >= STEADY_MS) this.#backoff.reset();
     if (lasted >= COOL_DOWN_MS) this.#coolDowns = 0;
-    if (code === REMOVED) return this.stop("removed");
+    if (code === ENDED) return this.stop("ended");
+    if (code === REMOVED) return this.#wait("removed", this.#backoff.between(...REMOVED_MS));
     if (code === RESTARTING) {
       this.#restarting = true;
       return this.#wait("restarting", this.#backoff.between(...RESTART_MS));
@@ -150,7 +154,7 @@ export class Connection extends Source {
 
   #wait(reason, delay) {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#dial(), delay);
+    this.#timer = setTimeout(() => this.#dial(), Math.min(delay, LONGEST_MS));
     if (reason === "unreachable" && this.#restarting) reason = "restarting";
     this.#become({ name: "waiting", reason, retryAt: Date.now() + delay });
   }

@@ -6,6 +6,8 @@ const SILENCE_MS = 20_000; // without a byte; then a ping is sent
 const ATTENTIVE_MS = 3_000; // the same, while an answer is expected
 const ANSWER_MS = 8_000; // after a ping; then the connection is given up
 
+const UNANSWERED = new Set(["ping", "typing"]); // a ping has its own deadline
+
 const LOST = 1006; // what browsers say when a connection ends without a close frame
 
 export class Socket {
@@ -37,7 +39,7 @@ export class Socket {
   send(command) {
     if (!this.isOpen) return false;
     this.#ws.send(JSON.stringify(command));
-    if (command.type === "join" || command.type === "post") this.#listen(ATTENTIVE_MS);
+    if (!UNANSWERED.has(command.type)) this.#listen(ATTENTIVE_MS);
     return true;
   }
 

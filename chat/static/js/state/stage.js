@@ -1,5 +1,5 @@
-// Shows one of the page's three stages: "entry" (asks for a nick), "joining" or "inside". Also
-// shows the stage's greeting while there are no messages.
+// Shows one of the page's stages: "entry" (asks for a nick), "joining", "inside", "outside" (may not
+// come in) or "ended". Also shows the stage's greeting while there are no messages.
 
 export class Stage {
   #now;
@@ -23,7 +23,7 @@ export class Stage {
   set(now) {
     this.#now = now;
     this.#entry.hidden = now !== "entry";
-    this.#composer.hidden = now === "entry";
+    this.#composer.hidden = now !== "joining" && now !== "inside";
     this.draw();
   }
 

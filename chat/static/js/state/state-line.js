@@ -6,23 +6,28 @@ const TICK_MS = 250;
 const PATIENCE_MS = 400; // a connection that opens faster than this needs no sentence
 const RESUMED_MS = 3_000;
 
+// The sentence about each reason for which the page does not come back by itself.
+const STOPPED = { banned: "stateBanned", locked: "stateLocked" };
+
 export class StateLine {
   #line;
   #words;
   #spoken;
   #button;
   #strings;
+  #dates;
   #timer;
   #state = { name: "idle" };
   #joined = false;
   #wasIn = false;
 
-  constructor({ line, spoken, button, strings, retryNow }) {
+  constructor({ line, spoken, button, strings, dates, retryNow }) {
     this.#line = line;
     this.#words = line.querySelector(".state-words");
     this.#spoken = spoken;
     this.#button = button;
     this.#strings = strings;
+    this.#dates = dates;
     button.addEventListener("click", retryNow);
     for (const name of ["online", "offline"]) addEventListener(name, () => this.#draw());
   }
@@ -58,8 +63,9 @@ export class StateLine {
     clearInterval(this.#timer);
     const { name } = this.#state;
     this.#line.dataset.state = name;
-    this.#button.hidden = name !== "waiting";
+    this.#button.hidden = name !== "waiting" || this.#state.reason === "removed";
     if (name === "idle") this.#hide();
+    else if (this.#state.reason === "ended") this.#end();
     else if (name === "stopped") this.#write(this.#sentence());
     else if (name === "waiting") {
       this.#write(this.#sentence());
@@ -71,8 +77,9 @@ export class StateLine {
 
   #sentence() {
     const { name, reason } = this.#state;
-    if (name === "stopped") return this.#strings.say(reason === "banned" ? "stateBanned" : "stateRemoved");
+    if (name === "stopped") return this.#strings.say(STOPPED[reason] ?? "stateRemoved");
     if (name !== "waiting") return this.#strings.say("stateConnecting");
+    if (reason === "removed") return this.#strings.say("stateRemoved");
     return `${this.#strings.say(this.#cause(reason))} ${this.#next()}`;
   }
 
@@ -85,13 +92,17 @@ export class StateLine {
       limited: "stateLimited",
       refused: "stateRefused",
       storage: "stateStorage",
+      removed: "stateRemoved",
+      banned: "stateBanned",
       unreachable: this.#wasIn ? "stateLost" : "stateUnreachable",
     };
     return causes[reason] ?? "stateLost";
   }
 
   #next() {
-    return this.#strings.say("stateRetry", { wait: waitUntil(this.#state.retryAt) });
+    const { reason, retryAt } = this.#state;
+    if (reason !== "banned") return this.#strings.say("stateRetry", { wait: waitUntil(retryAt) });
+    return this.#strings.say("stateBannedFor", { wait: this.#dates.lasting(retryAt - Date.now()) });
   }
 
   // Only the visible sentence counts seconds: a screen reader would read each one aloud.
@@ -103,8 +114,15 @@ export class StateLine {
     this.#line.hidden = false;
     this.#words.textContent = sentence;
     const { name, reason } = this.#state;
-    const spoken = name === "waiting" && !this.#joined ? this.#strings.say(this.#cause(reason)) : sentence;
+    const counts = name === "waiting" && reason !== "banned" && !this.#joined;
+    const spoken = counts ? this.#strings.say(this.#cause(reason)) : sentence;
     if (this.#spoken.textContent !== spoken) this.#spoken.textContent = spoken;
+  }
+
+  // The page says it where the composer was.
+  #end() {
+    this.#hide();
+    this.#spoken.textContent = this.#strings.say("stateEnded");
   }
 
   #hide() {

@@ -1,68 +1,20 @@
-// Wires the keyboard: the list of shortcuts, and the keys that scroll or lead back to the composer.
-// No shortcut is a single letter, because letters are for writing and for screen readers.
+// Wires the list of shortcuts, which a key opens from anywhere. All other keys: later/keys.js.
 
-const PAGE = 0.85; // of the conversation's height: a few lines stay in view
+import { openOnDemand } from "../base/opener.js";
 
-// No browser says whether there is a keyboard. Where neither mouse nor touchpad is, there is hardly
-// one. So the page does not speak of keys there, but all of them work.
-const KEYBOARD = "(any-hover: hover) and (any-pointer: fine)";
-
-export function withShortcuts({ byId, composer, history }) {
-  const [dialog, area, scroller] = [byId("shortcuts"), byId("text"), byId("scroller")];
-  const isOpen = () => document.querySelector("dialog[open]") !== null;
-  const canWrite = () => !byId("composer").hidden && !isOpen();
-
-  byId("shortcuts-button").addEventListener("click", () => dialog.showModal());
-  dialog.addEventListener("click", ({ target }) => {
-    if (target === dialog || target.closest("[data-close]")) dialog.close();
+export function withShortcuts({ byId, parts, missing, later }) {
+  const load = async () => {
+    const [{ ShortcutsBox }] = await Promise.all([import("./later/shortcuts-box.js"), later()]);
+    return new ShortcutsBox(byId("shortcuts"));
+  };
+  const shortcuts = openOnDemand([], parts, load, () => missing("unavailable"));
+  document.addEventListener("click", ({ target }) => {
+    if (target.closest("#shortcuts-button")) shortcuts.open(); // it came with the later page
   });
-
-  const keyboard = matchMedia(KEYBOARD);
-  const offer = () => (byId("shortcuts-button").hidden = !keyboard.matches);
-  keyboard.addEventListener("change", offer);
-  offer();
 
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.isComposing) return;
-    // The browser then gives the key to the composer.
-    if (canWrite() && !isTaken(event, area) && writes(event)) return composer.focus();
-    if (event.key === "/" && (event.ctrlKey || event.metaKey)) {
-      if (!dialog.open) dialog.showModal();
-    } else if (event.key === "Escape" && canWrite() && !event.target.closest("[role=dialog]")) {
-      composer.focus();
-      history.toEnd();
-    } else if (event.target === area && isPage(event) && area.scrollHeight <= area.clientHeight) {
-      const direction = event.key === "PageUp" ? -1 : 1;
-      scroller.scrollBy({ top: direction * PAGE * scroller.clientHeight });
-    } else return;
+    if (event.key !== "/" || !(event.ctrlKey || event.metaKey) || event.defaultPrevented) return;
+    shortcuts.open();
     event.preventDefault();
   });
-
-  // When a pressed button disappears, it loses the focus. The focus goes back to the composer.
-  document.addEventListener("click", ({ detail }) => {
-    if (detail !== 0) return; // pressed with a finger or a mouse
-    requestAnimationFrame(() => {
-      const { activeElement: at, body } = document;
-      if ((at === body || !at.checkVisibility()) && canWrite()) composer.focus();
-    });
-  });
 }
-
-// Whether the key would write or paste something in a field. AltGr, which writes « @ » on many
-// keyboards, counts as Ctrl and Alt on Windows. « Dead » is an accent that waits for its letter.
-function writes(event) {
-  const { key, altKey, ctrlKey, metaKey } = event;
-  if (event.getModifierState("AltGraph")) return [...key].length === 1;
-  if (ctrlKey || metaKey) return !altKey && key.toLowerCase() === "v";
-  return !altKey && ([...key].length === 1 || key === "Dead");
-}
-
-// Whether the key is for what has the focus. The space bar presses buttons, and it scrolls the
-// conversation as long as nothing is being written.
-function isTaken({ key, target }, area) {
-  if (target.closest("input, textarea, select, [contenteditable], [role=dialog]")) return true;
-  return key === " " && (target.closest("button, a, summary") !== null || area.value === "");
-}
-
-const isPage = ({ key, altKey, ctrlKey, metaKey, shiftKey }) =>
-  (key === "PageUp" || key === "PageDown") && !(altKey || ctrlKey || metaKey || shiftKey);

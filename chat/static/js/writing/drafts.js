@@ -1,8 +1,10 @@
 // Keeps what is being written here, so that it survives a closed tab and a closed browser. Each tab
 // has its own draft in each room. A tab without one takes over the newest that a closed tab left.
 //
-// All are in one list of localStorage, the newest first: { room, tab, text, at, left }. It is read
-// again before each change, because all tabs write it.
+// All are in one list of localStorage, the newest first: { room, tab, text, about, at, left }. It is
+// read again before each change, because all tabs write it. `about` says what the text is for, if it
+// is no new message: { reply } for an answer (the quote of the message that it answers), or
+// { edit, before } for another text of a message, with the draft that it interrupted.
 
 import { lockOf } from "../base/this-tab.js";
 
@@ -12,6 +14,12 @@ const MOST_CHARACTERS = 500_000; // of all together; browsers keep some 5 millio
 const OLDEST_MS = 30 * 24 * 3_600_000;
 
 const isText = (value) => typeof value === "string";
+const isQuote = (value) => Number.isInteger(value?.seq) && isText(value.member?.nick) && isText(value.text);
+const isAbout = (value) =>
+  value === undefined ||
+  (value !== null &&
+    (value.reply === undefined || isQuote(value.reply)) &&
+    (value.edit === undefined || (isText(value.before?.text) && isAbout(value.before.about))));
 
 export class Drafts {
   #store;
@@ -34,9 +42,14 @@ export class Drafts {
     return this.#mine(this.#all)?.text ?? "";
   }
 
-  // No text: the draft was sent or deleted.
-  write(text) {
-    this.#keep(this.#all.filter((each) => !this.#isMine(each)), text);
+  get about() {
+    return this.#mine(this.#all)?.about ?? {};
+  }
+
+  // Neither text nor what it is about: the draft was sent or deleted.
+  write(text, about = {}) {
+    const others = this.#all.filter((each) => !this.#isMine(each));
+    this.#keep(others, { text, ...(Object.keys(about).length > 0 && { about }) });
   }
 
   // Gives the newest draft that a closed tab left in this room, as this tab's own, if `isFree()`
@@ -48,14 +61,16 @@ export class Drafts {
     const isLeft = ({ tab, left }) => (open ? !open.has(lockOf(tab)) : left);
     const found = all.find((each) => each.room === this.#room && !this.#isMine(each) && isLeft(each));
     if (!found || !isFree()) return "";
-    this.#keep(all.filter((each) => each !== found), found.text);
+    const { text, about } = found;
+    this.#keep(all.filter((each) => each !== found), { text, ...(about && { about }) });
     return found.text;
   }
 
   get #all() {
     const since = Date.now() - OLDEST_MS;
     return (this.#store.read(NAME, Array.isArray) ?? []).filter(
-      (each) => isText(each?.room) && isText(each.tab) && isText(each.text) && each.at > since,
+      (each) =>
+        isText(each?.room) && isText(each.tab) && isText(each.text) && isAbout(each.about) && each.at > since,
     );
   }
 
@@ -67,11 +82,12 @@ export class Drafts {
     return all.find((each) => this.#isMine(each));
   }
 
-  #keep(others, text) {
-    const mine = { room: this.#room, tab: this.#tab, text, at: Date.now() };
+  #keep(others, draft) {
+    const mine = { room: this.#room, tab: this.#tab, ...draft, at: Date.now() };
     let free = MOST_CHARACTERS;
-    const fits = (each) => (free -= each.text.length) >= 0;
-    this.#store.write(NAME, (text ? [mine, ...others] : others).filter(fits).slice(0, MOST));
+    const fits = (each) => (free -= each.text.length + (each.about?.before?.text.length ?? 0)) >= 0;
+    const isKept = draft.text || draft.about;
+    this.#store.write(NAME, (isKept ? [mine, ...others] : others).filter(fits).slice(0, MOST));
   }
 
   #mark(left) {

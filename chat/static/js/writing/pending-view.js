@@ -1,23 +1,16 @@
 // Shows the posts that wait or failed. They are in their own list below the log, because the log is
 // only appended to.
 
-import { LONG_WAIT_MS, TICK_MS, waitUntil } from "../base/dates.js";
+import { TICK_MS } from "../base/dates.js";
 import { MessageView } from "../conversation/message-view.js";
+import { whyItWaits, waitsLong } from "./fate.js";
 
+const WORDS = { remove: { waiting: "removeWaiting", failed: "removeFailed" } };
 const PATIENCE_MS = 700; // a post that is in the log sooner needs no words
-
-const TEMPORARY = { rate_limited: "postRateLimited", storage_unavailable: "postStorage" };
-const FAILED = {
-  text_too_long: "postTooLong",
-  text_empty: "postEmpty",
-  muted: "postMuted",
-  banned: "postBanned",
-  other_nick: "postOtherNick",
-};
 
 export class PendingView {
   #list;
-  #posts;
+  #queue;
   #dates;
   #text;
   #strings;
@@ -25,22 +18,24 @@ export class PendingView {
   #names;
   #messages;
   #edit;
+  #muted;
   #views = new Map(); // by the post's id
   #ticking;
 
-  // `author()` gives the member who writes; `messages` is the list above this one; `edit(text)`
-  // takes a text back into the composer.
-  constructor({ list, posts, dates, text, strings, names, author, messages, edit }) {
+  // `author()` gives the member who writes; `messages` is the list above this one; `edit(post)`
+  // lets its author write another text for it.
+  constructor({ list, queue, dates, text, strings, names, muted, author, messages, edit }) {
     this.#list = list;
-    this.#posts = posts;
+    this.#queue = queue;
     this.#dates = dates;
     this.#text = text;
     this.#strings = strings;
     this.#names = names;
+    this.#muted = muted;
     this.#author = author;
     this.#messages = messages;
     this.#edit = edit;
-    posts.on("change", () => this.refresh());
+    queue.on("change", () => this.refresh());
     messages.on("change", () => this.#follow());
     this.refresh();
   }
@@ -48,13 +43,17 @@ export class PendingView {
   // A post keeps its element, so that a button in it keeps the focus.
   refresh() {
     const views = new Map();
-    for (const post of this.#posts.all) {
-      const view = this.#views.get(post.id) ?? this.#make(post);
-      view.setFate(post.state, this.#words(post), this.#actions(post));
-      views.set(post.id, view);
+    for (const post of this.#queue.posts) {
+      const id = post.post ?? post.id; // a post that is being taken back keeps its place
+      const view = this.#views.get(id) ?? this.#make(post);
+      const { text, reply } = post;
+      const isSame = view.message.text === text && view.message.reply === reply;
+      if (!isSame) view.become({ ...view.message, text, reply });
+      view.setFate(post.state, whyItWaits(post, this.#strings, WORDS[post.type]), this.#actions(post));
+      views.set(id, view);
     }
     clearTimeout(this.#ticking);
-    if (this.#posts.all.some(waitsLong)) this.#ticking = setTimeout(() => this.refresh(), TICK_MS);
+    if (this.#queue.posts.some(waitsLong)) this.#ticking = setTimeout(() => this.refresh(), TICK_MS);
     for (const [id, view] of this.#views) {
       if (!views.has(id)) view.element.remove();
     }
@@ -68,33 +67,30 @@ export class PendingView {
     this.#follow();
   }
 
-  #make(post) {
-    const message = { member: this.#author(), text: post.text, at: post.at };
-    const view = new MessageView(message, this.#dates, { mine: true, text: this.#text, names: this.#names });
+  #make({ text, at, reply }) {
+    const message = { member: this.#author(), text, at, reply };
+    const view = new MessageView(message, this.#dates, {
+      mine: true,
+      text: this.#text,
+      names: this.#names,
+      muted: this.#muted,
+      strings: this.#strings,
+    });
     view.element.classList.add("fresh");
     setTimeout(() => view.element.classList.remove("fresh"), PATIENCE_MS);
     this.#list.append(view.element);
     return view;
   }
 
-  // A post that may be on its way can no longer be taken back.
+  // A post that may be in the log is taken back there: it cannot be edited before it is known.
   #actions(post) {
-    const retry = () => this.#posts.retry(post.id);
-    const drop = () => this.#posts.drop(post.id);
-    const edit = () => {
-      drop();
-      this.#edit(post.text);
-    };
-    if (post.state === "failed") return { retry, edit, drop };
-    return post.reason === "storage_unavailable" || waitsLong(post) ? { edit, drop } : {};
-  }
-
-  #words(post) {
-    if (post.reason === "rate_limited" && waitsLong(post)) {
-      return this.#strings.say("postLimited", { wait: waitUntil(post.until) });
-    }
-    if (post.state === "waiting") return this.#strings.say(TEMPORARY[post.reason] ?? "postWaiting");
-    return this.#strings.say(FAILED[post.reason] ?? "postFailed");
+    const { id, type, state, open, reason } = post;
+    const retry = () => this.#queue.retry(id);
+    if (type === "remove") return state === "failed" ? { retry, drop: () => this.#queue.drop(id) } : {};
+    const drop = () => this.#queue.takeBack(id);
+    const edit = () => this.#edit(post);
+    if (state === "failed") return { retry, edit, drop };
+    return open === 0 ? { edit, drop } : { drop };
   }
 
   #follow() {
@@ -106,5 +102,3 @@ export class PendingView {
     previous?.endGroup();
   }
 }
-
-const waitsLong = ({ state, until }) => state === "waiting" && until > Date.now() + LONG_WAIT_MS;

@@ -1,34 +1,38 @@
-// Sends posts in order. Sends each again until its message comes back, with the same id and under
-// the same key, so that the log takes it once.
+// Sends what is in the queue, in order. Sends each item again until its answer comes, with the same
+// id and under the same key, so that it is done once.
 
+import { commandOf } from "./queue.js";
 import { Backoff } from "../server/backoff.js";
 
 const IN_FLIGHT = 20;
-const ANSWER_MS = 15_000; // without any answer; then the posts are sent again
+const ANSWER_MS = 15_000; // without any answer; then the items are sent again
 
-const TEMPORARY = new Set(["rate_limited", "storage_unavailable", "join_first"]);
+const TEMPORARY = new Set(["rate_limited", "storage_unavailable", "join_first", "too_soon"]);
 
 export class Sender {
-  #posts;
+  #queue;
   #send;
+  #giveBack;
   #me = null; // { key, member } while joined
   #inFlight = new Set();
   #most = IN_FLIGHT; // fewer after a refusal, so that the server need not refuse twenty at once
-  #pause = null; // { reason, until } while it sends nothing, because a post was refused for now
+  #pause = null; // { reason, until } while it sends nothing, because an item was refused for now
   #timer;
   #backoff;
 
-  // `send(id, text)` says whether it could send.
-  constructor(posts, send, backoff = new Backoff()) {
-    this.#posts = posts;
+  // `send(command)` says whether it could send. `giveBack(post, { reason, until })` may take a post
+  // that was refused back into the composer, and says whether it did.
+  constructor(queue, send, { giveBack = () => false, backoff = new Backoff() } = {}) {
+    this.#queue = queue;
     this.#send = send;
+    this.#giveBack = giveBack;
     this.#backoff = backoff;
-    posts.on("change", () => this.#pump());
+    queue.on("change", () => this.#pump());
   }
 
   joined(key, member) {
     this.#me = { key, member };
-    this.#posts.claim(key);
+    this.#queue.claim(key);
   }
 
   out() {
@@ -38,8 +42,12 @@ export class Sender {
     clearTimeout(this.#timer);
   }
 
-  settled(id) {
-    this.#inFlight.delete(id);
+  // An entry of the log came, or another event with an id. It may be the answer to what was sent.
+  answered(entry) {
+    const wasSent = this.#inFlight.delete(entry.id);
+    const ids = this.#queue.settle(entry);
+    for (const id of ids) this.#inFlight.delete(id);
+    if (!wasSent && ids.length === 0) return;
     this.#most = Math.min(IN_FLIGHT, this.#most + 1);
     this.#backoff.reset();
     this.#pump();
@@ -47,37 +55,49 @@ export class Sender {
 
   refused({ id, code, retry_after }) {
     this.#inFlight.delete(id);
-    const post = this.#posts.find(id);
-    if (!post) return;
-    if (!TEMPORARY.has(code)) return this.#posts.fail(id, code);
-    const wait = retry_after === undefined ? this.#backoff.next() : retry_after * 1000;
+    const item = this.#queue.find(id);
+    if (!item) return;
+    this.#queue.refuse(item);
+    const left = retry_after === undefined ? undefined : retry_after * 1000;
+    const until = left === undefined ? undefined : Date.now() + left;
+    if (item.type === "post" && item.open === 0 && this.#giveBack(item, { reason: code, until })) {
+      return this.#queue.drop(id);
+    }
+    if (!TEMPORARY.has(code)) return this.#queue.fail(id, code, until);
+    this.#wait(item, code, left ?? this.#backoff.next());
+  }
+
+  #wait(item, reason, wait) {
     this.#most = 1;
-    this.#pause = { reason: code, until: Date.now() + wait };
+    this.#pause = { reason, until: Date.now() + wait };
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#pause = null;
-      this.#posts.resume();
+      this.#queue.resume();
     }, wait);
-    this.#posts.delay([post], this.#pause);
+    this.#queue.delay([item], this.#pause);
   }
 
-  // One refused post holds up all posts: those behind it must not overtake it.
+  // One refused item holds up all: those behind it must not overtake it.
   #hold() {
-    const waiting = this.#posts.all.filter(
+    const waiting = this.#queue.all.filter(
       ({ id, state, reason }) => state === "waiting" && !reason && !this.#inFlight.has(id),
     );
-    if (waiting.length > 0) this.#posts.delay(waiting, this.#pause);
+    if (waiting.length > 0) this.#queue.delay(waiting, this.#pause);
   }
 
   #pump() {
     if (this.#pause) return this.#hold();
     if (!this.#me) return;
-    for (const post of this.#posts.all) {
+    for (const item of [...this.#queue.all]) {
       if (this.#inFlight.size >= this.#most) break;
-      if (post.state !== "waiting" || this.#inFlight.has(post.id)) continue;
-      this.#posts.sign(post, this.#me);
-      if (!this.#send(post.id, post.text)) break;
-      this.#inFlight.add(post.id);
+      if (item.state !== "waiting" || this.#inFlight.has(item.id)) continue;
+      this.#queue.sign(item, this.#me);
+      if (!this.#send(commandOf(item))) {
+        this.#queue.unsign(item);
+        break;
+      }
+      this.#inFlight.add(item.id);
     }
     this.#expect();
   }

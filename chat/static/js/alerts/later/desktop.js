@@ -4,12 +4,16 @@ const LONGEST = 160; // characters of a message
 
 export class Desktop {
   #room;
+  #called;
   #names;
   #strings;
   #shown = null;
+  #seq = null; // of the message that it shows
 
-  constructor(room, { names, strings }) {
+  // `called.words`: what people call the room.
+  constructor({ room, called, names, strings }) {
     this.#room = room;
+    this.#called = called;
     this.#names = names;
     this.#strings = strings;
   }
@@ -25,13 +29,16 @@ export class Desktop {
     return this.permission;
   }
 
-  show({ member, text }) {
+  show({ seq, member, text }, { silent = false } = {}) {
     if (this.permission !== "granted") return;
-    const title = this.#strings.say("notification", { nick: this.#names.text(member), room: this.#room });
+    this.#seq = seq;
+    const [nick, room] = [this.#names.text(member), this.#called.words];
+    const title = this.#strings.say("notification", { nick, room });
     const options = {
       body: Array.from(text).slice(0, LONGEST).join(""),
       tag: `tchat:${this.#room}`,
       data: { path: location.pathname },
+      silent,
     };
     try {
       this.#shown = new Notification(title, options);
@@ -47,10 +54,18 @@ export class Desktop {
     };
   }
 
+  // A message was edited, or removed: then it has no text. Its notification is no new one.
+  renew(message) {
+    if (message.seq !== this.#seq) return;
+    if (message.text === undefined) void this.clear();
+    else this.show(message, { silent: true });
+  }
+
   // The reader looks at the page again: its notification is no longer needed.
   async clear() {
     this.#shown?.close();
     this.#shown = null;
+    this.#seq = null;
     const worker = this.permission === "granted" && (await this.#registration());
     const shown = worker ? await worker.getNotifications({ tag: `tchat:${this.#room}` }) : [];
     for (const each of shown) each.close();

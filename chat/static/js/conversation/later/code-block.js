@@ -4,7 +4,6 @@
 import { copyText } from "../../base/copy.js";
 
 const SAID_MS = 2_000;
-const template = document.getElementById("code-block");
 
 export class CodeBlock {
   #code;
@@ -13,6 +12,7 @@ export class CodeBlock {
   #strings;
 
   constructor(pre, { spoken, strings }) {
+    const template = document.getElementById("code-block");
     const box = template.content.firstElementChild.cloneNode(true);
     const code = pre.querySelector("code");
     this.#code = code;

@@ -13,12 +13,12 @@ function moment(date) {
 
 // No text and no nick can look like another entry. All lines of a message but the first are
 // indented. A nick that has a colon itself is in quotation marks.
-export function entry({ member, text, at }, { names, strings }) {
+export function entry({ member, text, at, removed }, { names, strings }) {
   const nick = member.nick.replace(BREAKS, " ");
   const written = COLON.test(nick) ? `"${nick}"` : nick;
   return strings.say("textLine", {
     when: moment(new Date(at)),
     nick: `${written} ${names.tag(member)}`.trimEnd(),
-    text: text.replace(BREAKS, "\n    "),
+    text: removed ? strings.say("removed") : text.replace(BREAKS, "\n    "),
   });
 }

@@ -55,14 +55,15 @@ export class MessageStops {
     return key === "End" ? views.findLast(isShown).element : undefined;
   }
 
-  // A screen reader says who wrote the message and when, and then its text.
+  // A screen reader says who wrote the message and when, what it answers, and then its text.
   #put(element) {
     if (this.#stop && this.#stop !== element) this.#clear(this.#stop);
     this.#stop = element ?? null;
     if (!element) return;
     element.tabIndex = 0;
     const isFolded = element.querySelector(".row").hidden;
-    const names = isFolded ? ["folded"] : ["head", "text"];
+    const all = isFolded ? ["folded"] : ["head", "quote", "text", "edited"];
+    const names = all.filter((name) => element.querySelector(`.${name}`));
     for (const name of names) element.querySelector(`.${name}`).id = `stop-${name}`;
     element.setAttribute("aria-labelledby", names.map((name) => `stop-${name}`).join(" "));
   }

@@ -36,6 +36,25 @@ export class RichText {
     for (const each of element.querySelectorAll("code, .mention")) each.translate = false;
   }
 
+  // Fill an element that is on no page, for a copy: with all that is fetched for its text.
+  async fillApart(element, text) {
+    element.replaceChildren(drawn(text));
+    for (const pre of [...element.querySelectorAll("pre")]) {
+      const block = new CodeBlock(pre, { spoken: this.#spoken, strings: this.#strings });
+      if (block.language) await this.#paint(block, (paint) => paint());
+    }
+    if (element.querySelector("[data-code]")) {
+      await this.#emoji.load().catch(() => {}); // the codes stay
+      if (this.#emoji.isLoaded) this.#replaceCodes(element, text);
+    }
+    this.#markMentions(element);
+  }
+
+  // The element shows another text from now on, or none.
+  forget(element) {
+    this.#waiting.delete(element);
+  }
+
   // Whether a text mentions the reader: exactly if that is highlighted.
   callsMe(text) {
     const element = document.createElement("div");
@@ -45,11 +64,15 @@ export class RichText {
 
   #dressCode(pre) {
     const block = new CodeBlock(pre, { spoken: this.#spoken, strings: this.#strings });
-    if (block.language) this.#colour(block);
+    if (!block.language) return;
+    void this.#paint(block, async (paint) => {
+      await read();
+      await this.#redraw(paint);
+    });
   }
 
-  // If the language's colours are loaded already, this happens at once.
-  async #colour(block) {
+  // If the language's colours are loaded already, this happens at once. Else `later(paint)` does it.
+  async #paint(block, later) {
     try {
       this.#colours ??= await import("./highlight.js");
       const { highlight, isReady, nameOf, prepare } = this.#colours;
@@ -57,8 +80,8 @@ export class RichText {
       if (!name) return;
       const paint = () => block.colour(sanitise(highlight(block.text, name)));
       if (isReady(name)) return void paint();
-      await Promise.all([prepare(name), read()]);
-      await this.#redraw(paint);
+      await prepare(name);
+      await later(paint);
     } catch {
       // The code stays without colours.
     }

@@ -13,7 +13,7 @@ export class Forgetting {
   #words;
   #isAsked = false;
 
-  // `page`: { root, posts, strings, parts, missing, end, tellOthers }.
+  // `page`: { root, queue, strings, parts, missing, end, tellOthers }.
   constructor({ button, said, ...page }) {
     this.#button = button;
     this.#said = said;
@@ -31,12 +31,12 @@ export class Forgetting {
   }
 
   async #ask() {
-    const { posts, strings } = this.#page;
+    const { queue, strings } = this.#page;
     this.#isAsked = true;
     this.#button.classList.add("asked");
     this.#button.textContent = strings.say("forgetAll");
     const kept = await this.#kept();
-    const waiting = Math.max(posts.all.length, (await kept?.countLeft()) ?? 0);
+    const waiting = Math.max(queue.posts.length, (await kept?.countLeft()) ?? 0);
     const lost = waiting > 0 ? ` ${strings.count("forgetWaiting", waiting)}` : "";
     if (!this.#isAsked) return;
     this.#said.textContent = strings.say("forgetWords") + lost;

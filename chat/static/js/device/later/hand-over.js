@@ -2,7 +2,7 @@
 // so that nobody reads it over a shoulder.
 
 import { copyText } from "../../base/copy.js";
-import { handingOver } from "../handed.js";
+import { handingOver } from "./handing.js";
 
 const SAID_MS = 2_000;
 
@@ -11,16 +11,18 @@ export class HandOver {
   #dialog;
   #link;
   #identity;
+  #ownerKeys;
   #strings;
   #parts;
   #missing;
 
   // `link`: the room's address.
-  constructor({ button, dialog, link, identity, strings, parts, missing }) {
+  constructor({ button, dialog, link, identity, ownerKeys, strings, parts, missing }) {
     this.#button = button;
     this.#dialog = dialog;
     this.#link = link;
     this.#identity = identity;
+    this.#ownerKeys = ownerKeys;
     this.#strings = strings;
     this.#parts = parts;
     this.#missing = missing;
@@ -45,7 +47,7 @@ export class HandOver {
 
   get #secret() {
     const { key, nick } = this.#identity;
-    return handingOver(this.#link, { key, nick });
+    return handingOver(this.#link, { key, nick, owner: this.#ownerKeys.kept });
   }
 
   async #show() {

@@ -2,7 +2,7 @@
 // log, so the page can resume from them: the server gives exactly what follows, or says that it
 // cannot.
 
-import { readKept, writeKept } from "./kept.js";
+import { changeKept, dropKept, readKept } from "./kept.js";
 
 const MOST = 200; // messages of a room
 const SETTLE_MS = 500; // messages that come within this time are written together
@@ -14,6 +14,8 @@ export class LastMessages {
   #history;
   #timer;
   #isFollowing = false;
+  #isOver = false;
+  #since = 0; // every entry after this seq was told to this page
 
   constructor({ name, room, messages, history }) {
     this.#name = name;
@@ -27,13 +29,26 @@ export class LastMessages {
   }
 
   // Keep messages from now on, and those that are shown already. This is called after a welcome:
-  // by then, the recalled messages were resumed from or replaced.
-  follow() {
+  // by then, the recalled messages were resumed from or replaced. `since`: every entry after this
+  // seq was told to this page.
+  follow(since) {
+    this.#since = since;
     this.#later();
     if (this.#isFollowing) return;
     this.#isFollowing = true;
     this.#messages.on("change", () => this.#later());
     addEventListener("pagehide", () => this.#write());
+  }
+
+  // A message was edited or removed. What is kept of it changes at once, shown or not.
+  change(seq) {
+    void changeKept(this.#name, (record) => record && applied(record, seq, this.#room));
+  }
+
+  // The room has ended: nothing of it is kept from now on.
+  async end() {
+    this.#isOver = true;
+    await dropKept(this.#name);
   }
 
   #later() {
@@ -44,12 +59,16 @@ export class LastMessages {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     // If the reader is far up, the list lacks the newest messages: the record would have a hole.
-    if (this.#history.isBehind) return;
+    if (this.#history.isBehind || this.#isOver) return;
     const { epoch, seq, at: seenAt } = this.#room.last;
     const messages = this.#messages.views.slice(-MOST).map(({ message }) => message);
     const now = { epoch, seq, seenAt, member: this.#room.member, messages };
-    const whole = joined(await this.read(), now);
-    await writeKept({ ...whole, room: this.#name, at: Date.now() });
+    const since = this.#since;
+    await changeKept(this.#name, (before) => ({
+      ...joined(before, now, since),
+      room: this.#name,
+      at: Date.now(),
+    }));
   }
 }
 
@@ -57,10 +76,24 @@ export class LastMessages {
 // both because a page that is reloaded shows fewer messages than are kept. The proof is the last
 // message kept before: it must be shown now, with the same time. A log that was put back from an
 // older copy has another message there, or none.
-export function joined(before, now) {
+//
+// And no edit or removal may have been missed between: every entry after what was kept, up to
+// `since`, must be a message that is shown.
+export function joined(before, now, since = now.seq) {
   const last = before?.messages.at(-1);
   const same = now.messages.find(({ seq }) => seq === last?.seq);
   const isProved = before?.epoch === now.epoch && same !== undefined && same.at === last.at;
-  const older = isProved ? before.messages.filter(({ seq }) => seq < now.messages[0].seq) : [];
+  const shown = now.messages.filter(({ seq }) => seq > before?.seq && seq <= since);
+  const isTold = isProved && shown.length >= since - before.seq;
+  const older = isTold ? before.messages.filter(({ seq }) => seq < now.messages[0].seq) : [];
   return { ...now, messages: [...older, ...now.messages].slice(-MOST) };
+}
+
+// Gives a record in which the message with this seq, and the line above each answer to it, are as
+// `room` knows them.
+export function applied(record, seq, room) {
+  const messages = record.messages.map((message) =>
+    message.seq === seq || message.reply?.seq === seq ? room.current(message) : message,
+  );
+  return { ...record, messages };
 }

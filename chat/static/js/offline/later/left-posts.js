@@ -1,4 +1,4 @@
-// Keeps waiting posts after their tab is closed: a post written on the train is sent at home, even
+// Keeps what waits in the queue after its tab is closed: a post written on the train is sent at home, even
 // if the app was closed in between. The next tab of the room takes them over. They keep their ids
 // and their writer's key, so that the log takes each once, whichever tab sends it.
 
@@ -9,14 +9,14 @@ const STORE = "posts";
 
 export class LeftPosts {
   #name;
-  #posts;
+  #queue;
   #identity;
   #tab;
 
   // `tab`: this tab's id.
-  constructor({ name, posts, identity, tab }) {
+  constructor({ name, queue, identity, tab }) {
     this.#name = name;
-    this.#posts = posts;
+    this.#queue = queue;
     this.#identity = identity;
     this.#tab = tab;
   }
@@ -24,7 +24,7 @@ export class LeftPosts {
   // Locks tell which tabs are open. Without locks, posts are lost with their tab.
   async start() {
     if (!navigator.locks) return;
-    this.#posts.on("change", () => this.#write());
+    this.#queue.on("change", () => this.#write());
     try {
       await this.#takeOver();
       await this.#write();
@@ -39,7 +39,7 @@ export class LeftPosts {
     const all = await inStore(STORE, "readonly", (store) => store.getAll());
     for (const { room, tab, posts } of all) {
       if (room !== this.#name || tab === this.#tab || open.has(lockOf(tab))) continue;
-      this.#posts.adopt(posts, this.#identity.key);
+      this.#queue.adopt(posts, this.#identity.key);
       await this.#write(); // before they are deleted there
       await inStore(STORE, "readwrite", (store) => store.delete([room, tab]));
     }
@@ -47,7 +47,7 @@ export class LeftPosts {
 
   async #write() {
     const [room, tab] = [this.#name, this.#tab];
-    const posts = this.#posts.all.map((post) => ({ ...post, key: post.key ?? this.#identity.key }));
+    const posts = this.#queue.all.map((post) => ({ ...post, key: post.key ?? this.#identity.key }));
     try {
       await inStore(STORE, "readwrite", (store) =>
         posts.length > 0 ? store.put({ room, tab, posts }) : store.delete([room, tab]),
@@ -62,7 +62,7 @@ export class LeftPosts {
 export async function countLeft() {
   try {
     const all = await inStore(STORE, "readonly", (store) => store.getAll());
-    return all.flatMap(({ posts }) => posts).length;
+    return all.flatMap(({ posts }) => posts).filter(({ type = "post" }) => type === "post").length;
   } catch {
     return 0; // the browser keeps nothing
   }

@@ -1,6 +1,7 @@
 // The small menu under the room's name: its link, the rooms visited lately, and a new one.
 
 import { HOME, isRoom, roomForm, roomPath } from "../room-name.js";
+import { calledIn } from "../room-title.js";
 
 export class RoomsBox {
   #dialog;
@@ -9,22 +10,24 @@ export class RoomsBox {
   #recent;
   #room;
   #root;
-  #link;
   #copy;
+  #page;
   #strings;
 
-  // `root`: the path of the chat; `recent`: the rooms visited lately; `copy`: the button that
-  // copies the conversation.
-  constructor({ dialog, room, root, link, recent, copy, strings }) {
+  // `link`: the room's address; `recent`: the rooms visited lately; `copy`: the button that copies
+  // the conversation; `page`: what a wired part of the page gets.
+  constructor({ dialog, link, recent, copy, ...page }) {
+    const { name, root, strings } = page;
+    this.#page = page;
     this.#dialog = dialog;
     this.#input = dialog.querySelector("input");
     this.#error = dialog.querySelector("[role=alert]");
-    this.#room = room;
+    this.#room = name;
     this.#root = root;
-    this.#link = link;
     this.#recent = recent;
     this.#copy = copy;
     this.#strings = strings;
+    dialog.querySelector(".link").textContent = link;
     dialog.addEventListener("click", (event) => {
       if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
     });
@@ -37,9 +40,12 @@ export class RoomsBox {
   open() {
     this.#input.value = "";
     this.#say("");
-    this.#dialog.querySelector(".link").textContent = this.#link;
     this.#list();
     this.#copy.offer();
+    const { byId, called, messages, room } = this.#page;
+    this.#dialog.querySelector(".room-name").textContent = called.words;
+    byId("rooms-keep").hidden = messages.isEmpty;
+    byId("rooms-manage").hidden = room.standing.owner !== true;
     this.#dialog.showModal();
   }
 
@@ -62,17 +68,17 @@ export class RoomsBox {
     const others = [...new Set([...this.#recent.all, HOME])].filter((name) => name !== this.#room);
     const section = this.#dialog.querySelector(".recent");
     section.hidden = others.length === 0;
-    section.querySelector("ul").replaceChildren(...others.map((name) => entry(name, this.#root)));
+    section.querySelector("ul").replaceChildren(...others.map((name) => this.#entry(name)));
   }
-}
 
-function entry(name, root) {
-  const item = document.createElement("li");
-  const link = document.createElement("a");
-  link.href = roomPath(name, root);
-  link.dir = "auto";
-  link.translate = false;
-  link.textContent = name;
-  item.append(link);
-  return item;
+  #entry(name) {
+    const item = document.createElement("li");
+    const link = document.createElement("a");
+    link.href = roomPath(name, this.#root);
+    link.dir = "auto";
+    link.translate = false;
+    link.textContent = calledIn(this.#page.everywhere, this.#strings, name);
+    item.append(link);
+    return item;
+  }
 }
