@@ -8,6 +8,9 @@ export PYTHON
 
 BIN := .venv/bin
 
+# Each process of the tests would compile them all, seven times six seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Stamps inside the environment: removing the environment removes them. With them, a second `make run`
 # has nothing to do. A stamp is older than its requirements file exactly if that file has changed.
 RUN := .venv/.installed
@@ -18,7 +21,7 @@ BUILDER := tools/page/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run upgrade replace test long redis chaos soak overload siege smooth faults machines arrival browsers \
+.PHONY: help run upgrade replace test long redis chaos soak overload search siege smooth faults machines arrival browsers \
 	pictures lint format lock binary translations vendor \
 	page icons unicode audit licences lighthouse bench scaling autobahn fuzz clean
 
@@ -83,6 +86,9 @@ soak: $(DEV)  ## serve 300 pages for 10 minutes, or HOURS=n: nothing grows, noth
 
 overload: $(DEV)  ## measure what a client that never reads costs the other clients
 	$(BIN)/python -m tests.long.overload
+
+search: $(DEV)  ## measure the search in a million messages, and what posts notice of its index
+	$(BIN)/python -m tests.long.search
 
 siege: $(DEV)  ## measure how long /healthz and /status take while strangers besiege the server
 	$(BIN)/python -m tests.long.siege

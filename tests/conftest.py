@@ -21,12 +21,21 @@ settings.load_profile("any machine")
 
 _rooms = itertools.count()
 
-# Hundreds of tests come from one address, each with rooms of its own. Some change nicks quickly.
+#: The token of whoever runs the shared server.
+OPERATOR = "who runs all tests"
+
+# Hundreds of tests come from one address, each with rooms of its own. Some change nicks quickly,
+# and one is closed for abuse.
 _FOR_ALL_TESTS = {
     "CHAT_ADDRESS_CONNECTS": "100000",
     "CHAT_ADDRESS_JOINS": "100000",
     "CHAT_ADDRESS_NEW_ROOMS": "100000",
+    "CHAT_ADDRESS_ACTS": "100000",
+    "CHAT_ADDRESS_REPORTS": "100000",
+    "CHAT_ADDRESS_WRONG_KEYS": "100000",
+    "CHAT_COOL_DOWN_S": "0",
     "CHAT_RENAME_EVERY_S": "0",
+    "CHAT_ADMIN_TOKEN": OPERATOR,
 }
 
 

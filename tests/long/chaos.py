@@ -1,7 +1,8 @@
 """Chaos: many clients talk through a faulty network to a server that is killed again and again.
 
-Meanwhile its file is moved away, removed, replaced and restored from older copies. On Redis
-(chaos_redis.py) two workers serve, and each is killed alone too.
+They post, answer, edit and remove; owners pin and set rules. Meanwhile the server's file is moved
+away, removed, replaced and restored from older copies. On Redis (chaos_redis.py) two workers serve,
+and each is killed alone too.
 
 `make chaos` makes a long run, `make test` a short one (test_chaos.py). A seed, which the run
 prints, decides what it breaks and when. Two runs with one seed still differ in their timing.
@@ -23,32 +24,49 @@ from itertools import cycle, product
 from pathlib import Path
 from typing import NamedTuple
 
-from chat.protocol import REPLAY_LIMIT, WELCOME_MESSAGES
+from chat.protocol import REPLAY_LIMIT
 from tests.long.chaos_redis import Redis
-from tests.support.history import Entry, Kind, Record, judge_epochs
+from tests.support.checker import judge_epochs
+from tests.support.convergence import problems_of_screens
+from tests.support.history import Entry, Kind, Record
+from tests.support.logs import read_entries
+from tests.support.pace import Pace
 from tests.support.proxy import Fault, FaultProxy, Towards, Weather
 from tests.support.servers import ChatServer
-from tests.support.talker import Pace, Talker
+from tests.support.talker import Talker
+from tests.support.wishes import CHANGES
 
+_OPERATOR = "the operator's token in the chaos"
 #: The server notices a half-open connection after two silent intervals.
-SETTINGS = {"CHAT_LIMITS": "off", "CHAT_PING_INTERVAL_S": "0.5"}
+SETTINGS = {
+    "CHAT_LIMITS": "off",
+    "CHAT_PING_INTERVAL_S": "0.5",
+    "CHAT_ADMIN_TOKEN": _OPERATOR,
+}
 
-_AHEAD = 100  # posts that may be under way when something breaks
-_MISS = REPLAY_LIMIT + 250  # messages that a client misses on purpose: more than a resume gives
-_LEAST_SKIPPED = REPLAY_LIMIT + 1 - WELCOME_MESSAGES  # by a reset
+_AHEAD = 100  # commands that may be under way when something breaks
+_MISS = REPLAY_LIMIT + 350  # commands that a client misses on purpose: more than a resume gives
+_LEAST_SKIPPED = REPLAY_LIMIT + 1  # entries, by a reset
+_OWNERS = 2
+_OLDER = 200  # commands that an older copy of the log does not have, at most
 _KILL_WITHIN_S = 0.03
 _HIT = 0.2  # one in five of the connections that carry something takes an armed cut
 _ARRIVES_WITHIN_S = 20.0  # until everybody has what was acknowledged
 _SHOWN = 20  # problems to print
 _NOTICED_WITHIN_S = 10.0  # that the file is another one, or none
+#: What a table is copied by: those of the full-text index are tables too.
+_TABLES = """
+    SELECT name FROM main.sqlite_schema
+    WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND sql NOT LIKE 'CREATE VIRTUAL%'
+"""
 _NEW_EPOCH = "UPDATE log SET epoch = lower(hex(randomblob(8)))"
 
 
 class Size(NamedTuple):
-    """The number of clients, messages and faults of a run."""
+    """The number of clients, commands and faults of a run."""
 
     clients: int
-    messages: int
+    commands: int
     cuts: int
     kills: int
     turns: int  # times that something is done to what holds the log
@@ -56,8 +74,8 @@ class Size(NamedTuple):
     give_up_s: float
 
 
-LONG = Size(clients=20, messages=10_000, cuts=200, kills=50, turns=15, absences=10, give_up_s=600.0)
-SHORT = Size(clients=8, messages=2000, cuts=30, kills=6, turns=3, absences=1, give_up_s=80.0)
+LONG = Size(clients=20, commands=10_000, cuts=200, kills=50, turns=15, absences=10, give_up_s=600.0)
+SHORT = Size(clients=8, commands=2000, cuts=30, kills=6, turns=3, absences=1, give_up_s=80.0)
 
 
 class Outcome(NamedTuple):
@@ -70,8 +88,9 @@ class Outcome(NamedTuple):
     weathers: Counter[str]
     kills: int
     turns: Counter[str]
-    taken_back: int  # messages that the next log did not have
+    taken_back: int  # entries that the next log did not have
     stored: int
+    changes: Counter[str]  # the entries of the last log, by their types
     seconds: float
     problems: list[str]
 
@@ -84,16 +103,19 @@ class Outcome(NamedTuple):
         cuts = ", ".join(f"{self.cuts[fault]} {fault}" for fault in Fault)
         turns = ", ".join(f"{n} times {name}" for name, n in sorted(self.turns.items()))
         weathers = ", ".join(f"{n} {name}" for name, n in sorted(self.weathers.items()))
+        entries = ", ".join(f"{n} {what}" for what, n in sorted(self.changes.items()))
+        count = self.records
         lines = [
             f"seed             {self.seed}",
             f"clients          {self.clients}",
-            f"messages         {self.stored} in the log, {self.records[Kind.POST]} posts sent",
-            f"acknowledgements {self.records[Kind.ACKNOWLEDGED]}",
-            f"receipts         {self.records[Kind.RECEIPT]}",
+            f"commands sent    {count[Kind.POST]} posts, {count[Kind.CHANGE]} others",
+            f"answers          {count[Kind.ACKNOWLEDGED]} stored, {count[Kind.DENIED]} denied",
+            f"the log          {self.stored} entries: {entries}",
+            f"receipts         {count[Kind.RECEIPT]}, {count[Kind.SHOWN]} shown in other ways",
             f"cuts             {self.cuts.total()}: {cuts}",
             f"connections      {self.weathers.total()}: {weathers}",
             f"kills            {self.kills}",
-            f"the log's store  {turns}; {self.taken_back} messages were taken back",
+            f"the log's store  {turns}; {self.taken_back} entries were taken back",
             f"drops            {self.records[Kind.DROP]}",
             f"resumes          {self.records[Kind.RESUME]}",
             f"resets           {self.resets}",
@@ -110,8 +132,8 @@ def run(size: Size, folder: Path, seed: int, engine: str = "sqlite") -> Outcome:
     rng = random.Random(seed)
     started_at = time.monotonic()
     history: list[Record] = []
-    pace = Pace(size.messages, started_at + size.give_up_s)
-    store_rng = random.Random(rng.random())
+    pace = Pace(size.commands, started_at + size.give_up_s)
+    store_rng = random.Random(rng.random())  # of what is done to Redis
     with ExitStack() as stack:
         store: Files | Redis
         if engine == "redis":
@@ -119,7 +141,7 @@ def run(size: Size, folder: Path, seed: int, engine: str = "sqlite") -> Outcome:
             stack.callback(store.redis.end)
             store.redis.start()
         else:
-            store = Files(folder, SETTINGS, store_rng)
+            store = Files(folder, SETTINGS)
         server = store.server
         stack.callback(server.end)
         server.start()
@@ -130,24 +152,35 @@ def run(size: Size, folder: Path, seed: int, engine: str = "sqlite") -> Outcome:
         for number in range(size.clients):
             name = f"talker-{number}"
             url = f"ws://127.0.0.1:{proxy.port}/ws"
-            talkers.append(Talker(url, name, history, pace, random.Random(rng.random())))
+            talkers.append(
+                Talker(
+                    url,
+                    name,
+                    history,
+                    pace,
+                    random.Random(rng.random()),
+                    changes=CHANGES,
+                    owner=_OPERATOR if number < _OWNERS else None,
+                )
+            )
             stack.callback(talkers[-1].ws.close_socket)
         for talker in talkers:
             stack.callback(talker.end)
             talker.start()
         stack.callback(pace.stop)  # registered first, so that it also runs if something fails here
         kills = _break_everything(size, rng, pace, server, proxy, talkers, store)
-        pace.allow(size.messages)
-        pace.wait_for(size.messages)
+        pace.allow(size.commands)
+        pace.wait_for(size.commands)
         pace.head = len(store.log())
         pace.stop(within_s=_ARRIVES_WITHIN_S)  # lost messages would never arrive
         for talker in talkers:
             talker.end()
         problems = [f"{talker.nick}: {talker.problem!r}" for talker in talkers if talker.problem]
-        if pace.acknowledged < size.messages:
+        if pace.acknowledged < size.commands:
             problems.append(f"not over after {time.monotonic() - started_at:.1f} s")
         if proxy.armed:
             problems.append(f"{proxy.armed} cuts never fell")
+        problems += problems_of_screens(talkers, server.ws_url, store.log(), owner=_OPERATOR)
         server.stop()
         log, logs = store.log(), store.logs()
     return Outcome(
@@ -160,6 +193,7 @@ def run(size: Size, folder: Path, seed: int, engine: str = "sqlite") -> Outcome:
         store.turns,
         store.taken_back,
         len(log),
+        Counter(entry.what for entry in log),
         time.monotonic() - started_at,
         problems + judge_epochs(history, logs, least_skipped=_LEAST_SKIPPED),
     )
@@ -194,7 +228,7 @@ def _break_everything(
 
     def kill() -> None:
         nonlocal kills
-        # Kill while many posts are under way: right after an acknowledgement, or during a commit.
+        # Kill while much is under way: right after an acknowledgement, or during a commit.
         pace.allow(pace.acknowledged + 2 * _AHEAD)
         for talker in talkers:
             talker.in_a_hurry = True
@@ -214,7 +248,10 @@ def _break_everything(
         rng.choice(talkers).miss = _MISS
 
     def turn() -> None:
-        pace.allow(pace.acknowledged + 2 * _AHEAD)
+        store.prepare()
+        goal = pace.acknowledged + rng.randrange(_OLDER)
+        pace.allow(goal + 2 * _AHEAD)
+        pace.wait_for(goal)
         for talker in talkers:
             talker.in_a_hurry = True
         pace.wait_for(pace.acknowledged + 1)
@@ -222,7 +259,7 @@ def _break_everything(
 
     turns = cycle(store.deeds())
     deeds = [kill] * size.kills + [cut] * size.cuts + [turn] * size.turns
-    last = size.messages * 95 // 100  # the cuts that are still armed need the remaining messages
+    last = size.commands * 95 // 100  # the cuts that are still armed need the remaining commands
     plan = [(rng.randrange(last), deed) for deed in deeds]
     # Early enough for the client to come back before the end.
     early = last - _MISS - 2 * _AHEAD
@@ -239,9 +276,10 @@ def _break_everything(
 class Files:
     """The server's file, what is done to it, and the logs that it has had."""
 
-    def __init__(self, folder: Path, settings: dict[str, str], rng: random.Random) -> None:
+    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
         self.server = ChatServer(folder, settings=settings)
-        self._rng = rng
+        self._copy = folder / "copy.db"
+        self._older = 0  # entries that the copy has
         self._dead: dict[str, list[Entry]] = {}  # epoch: the log that was replaced
         self.turns: Counter[str] = Counter()
         self.taken_back = 0
@@ -268,6 +306,15 @@ class Files:
         away.rename(self.server.database)
         self._wait(well=True)
 
+    def prepare(self) -> None:
+        """Make the copy that may be put back later."""
+        self._copy.unlink(missing_ok=True)
+        with closing(self._connect(self.server.database)) as source:
+            source.execute("VACUUM INTO ?", (str(self._copy),))
+        with closing(self._connect(self._copy)) as connection:
+            connection.execute(_NEW_EPOCH)
+            self._older = len(_read_from(connection)[1])
+
     def replace(self) -> None:
         """Put an older copy into the file's place, under the server."""
         self.turns["replaced"] += 1
@@ -279,62 +326,45 @@ class Files:
         self._put_copy(remove=True)
 
     def take_back(self) -> None:
-        """Delete the newest messages in the file, under the server, with another epoch."""
+        """Write an older copy into the file, under the server, with another epoch."""
         self.turns["turned back"] += 1
         with closing(self._connect(self.server.database)) as connection:
+            connection.execute("ATTACH ? AS older", (str(self._copy),))
             connection.execute("BEGIN IMMEDIATE")  # so that nothing is stored meanwhile
-            epoch, log = _read_from(connection)
-            keep = self._older(len(log))
-            connection.execute("DELETE FROM entries WHERE seq > ?", (keep,))
-            connection.execute(_NEW_EPOCH)
-            self._note(epoch, log, keep)
+            self._note(*_read_from(connection))
+            for (table,) in connection.execute(_TABLES).fetchall():
+                connection.execute(f"DELETE FROM main.{table}")
+                connection.execute(f"INSERT INTO main.{table} SELECT * FROM older.{table}")
             connection.execute("COMMIT")
         self._wait(well=True)
 
     def restore(self) -> None:
         """Stop the server, and start it with an older copy."""
         self.turns["restored"] += 1
-        copy, keep = self._copy()
         self.server.kill()
-        epoch, log = _read(self.server.database)
-        self._note(epoch, log, keep)
+        self._note(*_read(self.server.database))
         for path in self.server.database.parent.glob("tchat.db*"):
             path.unlink()
-        copy.rename(self.server.database)
+        self._copy.rename(self.server.database)
         self.server.start()
 
     def _put_copy(self, *, remove: bool) -> None:
         database = self.server.database
-        copy, keep = self._copy()
         old = database.with_name("old.db")
         os.link(database, old)  # keeps what was stored into it until the last moment
         if remove:
             for path in database.parent.glob("tchat.db*"):
                 path.unlink()
             self._wait(well=False)
-        copy.replace(database)
+        self._copy.replace(database)
         self._wait(well=True)
-        epoch, log = _read(old)
-        self._note(epoch, log, keep)
+        self._note(*_read(old))
         old.unlink()
 
-    def _copy(self) -> tuple[Path, int]:
-        """Make an older copy with another epoch; give it, and the seq of its last message."""
-        copy = self.server.database.with_name("copy.db")
-        with closing(self._connect(self.server.database)) as source:
-            source.execute("VACUUM INTO ?", (str(copy),))
-        with closing(self._connect(copy)) as connection:
-            keep = self._older(len(_read_from(connection)[1]))
-            connection.execute("DELETE FROM entries WHERE seq > ?", (keep,))
-            connection.execute(_NEW_EPOCH)
-        return copy, keep
-
-    def _older(self, messages: int) -> int:
-        return max(0, messages - self._rng.randrange(200))
-
-    def _note(self, epoch: str, log: list[Entry], keep: int) -> None:
+    def _note(self, epoch: str, log: list[Entry]) -> None:
+        """Note the log that is replaced now."""
         self._dead[epoch] = log
-        self.taken_back += len(log) - keep
+        self.taken_back += len(log) - self._older
 
     def _wait(self, *, well: bool) -> None:
         """Wait until the server says that the log can be used, or that it cannot."""
@@ -361,10 +391,9 @@ def _read(database: Path) -> tuple[str, list[Entry]]:
 
 
 def _read_from(connection: sqlite3.Connection) -> tuple[str, list[Entry]]:
-    """Read a log's epoch and its messages."""
-    (epoch,) = connection.execute("SELECT epoch FROM log").fetchone()
-    rows = connection.execute("SELECT seq, nick, id, text FROM entries ORDER BY seq")
-    return epoch, [Entry(seq, f"{nick}/{post_id}", text) for seq, nick, post_id, text in rows]
+    """Read a log's epoch and its entries."""
+    (epoch,) = connection.execute("SELECT epoch FROM main.log").fetchone()
+    return epoch, read_entries(connection)
 
 
 def new_seed() -> int:

@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from chat.protocol import Message
-from chat.redis.partitions import key, partition_of
 from tests.support import redis_logs
 from tests.support.history import Entry
 from tests.support.processes import worker_pids
@@ -42,12 +40,15 @@ class Redis:
 
     def log(self) -> list[Entry]:
         """Read the log as it is now."""
-        return _entries(redis_logs.read_log(self.redis.url, _ROOM)[1])
+        return redis_logs.read_entries(self.redis.url, _ROOM)[1]
 
     def logs(self) -> dict[str, list[Entry]]:
         """Give all logs, by epoch."""
-        epoch, messages = redis_logs.read_log(self.redis.url, _ROOM)
-        return {**self._dead, epoch: _entries(messages)}
+        epoch, log = redis_logs.read_entries(self.redis.url, _ROOM)
+        return {**self._dead, epoch: log}
+
+    def prepare(self) -> None:
+        """Do nothing: no copy of Redis is put back here."""
 
     def kill_worker(self) -> None:
         """Kill one of the workers; gunicorn starts another one."""
@@ -76,16 +77,10 @@ class Redis:
     def flush(self) -> None:
         """Delete everything in Redis, under the server: another log begins."""
         self.turns["flushed"] += 1
-        partition = partition_of(_ROOM)
         with self.redis.client() as client, client.pipeline(transaction=True) as pipeline:
-            pipeline.get(key(partition, "epoch"))
-            pipeline.hgetall(key(partition, "log", _ROOM))
+            redis_logs.ask(pipeline, _ROOM)
             pipeline.flushall()
-            epoch, entries, _ = pipeline.execute()
-        log = _entries(redis_logs.messages(entries))
-        self._dead[epoch.decode()] = log
+            *replies, _ = pipeline.execute()
+        epoch, log = redis_logs.log_of_entries(*replies)
+        self._dead[epoch] = log
         self.taken_back += len(log)
-
-
-def _entries(messages: list[Message]) -> list[Entry]:
-    return [Entry(each.seq, f"{each.member.nick}/{each.id}", each.text) for each in messages]

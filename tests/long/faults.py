@@ -9,14 +9,16 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from chat.protocol import CloseCode, rfc3339
 from chat.redis.partitions import key, partition_of
 from tests.support.client import Client
 from tests.support.conversations import Conversations, Verdict
-from tests.support.fault_bed import Bed
+from tests.support.fault_bed import OPERATOR, Bed
 from tests.support.history import Kind
 from tests.support.processes import worker_pids
 from tests.support.proxy import Fault, Towards
@@ -231,17 +233,17 @@ def test_flushed_under_people(tmp_path: Path, command: str) -> None:
         assert verdict.lost > 0
 
 
-@pytest.mark.parametrize("kind", ["epoch", "heads", "ids"])
+@pytest.mark.parametrize("kind", ["epoch", "heads", "ids", "records", "record", "deeds", "bars"])
 def test_key_deleted_under_people(tmp_path: Path, kind: str) -> None:
     """As an evicting policy does that is set while the server runs."""
     with Bed(tmp_path, **SAFE) as bed, bed.talk() as talk:
         talk.go_on()
-        room = () if kind in ("epoch", "heads") else ("general",)
+        room = () if kind in ("epoch", "heads", "records") else ("general",)
         bed.take_away(talk, "DEL", key(partition_of("general"), kind, *room))
         talk.go_on()
         verdict = talk.end()
         assert verdict.problems == []
-        assert (verdict.resets > 0) is (kind != "ids")
+        assert (verdict.resets > 0) is (kind in ("epoch", "heads"))
 
 
 def test_messages_deleted_under_people(tmp_path: Path) -> None:
@@ -266,6 +268,26 @@ def test_worker_killed_under_load(tmp_path: Path) -> None:
             os.kill(worker_pids(bed.server)[number % 2], signal.SIGKILL)
             talk.go_on()
         nothing_is_lost(talk.end())
+
+
+def test_room_ends_at_its_time_although_all_workers_were_killed(tmp_path: Path) -> None:
+    with Bed(tmp_path, **SAFE) as bed, Client(bed.server.ws_url) as ann:
+        ann.join("Ann", room="ending", owner=OPERATOR)
+        ann.post("one")
+        ends_at = rfc3339(int(time.time() * 1000) + 2000)
+        ann.send(type="rules", id="rules", ends_at=ends_at)
+        ann.expect("rules")
+        for pid in worker_pids(bed.server):
+            os.kill(pid, signal.SIGKILL)
+
+        def has_ended() -> bool:
+            with suppress(OSError), Client(bed.server.ws_url) as late:  # perhaps no worker is there
+                late.send(type="join", nick="Bob", room="ending")
+                return late.close_code() == CloseCode.ENDED
+            return False
+
+        bed.wait_until(has_ended, "it has not ended")
+        assert bed.read("ending")[1] == []
 
 
 def test_slow_subscriber_cut_off(tmp_path: Path) -> None:

@@ -24,10 +24,12 @@ from websockets.exceptions import WebSocketException
 from tests.browser.tab import Tab
 from tests.browser.test_offline import change, offer, version
 from tests.support.bed import FRONTS, Bed
+from tests.support.checker import judge
 from tests.support.client import Refused
-from tests.support.history import Entry, Record, judge
+from tests.support.history import Entry, Record
 from tests.support.nginx import deployed
-from tests.support.talker import Pace, Talker
+from tests.support.pace import Pace
+from tests.support.talker import Talker
 from tests.support.trees import copy_program
 
 Enter = Callable[..., Tab]

@@ -1,8 +1,8 @@
 """A client of the wire protocol, over a real WebSocket, that checks everything.
 
-It knows its place in its room's log, by epoch, seq and time, and raises at the first message that
-is not the next one. Methods that wait for an answer block the caller's thread. One thread may
-send while another receives.
+It knows its place in its room's log, by epoch, seq and time, and raises at the first entry that is
+not the next one. It keeps a model of what a page shows. Methods that wait for an answer block the
+caller's thread. One thread may send while another receives.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests.support.ids import new_id
+from tests.support.screen import ENTRIES, Screen
 
 Event = dict[str, Any]
 
@@ -32,11 +33,11 @@ class Refused(Exception):
 
 
 class PromiseBroken(Exception):
-    """A message or a welcome that contradicts what this client has seen."""
+    """An entry or a welcome that contradicts what this client has seen."""
 
 
 class Place:
-    """A place in a room's log: the messages seen so far, and the one that may come next."""
+    """A place in a room's log: the entries seen so far, and the one that may come next."""
 
     def __init__(self, room: str = "general") -> None:
         self.room = room
@@ -44,7 +45,7 @@ class Place:
         self.member: Event = {}
         self.epoch = ""
         self.seq = 0
-        # The server's time of the message with that seq; None if there is none, or if it is gone.
+        # The server's time of the entry with that seq; None if there is none, or if it is gone.
         self.at: str | None = None
 
     def join_command(self, nick: str | None = None, **fields: Any) -> Event:
@@ -57,51 +58,61 @@ class Place:
         return command
 
     def resume_command(self, nick: str | None = None) -> Event:
-        """Make the command that resumes after the last message seen."""
+        """Make the command that resumes after the last entry seen."""
         after: Event = {"epoch": self.epoch, "seq": self.seq}
         if self.at is not None:
             after["at"] = self.at
         return self.join_command(nick or self.member["nick"], after=after)
 
     def _take_in(self, welcome: Event) -> None:
-        """Start anew or resume, as the welcome says; then take its messages."""
+        """Start anew or resume, as the welcome says; then take what it has."""
         self.key, self.member = welcome["key"], welcome["member"]
         gap = welcome.get("gap")
-        if not welcome["resumed"]:
-            self.seq, self.at = seq_before(welcome), None
-        elif welcome["epoch"] != self.epoch:
-            raise PromiseBroken(f"resumed in {welcome['epoch']}, which is not {self.epoch}")
-        elif gap is not None:
-            raise PromiseBroken(f"resumed in spite of a gap: {gap}")
+        if welcome["resumed"]:
+            if welcome["epoch"] != self.epoch:
+                raise PromiseBroken(f"resumed in {welcome['epoch']}, which is not {self.epoch}")
+            if gap is not None:
+                raise PromiseBroken(f"resumed in spite of a gap: {gap}")
+            for entry in entries_of(welcome):
+                self._see(entry)
+            if self.seq != welcome["seq"]:
+                raise PromiseBroken(f"a welcome to {welcome['seq']} that ends at {self.seq}")
+        else:
+            self._take_newest(welcome)
         self.epoch = welcome["epoch"]
-        for message in welcome["messages"]:
-            self._see(message)
-        if self.seq != welcome["seq"]:
-            raise PromiseBroken(f"a welcome to {welcome['seq']} that ends at {self.seq}")
         at = welcome.get("at")
-        if self.at not in (None, at):
+        if self.seq == welcome["seq"] and self.at not in (None, at):
             raise PromiseBroken(f"a welcome to {at} that ends at {self.at}")
-        self.at = at
+        self.seq, self.at = welcome["seq"], at
 
-    def _see(self, message: Event) -> bool:
-        """Take the next message; return False for an older one, which answers a repeated post."""
-        if message["seq"] <= self.seq:
+    def _take_newest(self, welcome: Event) -> None:
+        """Take the newest messages of a welcome that does not resume."""
+        self.seq, self.at = 0, None
+        for message in welcome["messages"]:
+            if not self.seq < message["seq"] <= welcome["seq"]:
+                raise PromiseBroken(f"{message} after {self.seq}, to {welcome['seq']}")
+            self.seq = message["seq"] - 1  # changes may lie between two messages
+            self._see(message)
+
+    def _see(self, entry: Event) -> bool:
+        """Take the next entry; return False for an older one, which answers a repeated command."""
+        if entry["seq"] <= self.seq:
             return False
-        if message["seq"] != self.seq + 1:
-            raise PromiseBroken(f"a hole after {self.seq}: {message}")
-        self.seq, self.at = message["seq"], message["at"]
+        if entry["seq"] != self.seq + 1:
+            raise PromiseBroken(f"a hole after {self.seq}: {entry}")
+        self.seq, self.at = entry["seq"], entry["at"]
         return True
 
 
 class Client(Place):
-    """One browser tab: a key, the messages it has seen, and a connection that it can open again."""
+    """One browser tab: a key, what it shows, and a connection that it can open again."""
 
     def __init__(self, ws_url: str, **connect_options: Any) -> None:
         super().__init__()
         self._ws_url = ws_url
         self._connect_options = connect_options
         self.ws: ClientConnection
-        self.messages: list[Event] = []  # the messages seen, in order
+        self.screen = Screen()
         self.connect()
 
     def __enter__(self) -> Self:
@@ -114,6 +125,11 @@ class Client(Place):
         trace: TracebackType | None,
     ) -> None:
         self.ws.close()
+
+    @property
+    def messages(self) -> list[Event]:
+        """List the messages shown, oldest first."""
+        return self.screen.messages
 
     # --- coming and going --------------------------------------------------------------
 
@@ -145,10 +161,10 @@ class Client(Place):
         """Send a command as it is."""
         self.ws.send(json.dumps(command, ensure_ascii=False))
 
-    def post(self, text: str, post_id: str | None = None) -> Event:
+    def post(self, text: str, post_id: str | None = None, **fields: Any) -> Event:
         """Post and wait for the acknowledgement. A repeated id posts nothing twice."""
         post_id = post_id or new_id()
-        self.send(type="post", id=post_id, text=text)
+        self.send(type="post", id=post_id, text=text, **fields)
         return self.acknowledged(post_id)
 
     def acknowledged(self, post_id: str) -> Event:
@@ -158,6 +174,39 @@ class Client(Place):
             if event["member"]["id"] == self.member["id"]:
                 return event
 
+    def ask(self, kind: str, **fields: Any) -> Event:
+        """Send a command and wait for its outcome: an entry, or `done`. Refused means an error."""
+        command = {"type": kind, "id": new_id(), **fields}
+        self.send(**command)
+        ids = (command["id"], command.get("post"))  # what never comes is removed by the post's id
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            event = self.receive(deadline - time.monotonic())
+            if event["type"] == "error":
+                raise Refused(event)
+            mine = event.get("member", self.member)["id"] == self.member["id"]
+            outcomes = ("done",) if kind == "erase" else (*ENTRIES, "done")
+            if event["type"] in outcomes and event["id"] in ids and mine:
+                return event
+
+    def edit(self, target: int, text: str, **fields: Any) -> Event:
+        """Give one's own message another text."""
+        return self.ask("edit", target=target, text=text, **fields)
+
+    def remove(self, target: int | None = None, **fields: Any) -> Event:
+        """Take a message away; with `post`, one's own by the id of its post."""
+        return self.ask("remove", **({} if target is None else {"target": target}), **fields)
+
+    def pin(self, target: int | None, **fields: Any) -> Event:
+        """Pin a message, or none."""
+        return self.ask("pin", target=target, **fields)
+
+    def show_older(self, limit: int = 100) -> bool:
+        """Ask for the messages before the first one shown; tell whether there are more."""
+        before = self.messages[0]["seq"] if self.screen else self.seq + 1
+        self.send(type="history", before=before, limit=limit)
+        return bool(self.expect("history", before=before)["more"])
+
     def refusal(self, **command: Any) -> Event:
         """Send a command and return the error that answers it."""
         self.send(**command)
@@ -166,10 +215,12 @@ class Client(Place):
     # --- receiving -------------------------------------------------------------------------
 
     def receive(self, timeout_s: float | None = WAIT_S) -> Event:
-        """Receive one event; a message must be the next one, or one seen before."""
+        """Receive one event; an entry must be the next one, or one seen before."""
         event: Event = json.loads(self.ws.recv(timeout_s))
-        if event["type"] == "message":
+        if event["type"] in ENTRIES:
             self._see(event)
+        elif event["type"] == "history":
+            self.screen.show(event["messages"])
         return event
 
     def events(self, timeout_s: float | None = None) -> Iterator[Event]:
@@ -198,25 +249,34 @@ class Client(Place):
         return received.code if received else None
 
     def texts(self) -> list[str]:
-        """Give the texts seen, in order."""
+        """Give the texts shown, in order."""
         return [message["text"] for message in self.messages]
 
     def _take_in(self, welcome: Event) -> None:
         if not welcome["resumed"]:
-            self.messages = []
+            self.screen.start_again()
         super()._take_in(welcome)
+        self.screen.stand_as(welcome)
 
-    def _see(self, message: Event) -> bool:
-        is_new = super()._see(message)
+    def _see(self, entry: Event) -> bool:
+        is_new = super()._see(entry)
         if is_new:
-            self.messages.append(message)
-            return True
-        seen = [known for known in self.messages if known["seq"] == message["seq"]]
-        if seen and seen != [message]:
-            raise PromiseBroken(f"{message} was {seen}")
-        return False
+            self.screen.take(entry)
+        elif entry["type"] == "message" and (known := self.screen.get(entry["seq"])):
+            _compare(entry, known)
+        return is_new
 
 
-def seq_before(welcome: Event) -> int:
-    """Give the seq after which a welcome's messages begin."""
-    return int(welcome["seq"]) - len(welcome["messages"])
+def entries_of(welcome: Event) -> list[Event]:
+    """Give all entries that a welcome has, in order."""
+    entries = [*welcome["messages"], *welcome.get("changes", ())]
+    return sorted(entries, key=lambda entry: int(entry["seq"]))
+
+
+def _compare(message: Event, known: Event) -> None:
+    """Raise PromiseBroken if a message is not the one that is shown; both are as they were."""
+    names = ["id", "member", "at"]
+    if not any(each.get("edited") or each.get("removed") for each in (message, known)):
+        names.append("text")
+    if any(message[name] != known[name] for name in names):
+        raise PromiseBroken(f"{message} was {known}")

@@ -14,25 +14,29 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from chat.protocol import REPLAY_LIMIT, WELCOME_MESSAGES, Message
-from tests.support.history import Entry, Kind, Record, judge_epochs
-from tests.support.talker import Pace, Talker
+from chat.protocol import REPLAY_LIMIT
+from tests.support.checker import judge_epochs
+from tests.support.convergence import problems_of_screens
+from tests.support.history import Entry, Kind, Record
+from tests.support.pace import Pace
+from tests.support.talker import Talker
+from tests.support.wishes import CHANGES
 
 _ARRIVES_WITHIN_S = 20.0  # until everybody has what was acknowledged
-_LEAST_SKIPPED = REPLAY_LIMIT + 1 - WELCOME_MESSAGES  # by a reset
+_LEAST_SKIPPED = REPLAY_LIMIT + 1  # by a reset
 _ENDLESS = 10**6
-_UNDER_WAY = 100  # posts that a room may begin when it is in a hurry: each person some
+_UNDER_WAY = 100  # commands that a room may begin when it is in a hurry: each person some
 
-#: Reads a room's epoch and messages.
-Read = Callable[[str], tuple[str, Sequence[Message]]]
+#: Reads a room's epoch and entries.
+Read = Callable[[str], tuple[str, Sequence[Entry]]]
 
 
 class Verdict(NamedTuple):
     """What became of the conversations."""
 
     problems: list[str]
-    stored: int  # messages in the logs at the end
-    lost: int  # messages that were acknowledged, and are not in the logs at the end
+    stored: int  # entries in the logs at the end
+    lost: int  # entries that were acknowledged, and are not in the logs at the end
     resets: int  # without each one's first welcome
     records: Counter[Kind]
 
@@ -54,8 +58,12 @@ class Conversations:
         people: int = 4,
         seed: int | None = None,
         give_up_s: float = 90.0,
+        owner: str | None = None,
     ) -> None:
-        """Prepare; there are so many people in each room, and they take the servers in turn."""
+        """Prepare; there are so many people in each room, and they take the servers in turn.
+
+        The first one of each room is its owner, with this key, if there is one.
+        """
         self._read = read
         self.rooms = tuple(rooms)
         self.seed = random.SystemRandom().randrange(2**32) if seed is None else seed
@@ -63,7 +71,8 @@ class Conversations:
         rng = random.Random(self.seed)
         deadline_s = time.monotonic() + give_up_s
         self._rooms = {
-            room: _Room(room, ws_urls, people, rng, Pace(_ENDLESS, deadline_s)) for room in rooms
+            room: _Room(room, ws_urls, people, rng, Pace(_ENDLESS, deadline_s), owner)
+            for room in rooms
         }
         self._stack = ExitStack()
 
@@ -83,15 +92,15 @@ class Conversations:
         self._stack.close()
 
     def go_on(self, posts: int = 30) -> None:
-        """Wait until so many more posts of each room are acknowledged."""
+        """Wait until so many more commands of each room are answered."""
         goals = [(room, room.allow(posts + _UNDER_WAY, posts)) for room in self._rooms.values()]
         for room, goal in goals:
             room.wait_for(goal)
 
     def hurry(self) -> None:
-        """Let everybody write at once, and wait until the first post is acknowledged.
+        """Let everybody write at once, and wait until the first command is answered.
 
-        So many posts are under way now, and what is broken next hits them.
+        So many are under way now, and what is broken next hits them.
         """
         goals = [(room, room.allow(_UNDER_WAY, 1)) for room in self._rooms.values()]
         self.write()
@@ -136,14 +145,23 @@ class _Room:
     """The conversation of one room."""
 
     def __init__(
-        self, name: str, ws_urls: Sequence[str], people: int, rng: random.Random, pace: Pace
+        self,
+        name: str,
+        ws_urls: Sequence[str],
+        people: int,
+        rng: random.Random,
+        pace: Pace,
+        owner: str | None,
     ) -> None:
         self._name = name
         self._urls = [ws_urls[number % len(ws_urls)] for number in range(people)]
         self._rng = rng
         self._pace = pace
+        self._owner = owner
         self._allowed = 0
-        self._lost: dict[str, list[list[Entry]]] = {}  # epoch: what its log was before it was lost
+        self._lost: dict[
+            str, list[Sequence[Entry]]
+        ] = {}  # epoch: what its log was before it was lost
         self._talkers: list[Talker] = []
         self.history: list[Record] = []
 
@@ -152,7 +170,16 @@ class _Room:
         for number, url in enumerate(self._urls):
             rng = random.Random(self._rng.random())
             name = f"{self._name}-{number}"
-            talker = Talker(url, name, self.history, self._pace, rng, self._name)
+            talker = Talker(
+                url,
+                name,
+                self.history,
+                self._pace,
+                rng,
+                self._name,
+                changes=CHANGES,
+                owner=self._owner if number == 0 else None,
+            )
             self._talkers.append(talker)
             stack.callback(talker.ws.close_socket)
         for talker in self._talkers:
@@ -161,7 +188,7 @@ class _Room:
         stack.callback(self._pace.stop)
 
     def allow(self, posts: int, wanted: int) -> int:
-        """Allow so many more posts; give how many there are when `wanted` more are stored."""
+        """Allow so many more commands; give how many there are when `wanted` are answered."""
         acknowledged = self._pace.acknowledged
         self._allowed = max(self._allowed, acknowledged + posts)
         self._pace.allow(self._allowed)
@@ -173,31 +200,33 @@ class _Room:
             talker.in_a_hurry = True
 
     def wait_for(self, goal: int) -> None:
-        """Wait until so many posts are acknowledged."""
+        """Wait until so many commands are answered."""
         if not self._pace.wait_for(goal):
             got = self._pace.acknowledged
-            raise AssertionError(f"{self._name}: {got} of {goal} posts; {self._problems()}")
+            raise AssertionError(f"{self._name}: {got} of {goal} commands; {self._problems()}")
 
     def note_lost(self, read: Read) -> None:
         """Note the log as it is now."""
-        epoch, messages = read(self._name)
+        epoch, log = read(self._name)
         if epoch:
-            self._lost.setdefault(epoch, []).append(_entries(messages))
+            self._lost.setdefault(epoch, []).append(log)
 
     def end(self, read: Read) -> Verdict:
         """Let it end, and judge."""
         posts = self._pace.enough()
         problems = []
         if not self._pace.wait_for(posts):
-            problems.append(f"{self._name}: {self._pace.acknowledged} of {posts} posts are stored")
-        epoch, messages = read(self._name)
-        log = _entries(messages)
+            problems.append(
+                f"{self._name}: {self._pace.acknowledged} of {posts} commands are answered"
+            )
+        epoch, log = read(self._name)
         self._pace.at = log[-1].at if log else None
         self._pace.head = len(log)
         self._pace.stop(within_s=_ARRIVES_WITHIN_S)  # lost messages would never arrive
         for talker in self._talkers:
             talker.end()
         problems += self._problems()
+        problems += problems_of_screens(self._talkers, self._urls[0], log, self._name, self._owner)
         # Of an epoch that is gone, the last log that was noted is the log.
         logs = {each: lost[-1] for each, lost in self._lost.items()} | {epoch: log}
         lost = {e: each if e == epoch else each[:-1] for e, each in self._lost.items()}
@@ -215,9 +244,3 @@ class _Room:
 
     def _problems(self) -> list[str]:
         return [f"{each.nick}: {each.problem!r}" for each in self._talkers if each.problem]
-
-
-def _entries(messages: Sequence[Message]) -> list[Entry]:
-    return [
-        Entry(each.seq, f"{each.member.nick}/{each.id}", each.text, each.at) for each in messages
-    ]

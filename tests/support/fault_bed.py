@@ -14,10 +14,10 @@ from typing import Self
 
 from redis.crc import key_slot
 
-from chat.protocol import Message
 from chat.redis.partitions import key, partition_of
 from tests.support import redis_logs
 from tests.support.conversations import Conversations
+from tests.support.history import Entry
 from tests.support.proxy import Fault, FaultProxy
 from tests.support.redis import RedisCluster, RedisServer
 from tests.support.servers import ChatServer
@@ -25,7 +25,12 @@ from tests.support.waiting import wait_until
 
 _NOTICED_WITHIN_S = 20.0
 _BETWEEN_KEYS_S = 0.1  # some keys of a slot are here, others there, for so long
-_SETTINGS = {"CHAT_LIMITS": "off", "CHAT_PING_INTERVAL_S": "0.5"}
+OPERATOR = "the operator's token on the bed"
+_SETTINGS = {
+    "CHAT_LIMITS": "off",
+    "CHAT_PING_INTERVAL_S": "0.5",
+    "CHAT_ADMIN_TOKEN": OPERATOR,
+}
 
 
 class Bed:
@@ -113,16 +118,16 @@ class Bed:
     def talk(self, *servers: ChatServer, **options: object) -> Conversations:
         """Let people talk, on the server or on several."""
         urls = [server.ws_url for server in servers or (self.server,)]
-        return Conversations(urls, self.read, **options)  # type: ignore[arg-type]
+        return Conversations(urls, self.read, owner=OPERATOR, **options)  # type: ignore[arg-type]
 
-    def read(self, room: str) -> tuple[str, Sequence[Message]]:
-        """Read a room's epoch and messages, by no proxy."""
-        return redis_logs.read_log(self.redis.url, room)
+    def read(self, room: str) -> tuple[str, Sequence[Entry]]:
+        """Read a room's epoch and entries, by no proxy."""
+        return redis_logs.read_entries(self.redis.url, room)
 
     @staticmethod
-    def read_of(redis: RedisServer, room: str) -> tuple[str, Sequence[Message]]:
+    def read_of(redis: RedisServer, room: str) -> tuple[str, Sequence[Entry]]:
         """Read a room of another Redis."""
-        return redis_logs.read_log(redis.url, room)
+        return redis_logs.read_entries(redis.url, room)
 
     def cut_off(self, fault: Fault = Fault.RESET) -> None:
         """Part all workers from Redis."""
@@ -139,12 +144,12 @@ class Bed:
         shutil.copytree(self.redis.folder, copy)
         return copy
 
-    def read_copy(self, copy: Path, room: str) -> tuple[str, Sequence[Message]]:
+    def read_copy(self, copy: Path, room: str) -> tuple[str, Sequence[Entry]]:
         """Read a room of such a copy."""
         other = RedisServer(copy, **self._options)
         try:
             other.start()
-            return redis_logs.read_log(other.url, room)
+            return redis_logs.read_entries(other.url, room)
         finally:
             other.end()
 
@@ -163,7 +168,7 @@ class Bed:
             pipeline.execute_command(*command)
             replies = pipeline.execute()
         logs = {
-            room: redis_logs.log(*replies[3 * index : 3 * index + 3])
+            room: redis_logs.log_of_entries(*replies[3 * index : 3 * index + 3])
             for index, room in enumerate(talk.rooms)
         }
         talk.note_lost(lambda room: logs[room])
@@ -232,14 +237,15 @@ class ClusterBed:
             [self.server.ws_url],
             self.read,
             rooms=self.rooms,
+            owner=OPERATOR,
             **options,  # type: ignore[arg-type]
         )
 
-    def read(self, room: str) -> tuple[str, Sequence[Message]]:
-        """Read a room's epoch and messages."""
+    def read(self, room: str) -> tuple[str, Sequence[Entry]]:
+        """Read a room's epoch and entries."""
         for node in self.cluster.nodes:
             if node.process is not None and node.process.poll() is None:
-                return redis_logs.read_cluster_log(node.url, room)
+                return redis_logs.read_cluster_entries(node.url, room)
         raise AssertionError("no node runs")
 
     def move(self, room: str, source: int, target: int) -> None:

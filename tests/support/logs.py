@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from chat.log.entries import insert
 from chat.log.schema import prepare
-from chat.log.statements import add_room, insert
+from chat.log.statements import add_room
 from chat.protocol import Member, Message, rfc3339
+from tests.support.history import Entry
+from tests.support.screen import ENTRIES
 
 
 class Past(NamedTuple):
@@ -106,7 +110,7 @@ def read_log(database: Path) -> tuple[str, dict[str, list[Message]]]:
     """Read a log of this version, whoever writes it: its epoch and the messages of each room."""
     query = (
         "SELECT rooms.name, seq, entries.id, member, nick, text, at FROM entries "
-        "JOIN rooms ON rooms.id = entries.room ORDER BY rooms.name, seq"
+        "JOIN rooms ON rooms.id = entries.room WHERE kind = 0 ORDER BY rooms.name, seq"
     )
     rooms: dict[str, list[Message]] = {}
     with closing(sqlite3.connect(database)) as connection:
@@ -122,3 +126,27 @@ def epoch(database: Path) -> str:
     uri = f"{database.as_uri()}?mode=ro&immutable=1"
     with closing(sqlite3.connect(uri, uri=True)) as connection:
         return str(connection.execute("SELECT epoch FROM log").fetchone()[0])
+
+
+def read_entries(connection: sqlite3.Connection, room: str = "general") -> list[Entry]:
+    """Read all entries of a room, as they are now."""
+    query = (
+        "SELECT seq, nick, entries.id, text, at, kind, target, reply, edited, removed "
+        "FROM main.entries JOIN main.rooms ON rooms.id = entries.room WHERE name = ? ORDER BY seq"
+    )
+    return [
+        Entry(
+            seq,
+            f"{nick}/{entry_id}",
+            json.dumps(json.loads(text)) if ENTRIES[kind] == "rules" else text,
+            rfc3339(at),
+            ENTRIES[kind],
+            target or 0,
+            reply or 0,
+            edited is not None,
+            bool(removed),
+        )
+        for seq, nick, entry_id, text, at, kind, target, reply, edited, removed in (
+            connection.execute(query, (room,))
+        )
+    ]

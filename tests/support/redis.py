@@ -135,6 +135,7 @@ class RedisServer:
         """Stop the process where it is, with SIGSTOP: its connections stay and nothing answers."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)  # what comes later finds it stopped
 
     def thaw(self) -> None:
         """Let a process that was frozen go on."""

@@ -10,7 +10,11 @@ from redis import Redis, RedisCluster
 
 from chat.protocol import Member, Message, rfc3339
 from chat.redis.partitions import PARTITIONS, key, partition_of
+from tests.support.history import Entry
 from tests.support.logs import Past
+from tests.support.screen import ENTRIES
+
+_FIELDS = 9  # of an entry, besides its time
 
 
 def fill(url: str, room: str, past: Iterable[Past]) -> int:
@@ -72,11 +76,57 @@ def read_all(url: str) -> dict[str, list[Message]]:
 
 def messages(entries: dict[bytes, bytes]) -> list[Message]:
     """Give a room's messages from the fields of its hash, in order."""
+    return [
+        Message(seq, body[0], Member(body[1], body[2]), body[3], rfc3339(at_ms))
+        for seq, at_ms, body in _bodies(entries)
+        if ENTRIES[body[4]] == "message"
+    ]
+
+
+def read_entries(url: str, room: str) -> tuple[str, list[Entry]]:
+    """Read the epoch and all entries of a room, at one moment."""
+    with Redis.from_url(url) as client, client.pipeline() as pipeline:
+        ask(pipeline, room)
+        return log_of_entries(*pipeline.execute())
+
+
+def read_cluster_entries(url: str, room: str) -> tuple[str, list[Entry]]:
+    """Read the epoch and all entries of a room in a cluster, at one moment."""
+    with RedisCluster.from_url(url) as client, client.pipeline(transaction=True) as pipeline:
+        ask(pipeline, room)
+        return log_of_entries(*pipeline.execute())
+
+
+def log_of_entries(
+    epoch: bytes | None, head: bytes | None, entries: dict[bytes, bytes]
+) -> tuple[str, list[Entry]]:
+    """Give the epoch and the entries of a room; what is after the newest one is none."""
+    newest = int((head or b"0").partition(b":")[0])
+    found = [
+        Entry(
+            seq,
+            f"{nick}/{entry_id}",
+            json.dumps(json.loads(text)) if ENTRIES[kind] == "rules" else text,
+            rfc3339(at_ms),
+            ENTRIES[kind],
+            target,
+            reply,
+            bool(edited),
+            bool(removed),
+        )
+        for seq, at_ms, body in _bodies(entries)
+        for entry_id, _, nick, text, kind, reply, target, edited, removed in [body]
+        if seq <= newest
+    ]
+    return (epoch or b"").decode(), found
+
+
+def _bodies(entries: dict[bytes, bytes]) -> list[tuple[int, int, list[Any]]]:
+    """Read the fields of a room's hash: the seq, the time and what else an entry has, in order."""
     found = []
     for seq, entry in entries.items():
-        if seq == b"floor":
-            continue
-        at_ms, _, content = entry.partition(b"\t")
-        post_id, member, nick, text = json.loads(content)
-        found.append(Message(int(seq), post_id, Member(member, nick), text, rfc3339(int(at_ms))))
-    return sorted(found, key=lambda message: message.seq)
+        if seq != b"floor":
+            at_ms, _, content = entry.partition(b"\t")
+            body = json.loads(content)  # of a plain post, the first four alone
+            found.append((int(seq), int(at_ms), body + [0] * (_FIELDS - len(body))))
+    return sorted(found)

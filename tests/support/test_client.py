@@ -21,7 +21,8 @@ def at(seq: int, day: int = 1) -> str:
 
 def message(seq: int, day: int = 1) -> Event:
     """Make the message with a seq, as it was said on some day."""
-    return {"seq": seq, "id": f"p{seq}", "member": _ANN, "text": f"{seq}", "at": at(seq, day)}
+    said = {"id": f"p{seq}", "member": _ANN, "text": f"{seq}"}
+    return {"type": "message", "seq": seq, **said, "at": at(seq, day)}
 
 
 def welcome(*messages: Event, **fields: Any) -> Event:

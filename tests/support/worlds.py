@@ -250,6 +250,11 @@ class Alternating:
         """Give a member as the worker of one of its connections knows it."""
         return self._of(room, member_id).member(room, member_id)
 
+    def is_occupied(self, room: str) -> bool:
+        """Tell whether anybody is in a room, as both workers know."""
+        (answer,) = {worker.presence.is_occupied(room) for worker in self._workers}
+        return answer
+
     def members(self, room: str) -> list[Member]:
         """List who is in a room, as soon as both workers agree."""
         deadline = monotonic() + WAIT_S

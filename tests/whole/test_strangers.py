@@ -29,6 +29,8 @@ LARGEST = "\U0001f600" * 2000  # 8,000 bytes
 KEPT = 1000  # messages a room
 CROWD = 40  # people behind one address who may do what they like
 
+TOKEN = "the operator of strangers"
+
 SETTINGS = {
     "CHAT_MAX_CONNECTIONS": "200",
     "CHAT_RETENTION_MESSAGES": str(KEPT),
@@ -38,6 +40,10 @@ SETTINGS = {
     "CHAT_ADDRESS_POST_BYTES": "65536",
     "CHAT_ADDRESS_RENAMES": "5",
     "CHAT_ADDRESS_TYPING": "20",
+    "CHAT_ADDRESS_ACTS": "5",
+    "CHAT_ADDRESS_REPORTS": "3",
+    "CHAT_ADDRESS_WRONG_KEYS": "3",
+    "CHAT_ADMIN_TOKEN": TOKEN,
     "CHAT_ADDRESS_SENT_BYTES": str(1 << 20),
     "CHAT_JOIN_WITHIN_S": "1",
     "CHAT_COOL_DOWN_S": "1",
@@ -233,6 +239,21 @@ def test_history_of_one_address_is_counted_by_its_bytes(
         assert refusal["code"] == "rate_limited", "a welcome would send as much"
 
 
+def test_searches_of_one_address_are_counted_even_if_they_find_nothing(
+    attacker: Place, stranger: Client, own_room: str
+) -> None:
+    with attacker.client() as reader:
+        reader.join(room=own_room)
+
+        def ask() -> None:
+            reader.send(type="find", words="nothing")
+            reader.expect("found")
+
+        count, refused = until_limited(ask)
+        assert 14 <= count <= 20  # as if each had sent 64 KiB
+        assert refused["command"] == "find"
+
+
 def test_history_of_many_connections_at_once_is_counted_too(
     attacker: Place, stranger: Client, own_room: str
 ) -> None:
@@ -291,6 +312,46 @@ def test_typing_of_one_address_is_counted(attacker: Place, stranger: Client, own
             ann.send(type="typing")
         error = ann.expect("error")
         assert (error["code"], error["command"]) == ("rate_limited", "typing")
+
+
+def test_keys_cannot_be_tried_and_right_ones_are_not_limited(
+    attacker: Place, stranger: Client, own_room: str
+) -> None:
+    for _ in range(5):  # more than wrong ones may be
+        with attacker.client() as operator:
+            assert operator.join(room=own_room, owner=TOKEN)["operator"] is True
+
+    def guess(key: str) -> None:
+        with attacker.client() as client:
+            assert client.join(room=own_room, owner=key)["owner"] is False
+
+    count, error = until_limited(lambda: guess("the operator of others"))
+    assert (count, error["command"]) == (3, "join")
+    assert error["retry_after"] > 60
+    for key in ("k" * 22, TOKEN):  # the right one too: nobody learns which it is
+        with attacker.client() as client:
+            refusal = client.refusal(type="join", room=own_room, owner=key)
+            assert refusal["code"] == "rate_limited"
+            client.join(room=own_room)  # without a key there is no limit
+
+
+def test_acts_and_reports_of_one_address_are_counted(
+    attacker: Place, stranger: Client, own_room: str
+) -> None:
+    seq = stranger.post("fine")["seq"]
+
+    def report() -> None:
+        with attacker.client() as client:  # with a new key each time
+            client.join(room=own_room)
+            client.ask("report", target=seq)
+
+    count, error = until_limited(report)
+    assert (count, error["command"]) == (3, "report")
+    with attacker.client() as operator:
+        operator.join(room=own_room, owner=TOKEN)
+        count, error = until_limited(lambda: operator.ask("mute", member="m" * 22, for_s=1))
+        assert (count, error["command"]) == (5, "mute")
+        assert operator.refusal(type="erase", id="e")["code"] == "rate_limited"
 
 
 def test_who_goes_on_is_closed_and_its_address_cools_down(

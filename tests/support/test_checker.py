@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.history import Entry, Kind, Record, judge, judge_epochs
+from tests.support.checker import judge, judge_epochs
+from tests.support.history import Entry, Kind, Record
 
 POSTS = {f"Ann/p{n}": f"text {n}" for n in range(1, 7)}
 
@@ -30,7 +31,8 @@ def resume(client: str, seq: int) -> Record:
 
 
 def reset(client: str, seq: int) -> Record:
-    return Record(Kind.RESET, client, seq=seq)
+    """Note a welcome that starts again, with all messages: these logs have nothing else."""
+    return Record(Kind.RESET, client, seq=seq, seqs=tuple(range(1, seq + 1)))
 
 
 def log(*ids: str) -> list[Entry]:
@@ -149,7 +151,7 @@ def test_reset_for_less_than_a_resume_gives_is_found() -> None:
         pytest.param(
             HISTORY,
             [*LOG, Entry(6, "Ann/p6", "text 6")],
-            "the log has 'text 6' as Ann/p6, which is None",
+            "the log has message Ann/p6, which nobody wrote",
             id="a message that nobody wrote",
         ),
         pytest.param(
@@ -211,6 +213,12 @@ def test_reset_for_less_than_a_resume_gives_is_found() -> None:
             LOG,
             "Eve is reset to 2, but has seen 2",
             id="a reset where nothing was missed",
+        ),
+        pytest.param(
+            instead(reset("Eve", 3), reset("Eve", 3)._replace(seqs=(1, 3))),
+            LOG,
+            "Eve is reset to 3 with [1, 3] alone",
+            id="a hole in a reset",
         ),
         pytest.param(
             without(reset("Eve", 1)),
@@ -356,6 +364,6 @@ def test_what_is_stored_again_at_another_time_is_another_message() -> None:
     bob = [*bob, receipt("Bob", "Ann/p3", 3)._replace(at="10:03"), drop("Bob")]
     posts = [post(f"Ann/p{number}") for number in (1, 2, 3)]
     back = [reset("Bob", 2), receipt("Bob", "Ann/p3", 3)._replace(at="11:00")]
-    assert judge([*bob, *back], again, lost=[first], posts=posts) == []
+    assert judge([*bob, *back], again, lost=[first], fates=posts) == []
     stays = [*bob, resume("Bob", 3)]
-    assert judge(stays, again, lost=[first], posts=posts) == ["Bob is left in a log that was lost"]
+    assert judge(stays, again, lost=[first], fates=posts) == ["Bob is left in a log that was lost"]
