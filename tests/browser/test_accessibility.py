@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
@@ -96,6 +97,7 @@ def axe(page: Page, *, whole: bool, colours: bool = False) -> list[str]:
     ]
 
 
+@pytest.mark.timeout(300)  # a tour of forty states, each in several sizes
 def test_every_state_is_for_everybody(
     make_server: Callable[..., ChatServer], open_tab: Enter
 ) -> None:

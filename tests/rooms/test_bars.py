@@ -175,7 +175,7 @@ def test_operator_sees_the_reports_of_all_rooms(house: House) -> None:
     seq = ann.post("rude")["seq"]
     bob.ask("report", target=seq)
     ops = house.visitor()
-    ops.join("Opsa", "general", owner=OPERATOR)
+    ops.join("Opsa", "elsewhere", owner=OPERATOR)
     ops.send(type="audit", everywhere=True)
     newest = ops.expect("audit")["acts"][0]
     assert (newest["room"], newest["target"]) == (house.room, seq)

@@ -60,9 +60,11 @@ export class Text {
     element.classList.remove("for-me");
   }
 
-  // If this fails, the text stays as it is, and the next text tries again.
+  // If this fails, the text stays as it is, and the next text tries again. Gives a promise: it settles
+  // when all that comes after the first view is here, or cannot be fetched.
   prepare() {
     this.#loading ??= this.#page.parts.ahead(() => this.#load()).catch(() => (this.#loading = null));
+    return this.#loading;
   }
 
   // Whether a text mentions the reader. That is so exactly if the mention is highlighted, which the

@@ -6,7 +6,7 @@ import { Share } from "./share.js";
 
 export function withRooms(page) {
   const { byId, name, root, everywhere, parts, later, room, messages, muted, names, strings } = page;
-  const { called, owners } = page;
+  const { owners } = page;
   const share = new Share({
     buttons: [byId("share"), byId("empty-share")],
     texts: [byId("empty-link")],
@@ -28,12 +28,6 @@ export function withRooms(page) {
     ]);
     share.serve(byId("rooms-share"));
     byId("rooms-qr").addEventListener("click", projection.open);
-    for (const way of ["make", "keep", "manage"]) {
-      byId(`rooms-${way}`).addEventListener("click", () => {
-        byId("rooms").close();
-        void owners[way]?.();
-      });
-    }
     const [button, said] = [byId("rooms-copy"), byId("rooms-said")];
     const copy = new ConversationCopy({ button, said, link, messages, muted, names, strings });
     return new RoomsBox({ ...page, dialog: byId("rooms"), link, recent, copy });

@@ -31,6 +31,10 @@ export class RoomsBox {
     dialog.addEventListener("click", (event) => {
       if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
     });
+    page.messages.on("change", () => this.#offer());
+    for (const way of ["make", "keep", "manage"]) {
+      page.byId(`rooms-${way}`).addEventListener("click", () => void this.#go(way));
+    }
     dialog.querySelector("form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submitted();
@@ -42,11 +46,24 @@ export class RoomsBox {
     this.#say("");
     this.#list();
     this.#copy.offer();
-    const { byId, called, messages, room } = this.#page;
-    this.#dialog.querySelector(".room-name").textContent = called.words;
+    this.#dialog.querySelector(".room-name").textContent = this.#page.called.words;
+    this.#offer();
+    this.#dialog.showModal();
+  }
+
+  // What owners/ offers comes with all that follows the first view.
+  async #go(way) {
+    const { text, owners, missing } = this.#page;
+    this.#dialog.close();
+    await text.prepare();
+    if (owners[way]) owners[way]();
+    else missing("unavailable");
+  }
+
+  #offer() {
+    const { byId, messages, room } = this.#page;
     byId("rooms-keep").hidden = messages.isEmpty;
     byId("rooms-manage").hidden = room.standing.owner !== true;
-    this.#dialog.showModal();
   }
 
   #submitted() {
