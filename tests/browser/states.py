@@ -465,7 +465,3 @@ class Tour:
             )  # fmt: skip
             expect(page.get_by_role("alert").filter(has_text=re.compile(words))).to_be_visible()
             yield f"reset, {gap}", _BOTH
-        self.wire.cut = True
-        self.wire.close(4003)
-        expect(self.tab.state).to_have_text(re.compile("moderator|modérat"))
-        yield "removed", _BOTH

@@ -107,7 +107,7 @@ def test_older_messages_come_without_a_jump(server: ChatServer, open_tab: Enter)
 
 
 @pytest.mark.parametrize(
-    ("viewport", "step"), [(PHONE, 250), pytest.param(HIGH, 650, marks=pytest.mark.long)]
+    ("viewport", "step"), [pytest.param(PHONE, 250, marks=pytest.mark.long), (HIGH, 650)]
 )
 def test_a_long_past_is_travelled_without_a_jump_and_held_in_part(
     server: ChatServer, open_tab: Enter, viewport: dict[str, int], step: int

@@ -439,7 +439,11 @@ def test_write_that_fails_midway_leaves_no_target(make_server: MakeServer, tmp_p
 # --- interruptions --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.long)],
+    ids=["kill -9", "Ctrl-C"],
+)
 def test_backup_that_is_interrupted_leaves_no_half_target_and_the_next_one_succeeds(
     tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -319,7 +319,11 @@ def test_disk_that_takes_no_copy_leaves_the_log(make_server: MakeServer, tmp_pat
 # --- interruptions --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.long)],
+    ids=["kill -9", "Ctrl-C"],
+)
 def test_log_is_the_one_before_or_the_copy_after_each_step(
     make_server: MakeServer, tmp_path: Path, copy: Path, number: signal.Signals
 ) -> None:
@@ -421,6 +425,7 @@ def test_wal_without_its_database_is_put_aside(make_server: MakeServer, copy: Pa
     assert state(server.database.parent)["tchat.db.before-restore-wal"] == wal
 
 
+@pytest.mark.long
 def test_kills_at_any_time_leave_the_log_before_or_the_copy(tmp_path: Path) -> None:
     database, copy = tmp_path / "log" / "tchat.db", tmp_path / "copy.db"
     history(database, 20_000)

@@ -278,7 +278,7 @@ def test_who_comes_and_goes_all_the_time_leaves_nothing_behind(world: World) -> 
         come_and_go(100)
         once = grown()
         come_and_go(500)  # within the leave grace
-        assert grown() - once < 20_000
+        wait_until(lambda: grown() - once < 20_000)  # Redis may be a moment behind
 
 
 def test_crowd_that_leaves_again_and_again_is_remembered_once() -> None:

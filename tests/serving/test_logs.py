@@ -106,7 +106,7 @@ def come_and_go(server: ChatServer, count: int) -> None:
     [
         (TALKATIVE, signal.SIGTERM),
         pytest.param(TALKATIVE, signal.SIGINT, marks=pytest.mark.long),
-        (TALKATIVE, signal.SIGQUIT),
+        pytest.param(TALKATIVE, signal.SIGQUIT, marks=pytest.mark.long),
         (MODULE, signal.SIGTERM),
         (FLASK_RUN, signal.SIGINT),
     ],

@@ -6,7 +6,7 @@ import { Source } from "../../../chat/static/js/base/source.js";
 import { Strings } from "../../../chat/static/js/base/strings.js";
 import { fileName } from "../../../chat/static/js/rooms/later/copy-file.js";
 import { closing, CopyHtml, opening } from "../../../chat/static/js/rooms/later/copy-html.js";
-import { Gathering } from "../../../chat/static/js/rooms/later/gathering.js";
+import { gathered } from "../../../chat/static/js/rooms/later/gathering.js";
 import { escaped, plainHtml } from "../../../chat/static/js/rooms/later/plain-html.js";
 
 const HOSTILE = `</style></script><img src=x onerror="alert(1)">'&--><!--`;
@@ -91,6 +91,8 @@ test("only what is known is written of an element", () => {
   ].join(""));
 });
 
+const NEVER = new AbortController().signal;
+
 class FakeRoom extends Source {
   asked = [];
   last = { seq: 250 };
@@ -109,7 +111,7 @@ class FakeRoom extends Source {
 test("all messages are gathered in pages, oldest first", async () => {
   const room = new FakeRoom();
   const shares = [];
-  const all = await new Gathering(room).all((count, share) => shares.push([count, share]));
+  const all = await gathered(room, (count, share) => shares.push([count, share]), NEVER);
   assert.deepEqual(all.map(({ seq }) => seq), Array.from({ length: 250 }, (_, index) => index + 1));
   assert.deepEqual(room.asked, [251, 151, 51]);
   assert.deepEqual(shares.at(-1), [250, 1]);
@@ -120,19 +122,25 @@ test("a refusal for now is waited for; any other ends the copy", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const room = new FakeRoom();
   room.refusals = [{ code: "rate_limited", retry_after: 2 }];
-  const gathered = new Gathering(room).all(() => {});
+  const all = gathered(room, () => {}, NEVER);
   await new Promise(setImmediate);
   assert.deepEqual(room.asked, [251]);
   t.mock.timers.tick(3_000);
-  assert.equal((await gathered).length, 250);
+  assert.equal((await all).length, 250);
   room.refusals = [{ code: "out" }];
-  await assert.rejects(new Gathering(room).all(() => {}), { code: "out" });
+  await assert.rejects(gathered(room, () => {}, NEVER), { code: "out" });
 });
 
-test("a copy that is stopped gives nothing", async () => {
-  const gathering = new Gathering(new FakeRoom());
-  const all = gathering.all(() => gathering.stop());
-  assert.equal(await all, null);
+test("a copy that is stopped ends at once, also while nobody answers", async () => {
+  const stop = new AbortController();
+  const all = gathered(new FakeRoom(), () => stop.abort(), stop.signal);
+  await assert.rejects(all, { name: "AbortError" });
+  const room = new FakeRoom();
+  room.ask = () => new Promise(() => {});
+  const other = new AbortController();
+  const never = gathered(room, () => {}, other.signal);
+  other.abort();
+  await assert.rejects(never, { name: "AbortError" });
 });
 
 test("a file's name is one on every system", () => {

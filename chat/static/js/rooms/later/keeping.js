@@ -2,20 +2,18 @@
 
 import { whyNot } from "../../owners/later/refusals.js";
 import { fileName, htmlFile, jsonFile } from "./copy-file.js";
-import { Gathering } from "./gathering.js";
+import { gathered } from "./gathering.js";
 
 export const keeping = (page) => new Keeping(page);
 
 class Keeping {
   #dialog;
   #page;
-  #gathering;
-  #isGoing = false;
+  #going = null; // ends what is being done
 
   constructor(page) {
     this.#page = page;
     this.#dialog = page.byId("keep");
-    this.#gathering = new Gathering(page.room);
     for (const form of ["html", "json"]) {
       this.#part(form).addEventListener("click", () => void this.#keep(form));
     }
@@ -45,35 +43,34 @@ class Keeping {
   }
 
   async #keep(form) {
-    if (this.#isGoing) return;
-    this.#isGoing = true;
+    if (this.#going) return;
+    this.#going = new AbortController();
+    const { signal } = this.#going;
     this.#progress(0);
     this.#say("");
     this.#show(true);
     try {
-      const all = await this.#messages();
-      if (!all || !this.#isGoing) return;
+      const all = await this.#messages(signal);
       const shown = all.filter(({ member }) => !this.#page.muted.has(member.id));
       this.#say(this.#page.strings.say("keepWriting"));
       const write = form === "html" ? htmlFile : jsonFile;
       const about = { sheet: this.#dialog.dataset.sheet, isMuted: shown.length < all.length, isScreen: this.#isEnded };
       const file = await write(shown, { ...this.#page, ...about, told: (share) => this.#progress(share) });
-      if (!this.#isGoing) return;
-      this.#save(file, fileName(this.#page, form), shown.length);
+      if (!signal.aborted) this.#save(file, fileName(this.#page, form), shown.length);
     } catch (error) {
-      this.#failed(error);
+      if (!signal.aborted) this.#failed(error);
     } finally {
-      this.#isGoing = false;
-      this.#show(false);
+      if (!signal.aborted) this.#over();
     }
   }
 
-  async #messages() {
+  async #messages(signal) {
     if (this.#isEnded) return this.#page.messages.views.map(({ message }) => message);
-    return this.#gathering.all((count, share) => {
+    const told = (count, share) => {
       this.#progress(share);
       this.#say(this.#page.strings.count("keepCounted", count));
-    });
+    };
+    return gathered(this.#page.room, told, signal);
   }
 
   #save(file, name, count) {
@@ -93,10 +90,15 @@ class Keeping {
   }
 
   #stop() {
-    if (!this.#isGoing) return;
-    this.#isGoing = false;
-    this.#gathering.stop();
+    if (!this.#going) return;
+    this.#going.abort();
     this.#say("");
+    this.#over();
+  }
+
+  #over() {
+    this.#going = null;
+    this.#show(false);
   }
 
   #show(isGoing) {
