@@ -15,13 +15,21 @@ from tests.log.engines import ANN, NEWEST, WAIT_S, Recorder
 WITHIN_S = 900
 
 
+class Queues(dict[str, Queue[Any]]):
+    """A queue for each room. Two threads that ask for a new room's at once get the same one, which
+    a `defaultdict` does not promise."""
+
+    def __missing__(self, room: str) -> Queue[Any]:
+        return self.setdefault(room, Queue())
+
+
 class Told(Recorder):
     """What a log tells, by room: new entries and answers in one queue, acts in another."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.events: dict[str, Queue[Any]] = defaultdict(Queue)
-        self.acts_of: dict[str, Queue[tuple[Record, Deed | None]]] = defaultdict(Queue)
+        self.events = Queues()
+        self.acts_of = Queues()
         self.order: dict[str, list[str]] = defaultdict(list)  # what was told, of each room
 
     def tail(self, room: str, entries: Sequence[Entry]) -> None:
@@ -76,7 +84,8 @@ class Conversation:
 
     def act(self) -> tuple[Record, Deed | None]:
         """Give the record that was told next, and what was done."""
-        return self.told.acts_of[self.name].get(timeout=WAIT_S)
+        told: tuple[Record, Deed | None] = self.told.acts_of[self.name].get(timeout=WAIT_S)
+        return told
 
     def no_act(self) -> None:
         """Make sure that no act was told; after something that was told later."""
