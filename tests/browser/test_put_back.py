@@ -290,7 +290,7 @@ def test_room_whose_messages_are_all_pruned_is_not_called_new_and_resumes(
     wire = Wire(tab.page)
     tab.open()
     tab.enter("Alice")
-    expect(tab.page.get_by_text("Older messages are no longer kept.")).to_be_visible()
+    expect(tab.page.get_by_text("Nothing older is kept here.")).to_be_visible()
     expect(tab.page.get_by_text("Nobody has said anything yet.")).to_be_hidden()
     wire.close(1012)
     expect(tab.state).to_have_text("Connected again.")
@@ -299,7 +299,7 @@ def test_room_whose_messages_are_all_pruned_is_not_called_new_and_resumes(
         expect(tab.page.get_by_text(sentence)).to_be_hidden()
     bob.say("new")
     tab.shows("new")
-    expect(tab.page.get_by_text("Older messages are no longer kept.")).to_be_visible()
+    expect(tab.page.get_by_text("Nothing older is kept here.")).to_be_visible()
 
 
 def test_messages_that_are_gone_are_counted_no_more(

@@ -254,6 +254,9 @@ def test_an_index_of_other_foldings_is_made_anew(
     assert len(texts(log.find("general", "number 99", None, 50))) == 11
 
 
+ANEW = "SELECT count(*) FROM parts WHERE done = 300 AND changes = 0 AND folding <> ''"
+
+
 def test_a_broken_index_keeps_nobody_from_anything_and_is_made_anew(
     file: Path, logs: list[SQLiteLog], heard: Recorder
 ) -> None:
@@ -271,8 +274,7 @@ def test_a_broken_index_keeps_nobody_from_anything_and_is_made_anew(
     log.close()
     # What was taken out is to go from its tables: so it is noticed.
     log = opened(file, logs, heard)
-    anew = "SELECT count(*) FROM parts WHERE done = 300 AND changes = 0 AND folding <> ''"
-    wait_until(lambda: ask(file, anew) == 1)
+    wait_until(lambda: ask(file, ANEW) == 1)
     assert seqs(log.find("general", "number 298", None, 50)) == [299]
     with closing(sqlite3.connect(file)) as database:
         database.execute("INSERT INTO words_0 (words_0) VALUES ('integrity-check')")
@@ -293,7 +295,7 @@ def test_without_fts5_every_message_is_looked_at(
         assert seqs(log.find("general", "number 299", None, 50)) == []
         log.close()
     log = opened(file, logs, heard)
-    wait_until(lambda: ask(file, "SELECT max(done) FROM parts") == 300)
+    wait_until(lambda: ask(file, ANEW) == 1)
     assert seqs(log.find("general", "number 298", None, 50)) == [299]
     log.close()
     assert b"299" not in b"".join(row for row in index_of(file))

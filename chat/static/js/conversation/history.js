@@ -200,6 +200,6 @@ export class History {
     if (this.#more && this.#until > Date.now() + LONG_WAIT_MS) {
       this.#start.textContent = this.#strings.say("olderLater", { wait: waitUntil(this.#until) });
     } else if (this.#more) this.#start.textContent = this.#strings.say("loadingOlder");
-    else this.#start.textContent = this.#strings.say(first === 1 ? "beginning" : "olderGone");
+    else this.#start.textContent = this.#strings.say(first === 1 ? "beginning" : "nothingOlder");
   }
 }
