@@ -14,7 +14,7 @@ from chat.log.redis_entries import Head, Share
 from chat.log.scripts import Diverged
 from chat.names.rooms import room_in_log
 from chat.protocol import Deed, Entry
-from chat.redis.partitions import partition_of
+from chat.redis.partitions import by_partition
 
 _WAITING_LIMIT = 20  # shares of a room that wait for one before them; more are read again
 
@@ -117,9 +117,6 @@ class Followed:
 
     def by_partition(self) -> dict[int, list[str]]:
         """Give the rooms of each partition that has some."""
-        found: dict[int, list[str]] = {}
         with self._lock:
             rooms = tuple(self._rooms)
-        for room in rooms:
-            found.setdefault(partition_of(room), []).append(room)
-        return found
+        return by_partition(rooms)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 from time import monotonic
 
-from chat.redis.partitions import partition_of
+from chat.redis.partitions import by_partition
 
 _LIMIT = 100_000  # rooms; what is more is not told of changes
 _ASKED_FOR_S = 60.0  # for which a room is known that somebody asked about, and nobody is in
@@ -71,12 +71,9 @@ class KnownRecords:
 
     def by_partition(self) -> dict[int, list[str]]:
         """Give the rooms of each partition that has some."""
-        found: dict[int, list[str]] = {}
         with self._lock:
             rooms = tuple(self._rooms)
-        for room in rooms:
-            found.setdefault(partition_of(room), []).append(room)
-        return found
+        return by_partition(rooms)
 
     def to_compare(self, newest: Mapping[int, str]) -> dict[int, list[str]]:
         """Give the rooms whose records may be others now; `newest` has each partition's version."""
