@@ -8,6 +8,7 @@ import re
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.support.client import Client
+from tests.support.waiting import wait_until
 
 expect.set_options(timeout=20_000)
 
@@ -80,7 +81,7 @@ class Tab:
     def shows(self, *texts: str) -> None:
         """Wait until the log shows exactly these messages, each once, in this order."""
         expect(self.log.get_by_role("listitem")).to_have_count(len(texts))
-        assert self.texts() == list(texts), self.texts()
+        wait_until(lambda: self.texts() == list(texts), lambda: str(self.texts()))
 
     def texts(self) -> list[str]:
         """Give the texts in the log, without their writers and times.

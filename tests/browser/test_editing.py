@@ -47,6 +47,7 @@ def commands(wire: Wire, kind: str) -> list[dict[str, Any]]:
 def test_edit_is_seen_by_all_and_gives_the_draft_back(enter: Enter, meet: Meet) -> None:
     bob, alice = meet("Bob"), enter("Alice")
     alice.say("frist", "second")
+    alice.shows("frist", "second")
     bob.say("not hers")
     expect(alice.log.get_by_role("listitem")).to_have_count(3)
     # ArrowUp in an empty composer edits the own last message; Escape gives up.
