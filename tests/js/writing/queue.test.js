@@ -318,3 +318,19 @@ test("an answer to what is gone becomes a message of its own when it is tried ag
   queue.retry(sent[0].id);
   assert.deepEqual([sent[1].id, sent[1].reply], [sent[0].id, undefined]);
 });
+
+test("in another log nothing is done to a message that has the number now", () => {
+  const { queue, sender, sent } = page();
+  queue.add({ type: "edit", target: 3, text: "changed" });
+  queue.add({ type: "remove", target: 4 });
+  queue.add({ type: "pin", target: null });
+  queue.add({ type: "post", text: "an answer", reply: { seq: 3, member: { id: "b", nick: "Bob" }, text: "?" } });
+  queue.add({ type: "post", text: "a message" });
+  queue.loseTargets();
+  sender.joined("key", "m");
+  assert.deepEqual(sent.map(({ type, text }) => text ?? type), ["pin", "a message"]);
+  const failed = queue.all.filter(({ state }) => state === "failed");
+  assert.deepEqual(failed.map(({ type, reason }) => [type, reason]), [
+    ["edit", "target_unknown"], ["remove", "target_unknown"], ["post", "target_unknown"],
+  ]);
+});

@@ -151,6 +151,14 @@ export class Queue extends Source {
     return true;
   }
 
+  // The log is another one now, in which a number may be another message's.
+  loseTargets() {
+    for (const item of this.#items) {
+      if (item.reply || (item.target && !item.post)) fail(item, "target_unknown");
+    }
+    this.#changed();
+  }
+
   drop(id) {
     this.#items = this.#items.filter((item) => item.id !== id);
     this.#changed();

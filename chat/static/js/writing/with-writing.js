@@ -3,6 +3,7 @@
 import { Composer } from "./composer.js";
 import { Drafts } from "./drafts.js";
 import { PendingView } from "./pending-view.js";
+import { isAnother } from "../server/gap.js";
 
 const TEXT_LIMIT = 2000; // characters, until the server says otherwise
 
@@ -62,8 +63,9 @@ export function withWriting(page) {
       composer.take(text, reason === "target_unknown" ? undefined : reply);
     },
   });
-  room.on("welcome", ({ limits }) => {
+  room.on("welcome", ({ limits }, { gap }) => {
     composer.limit = limits?.text ?? TEXT_LIMIT;
+    if (isAnother(gap)) queue.loseTargets();
     pending.dress();
   });
   room.on("renamed", ({ member }) => member.id === room.member.id && pending.dress());
