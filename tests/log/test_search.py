@@ -249,8 +249,9 @@ def test_an_index_of_other_foldings_is_made_anew(
     log = opened(file, logs, heard)
     assert len(texts(log.find("general", "number 99", None, 50))) == 11
     assert log.find("general", "number 99", None, 50).looked_to is None
+    outdated = "SELECT count(*) FROM parts WHERE folding LIKE 'of another%'"
+    wait_until(lambda: ask(file, outdated) == 0)
     wait_until(lambda: is_indexed(file))
-    assert ask(file, "SELECT count(*) FROM parts WHERE folding LIKE 'of another%'") == 0
     assert len(texts(log.find("general", "number 99", None, 50))) == 11
 
 

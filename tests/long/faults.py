@@ -265,6 +265,7 @@ def test_worker_killed_under_load(tmp_path: Path) -> None:
     with Bed(tmp_path, **SAFE) as bed, bed.talk() as talk:
         for number in range(6):
             talk.hurry()
+            bed.wait_until(lambda: len(worker_pids(bed.server)) == 2, "a worker in its place")
             os.kill(worker_pids(bed.server)[number % 2], signal.SIGKILL)
             talk.go_on()
         nothing_is_lost(talk.end())

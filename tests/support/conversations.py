@@ -234,10 +234,11 @@ class _Room:
         records = Counter(record.kind for record in self.history)
         stored = {entry.id for entry in log}
         acknowledged = {each.id for each in self.history if each.kind is Kind.ACKNOWLEDGED}
+        erases = {each.id for each in self.history if each.what == "erase"}  # they are no entries
         return Verdict(
             problems + [f"{self._name}: {problem}" for problem in found],
             len(log),
-            len(acknowledged - stored),
+            len(acknowledged - stored - erases),
             records[Kind.RESET] - len(self._talkers),
             records,
         )
