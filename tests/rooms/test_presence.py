@@ -281,7 +281,7 @@ def test_who_comes_and_goes_all_the_time_leaves_nothing_behind(world: World) -> 
         for _ in range(3):
             come_and_go(500)  # within the leave grace
             held.append(grown())
-    # A leak grows each time. A connection that the pool opens on the way does not.
+    # A leak grows each time. On a busy machine, 40 KB were sometimes allocated once.
     assert min(after - before for before, after in pairwise(held)) < 20_000
 
 
