@@ -384,6 +384,7 @@ class Tour:
         tab.path = f"/r/{self.room}"
         tab.open()
         expect(tab.state).to_have_text(re.compile("10 minutes"))
+        expect(tab.log.get_by_role("listitem").last).to_be_visible()  # those that it has kept
         yield "put out", _BOTH
         self.wire.refusals.clear()
         tab.open()
