@@ -63,6 +63,7 @@ class Draft(NamedTuple):
     member: Member
     text: str
     reply: int | None = None  # seq of the message that it answers
+    followed: object = None  # what `follow` gave its sender; nothing is stored in another log
 
 
 class AddressBar(NamedTuple):
@@ -86,6 +87,7 @@ class Proposal(NamedTuple):
     #: Of whom was put out. Such a PutOut adds these bars alone: it makes no line in the audit list,
     #: and its id is not kept. Each worker that has seen the member adds what it knows.
     addresses: Sequence[AddressBar] = ()
+    followed: object = None  # what `follow` gave its sender; nothing is stored in another log
 
 
 class Bar(NamedTuple):
@@ -190,10 +192,13 @@ class MessageLog(Protocol):
         Raises LogError for what can never be a log of ours.
         """
 
-    def follow(self, room: str) -> None:
+    def follow(self, room: str) -> object:
         """Give the tail from now on also what other workers append to a room.
 
         Whoever comes into the room calls this, once it is occupied and before it reads the log.
+        What it is given belongs into each of its drafts and proposals: once the log is `replaced`,
+        their targets would be other messages, and nothing of them is stored.
+
         Raises StorageUnavailable.
         """
 

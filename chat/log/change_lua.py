@@ -17,9 +17,7 @@ local items = cmsgpack.unpack(ARGV[2])
 
 if call('GET', epochs) ~= epoch then return {'epoch'} end
 local head, head_at = head_of(heads, room)
-if known > head or (known > 0 and time_of(log, known, head, head_at) ~= known_at) then
-  return {'diverged'}
-end
+if diverges(log, known, known_at, head, head_at) then return {'diverged'} end
 if head == 0 and call('EXISTS', log) > 0 then
   call('UNLINK', log, ids) -- what is left of a log whose head is lost
 end

@@ -53,7 +53,7 @@ class Commit:
 
     def post(self, draft: Draft, answer: Answer) -> None:
         """Store a post as the next message of its room; or note why it becomes none."""
-        name, act_id, member, text, reply = draft
+        name, act_id, member, text, reply, _ = draft
         room, seq, _, ended = self.heads.get(name) or self._opened.head(name)
         if ended is not None and self._is_settled(room, ended, act_id, member.id, answer):
             return

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import NamedTuple
 
-from chat.log.redis_entries import Head, Share
+from chat.log.redis_entries import NO_HEAD, Head, Share
 from chat.log.scripts import Diverged
 from chat.names.rooms import room_in_log
 from chat.protocol import Deed, Entry
@@ -27,13 +27,14 @@ class Due(NamedTuple):
     is_behind: bool  # entries before what waits are missing
 
 
-class _Room:
-    """How far a room was given out."""
+class FollowedRoom:
+    """How far a room was given out; it stays with what its people send."""
 
-    __slots__ = ("head", "waiting")
+    __slots__ = ("head", "is_over", "waiting")
 
     def __init__(self, head: Head) -> None:
         self.head = head
+        self.is_over = False  # the log has become another one
         self.waiting: dict[int, list[Share]] = {}  # by the first seq
 
 
@@ -43,23 +44,45 @@ class Followed:
     def __init__(self) -> None:
         # Guards which rooms there are.
         self._lock = Lock()
-        self._rooms: dict[str, _Room] = {}
+        self._rooms: dict[str, FollowedRoom] = {}
 
     def __contains__(self, room: str) -> bool:
         return room in self._rooms
 
-    def add(self, room: str, head: Head) -> None:
+    def add(self, room: str, head: Head) -> FollowedRoom:
         """Follow a room from here on, unless it is followed already.
 
         `head` was read after the first of its people came, and before they read the log.
         """
         with self._lock:
-            self._rooms.setdefault(room, _Room(head))
+            return self._rooms.setdefault(room, FollowedRoom(head))
+
+    def get(self, room: str) -> FollowedRoom | None:
+        """Give a room; None for one that is not followed."""
+        return self._rooms.get(room)
 
     def head(self, room: str) -> Head | None:
         """Give the last entry that was given out; None for a room that is not followed."""
         found = self._rooms.get(room)
         return None if found is None else found.head
+
+    def known(self, room: str, senders: Iterable[object]) -> Head:
+        """Give the newest entry that the senders of some posts, for which it `holds`, may know."""
+        if (head := self.head(room)) is not None:
+            return head
+        # They have left.
+        heads = (each.head for each in senders if isinstance(each, FollowedRoom))
+        return max(heads, default=NO_HEAD)
+
+    def holds(self, room: str, sender: object) -> bool:
+        """Tell whether the log is the one that the sender of a post knows.
+
+        `sender` is the room as it was followed when the sender came. Whoever has left the room
+        since may have been the last one.
+        """
+        if not isinstance(sender, FollowedRoom):
+            return True  # the program itself
+        return not sender.is_over and self._rooms.get(room, sender) is sender
 
     def offer(self, room: str, share: Share) -> Due:
         """Give what may be given out now; of a room that is not followed, all of it.
@@ -90,7 +113,7 @@ class Followed:
         return Due(entries, deeds, bool(found.waiting))
 
     @staticmethod
-    def _next_waiting(found: _Room) -> Share | None:
+    def _next_waiting(found: FollowedRoom) -> Share | None:
         """Take the share that waited for what was given out last."""
         for first in sorted(found.waiting):
             if first > found.head.seq + 1:
@@ -102,10 +125,12 @@ class Followed:
         return None
 
     def drop(self, rooms: Iterable[str]) -> None:
-        """Follow rooms no longer."""
+        """Follow rooms no longer, because their log is another one."""
         with self._lock:
             for room in rooms:
-                self._rooms.pop(room, None)
+                found = self._rooms.pop(room, None)
+                if found is not None:
+                    found.is_over = True
 
     def drop_empty(self, is_occupied: Callable[[str], bool]) -> None:
         """Follow the rooms no longer in which nobody is."""

@@ -1,6 +1,7 @@
 """What the scripts of the log have in common: functions in Lua, to be put before a script."""
 
-# A room's newest entry, and the time of an entry (nil if that is not known any more).
+# A room's newest entry, and the time of an entry (nil if that is not known any more); and whether
+# the log has not the entry that was given out last (a seq, 0 for none, and its time).
 HEAD = """
 local function head_of(heads, room)
   local head = redis.call('HGET', heads, room)
@@ -21,6 +22,9 @@ local function time_of(log, seq, head, head_at)
   local floor, floor_at = floor_of(log)
   if floor == seq and floor_at ~= '0' then return floor_at end
   return nil
+end
+local function diverges(log, known, known_at, head, head_at)
+  return known > 0 and (known > head or time_of(log, known, head, head_at) ~= known_at)
 end
 """
 

@@ -7,20 +7,21 @@ from typing import Any, NamedTuple
 from chat.log import redis_entries
 from chat.log.lua import HEAD, PARTS
 from chat.log.redis_entries import Head, Line, Share, entries, line, lines
-from chat.log.scripts import EpochGone
+from chat.log.scripts import word_of
 from chat.protocol import Message, rfc3339
 from chat.redis.partitions import key, partition_of
 from chat.redis.servers import Command, Script
 
-# KEYS: epoch, heads, log. ARGV: room, a seq, a limit. Gives the first entries after the seq: the
-# epoch, the newest seq and its time, the time of that seq, the first seq, the entries, and what
-# these are about.
+# KEYS: epoch, heads, log. ARGV: room, known seq and time, a seq, a limit. Gives the first entries
+# after the seq: the epoch, the newest seq and its time, the time of that seq, the first seq, the
+# entries, and what these are about.
 _AFTER = Script(
     HEAD
     + PARTS
     + """
-local room, seq, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local room, seq, limit = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5])
 local head, head_at = head_of(KEYS[2], room)
+if diverges(KEYS[3], tonumber(ARGV[2]), ARGV[3], head, head_at) then return {'diverged'} end
 local first = math.max(floor_of(KEYS[3]), seq) + 1
 local last = math.min(head, first + limit - 1)
 local seqs, entries = {}, {}
@@ -35,18 +36,19 @@ return {redis.call('GET', KEYS[1]), head, head_at, at, first, entries, context}
 """
 )
 
-# KEYS: the same. ARGV: room, a seq, a limit, and how many entries are looked at. Gives the last
-# messages before the seq: the epoch, the newest seq and its time; the messages as seq, entry, seq,
-# entry …, newest first; what they are about; the seq down to which it looked; and whether that is
-# all there is. An entry that is missing, although nobody pruned it, ends what there is.
+# KEYS: the same. ARGV: the same, and how many entries are looked at. Gives the last messages before
+# the seq: the epoch, the newest seq and its time; the messages as seq, entry, seq, entry …, newest
+# first; what they are about; the seq down to which it looked; and whether that is all there is. An
+# entry that is missing, although nobody pruned it, ends what there is.
 _BEFORE = Script(
     HEAD
     + PARTS
     + """
-local room, limit, most = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
+local room, limit, most = ARGV[1], tonumber(ARGV[5]), tonumber(ARGV[6])
 local head, head_at = head_of(KEYS[2], room)
+if diverges(KEYS[3], tonumber(ARGV[2]), ARGV[3], head, head_at) then return {'diverged'} end
 local floor = floor_of(KEYS[3])
-local low = math.min(head + 1, tonumber(ARGV[2]))
+local low = math.min(head + 1, tonumber(ARGV[4]))
 local messages, raw, at_end = {}, {}, low <= floor + 1
 while #raw < limit and most > 0 and not at_end do
   local count = math.min(limit - #raw, most, low - 1 - floor)
@@ -98,48 +100,46 @@ class Page(NamedTuple):
         return redis_entries.message(seq, rfc3339(at_ms), body, self.about)
 
 
-def after(room: str, seq: int, limit: int) -> Command:
-    """Give the command that reads the first `limit` entries after a seq."""
-    return _AFTER.command(_keys(partition_of(room), room), (room, seq, limit))
+def after(room: str, known: Head, seq: int, limit: int) -> Command:
+    """Give the command that reads the first `limit` entries after a seq.
+
+    `known` was given out of the room: of a log that does not have it, nothing is read.
+    """
+    return _AFTER.command(_keys(partition_of(room), room), (room, *known, seq, limit))
 
 
 def read(reply: Any) -> Read:
-    """Give what `after` read. Raises EpochGone, or the error that Redis replied.
+    """Give what `after` read. Raises Refusal, or the error that Redis replied.
 
     Where an entry is missing that nobody pruned, what comes after it is left out.
     """
-    if isinstance(reply, Exception):
-        raise reply
-    epoch, head, head_at, at_ms, first, raw, about = reply
-    if epoch is None:
-        raise EpochGone("the log on Redis is gone")
+    epoch = word_of(reply).decode()
+    _, head, head_at, at_ms, first, raw, about = reply
     if None in raw:
         raw = raw[: raw.index(None)]
     found = [line(each) for each in raw]
     shared = entries(first, found, lines(about))
     return Read(
-        epoch.decode(),
+        epoch,
         Head(head, int(head_at)),
         None if at_ms is None else int(at_ms),
         Share(first, shared, found[-1].at_ms if found else 0),
     )
 
 
-def before(room: str, seq: int, limit: int, most: int) -> Command:
-    """Give the command that reads the last `limit` messages before a seq, of `most` entries."""
-    return _BEFORE.command(_keys(partition_of(room), room), (room, seq, limit, most))
+def before(room: str, known: Head, seq: int, limit: int, most: int) -> Command:
+    """Give the command that reads the last `limit` messages before a seq, of `most` entries.
+
+    `known` was given out of the room: of a log that does not have it, nothing is read.
+    """
+    return _BEFORE.command(_keys(partition_of(room), room), (room, *known, seq, limit, most))
 
 
 def page(reply: Any) -> Page:
-    """Give what `before` read. Raises EpochGone, or the error that Redis replied."""
-    if isinstance(reply, Exception):
-        raise reply
-    epoch, head, head_at, flat, about, low, at_end = reply
-    if epoch is None:
-        raise EpochGone("the log on Redis is gone")
-    return Page(
-        epoch.decode(), Head(head, int(head_at)), lines(flat), lines(about), low, bool(at_end)
-    )
+    """Give what `before` read. Raises Refusal, or the error that Redis replied."""
+    epoch = word_of(reply).decode()
+    _, head, head_at, flat, about, low, at_end = reply
+    return Page(epoch, Head(head, int(head_at)), lines(flat), lines(about), low, bool(at_end))
 
 
 def _keys(partition: int, room: str) -> tuple[str, str, str]:

@@ -24,7 +24,7 @@ import msgspec
 
 from chat.log import AddressBar, Bar, Record, redis_entries
 from chat.log.lua import HEAD
-from chat.log.scripts import EpochGone
+from chat.log.scripts import word_of
 from chat.protocol import Deed, Member, Rules, rfc3339
 from chat.redis.partitions import PARTITIONS, key, partition_of
 from chat.redis.servers import NOW_MS, Command, Script
@@ -33,10 +33,11 @@ REPORTS_LIMIT = 1000  # of a partition, which are found without asking its rooms
 
 _decode_rules = msgspec.json.Decoder(Rules).decode
 
-# KEYS: epoch, records, record, bars, log. ARGV: room. Gives the epoch, the version, the fields of
-# the record and the bars, the time, and whether the message that is pinned is still there.
+# KEYS: epoch, records, record, bars, log, heads. ARGV: room. Gives the epoch, the version, the
+# fields of the record and the bars, the time, and whether the message that is pinned is there.
 _RECORD = Script(
     NOW_MS
+    + HEAD
     + """
 local record = redis.call('HGETALL', KEYS[3])
 local pinned = 0
@@ -44,7 +45,9 @@ for index = 1, #record, 2 do
   if record[index] == 'pin' then
     local seq, at = string.match(record[index + 1], '^(%d+):?(%d*)$')
     local entry = redis.call('HGET', KEYS[5], seq)
-    if entry and (at == '' or string.match(entry, '^%d+') == at) then pinned = 1 end
+    if entry and (at == '' or string.match(entry, '^%d+') == at) then
+      pinned = tonumber(seq) <= head_of(KEYS[6], ARGV[1]) and 1 or 0
+    end
   end
 end
 return {redis.call('GET', KEYS[1]), redis.call('HGET', KEYS[2], ARGV[1]), record,
@@ -110,26 +113,27 @@ def read(room: str) -> Command:
         key(at, "record", room),
         key(at, "bars", room),
         key(at, "log", room),
+        key(at, "heads"),
     )
     return _RECORD.command(keys, (room,))
 
 
-def record(reply: Any) -> tuple[str, Record]:
-    """Give the version and the record that were read. Raises EpochGone, or Redis's error."""
-    if isinstance(reply, Exception):
-        raise reply
-    epoch, found_version, flat, flat_bars, now_ms, is_pinned = reply
-    if epoch is None:
-        raise EpochGone("the log on Redis is gone")
+def record(reply: Any) -> tuple[str, str, Record]:
+    """Give the epoch, the version and the record that were read.
+
+    Raises EpochGone, or the error that Redis replied.
+    """
+    epoch = word_of(reply).decode()
+    _, found_version, flat, flat_bars, now_ms, is_pinned = reply
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
     found = version(found_version)
     if not fields and not flat_bars:
-        return found, Record()
+        return epoch, found, Record()
     if ended := fields.get(b"ended"):
-        return found, Record(ended_at=rfc3339(int(ended)))
+        return epoch, found, Record(ended_at=rfc3339(int(ended)))
     rules, owner = fields.get(b"rules"), fields.get(b"owner")
     bars, addresses = _bars(flat_bars, now_ms)
-    return found, Record(
+    record = Record(
         Rules() if rules is None else _decode_rules(rules),
         int(fields[b"pin"].partition(b":")[0]) if is_pinned else None,
         None if owner is None else bytes.fromhex(owner.decode()),
@@ -138,6 +142,7 @@ def record(reply: Any) -> tuple[str, Record]:
         bars,
         addresses,
     )
+    return epoch, found, record
 
 
 def _bars(flat: Sequence[bytes], now_ms: int) -> tuple[tuple[Bar, ...], tuple[AddressBar, ...]]:

@@ -38,14 +38,14 @@ from chat.log import (
     scripts,
 )
 from chat.log.condition import Condition
-from chat.log.followed import Followed
+from chat.log.followed import Followed, FollowedRoom
 from chat.log.known_records import KnownRecords
 from chat.log.reading_scripts import Page
-from chat.log.redis_entries import Head
+from chat.log.redis_entries import NO_HEAD, Head
 from chat.log.redis_upkeep import RedisUpkeep
 from chat.log.redis_watch import check_servers
 from chat.log.redis_writer import Terms, Writer
-from chat.log.scripts import EpochGone
+from chat.log.scripts import Diverged, EpochGone
 from chat.log.upkeep import Rules
 from chat.log.words import matches, read_query
 from chat.protocol import Deed, Member, Message, rfc3339
@@ -157,26 +157,30 @@ class RedisLog:
 
     # --- reading -----------------------------------------------------------------------------
 
-    def follow(self, room: str) -> None:
+    def follow(self, room: str) -> FollowedRoom:
         """Give the tail from now on also what other workers append to a room.
 
         Raises StorageUnavailable.
         """
-        if room not in self._followed:
+        found = self._followed.get(room)
+        if found is None:
             partition = partition_of(room)
             (head,), (_, version) = self._ask_all(
                 (partition, scripts.heads(partition, (room,))),
                 (partition, record_scripts.versions(partition, (room,))),
             )
             self._records.note(room, record_scripts.version(version))
-            self._followed.add(room, scripts.head(head))
+            found = self._followed.add(room, scripts.head(head))
             self._channels.need(partition)
+        return found
 
     def after(self, room: str, seq: int, limit: int) -> Missed:
         """Give the first `limit` entries after `seq`."""
-        reply = self._ask(partition_of(room), reading_scripts.after(room, seq, limit))
-        with self._looking_at_epochs():
+        known = self._followed.head(room) or NO_HEAD
+        reply = self._ask(partition_of(room), reading_scripts.after(room, known, seq, limit))
+        with self._looking():
             read = reading_scripts.read(reply)
+            self._check_epoch(room, read.epoch)
         self._note_read(room, read.head)
         return Missed(read.epoch, _rfc3339(read.at_ms), read.head.seq, list(read.share.entries))
 
@@ -196,8 +200,9 @@ class RedisLog:
     def record(self, room: str) -> Record:
         """Give what is known of a room besides its entries."""
         reply = self._ask(partition_of(room), record_scripts.read(room))
-        with self._looking_at_epochs():
-            version, record = record_scripts.record(reply)
+        with self._looking():
+            epoch, version, record = record_scripts.record(reply)
+            self._check_epoch(room, epoch)
         self._records.note(room, version)
         return record
 
@@ -286,23 +291,34 @@ class RedisLog:
         most: int = _PAGE_ENTRIES,
     ) -> Page:
         """Read the last messages before a seq, among some entries; `first` was read before."""
-        reply = self._ask(partition_of(room), reading_scripts.before(room, seq, limit, most))
-        with self._looking_at_epochs():
+        known = self._followed.head(room) or NO_HEAD
+        command = reading_scripts.before(room, known, seq, limit, most)
+        reply = self._ask(partition_of(room), command)
+        with self._looking():
             page = reading_scripts.page(reply)
+            self._check_epoch(room, page.epoch)
             if first is not None and page.epoch != first.epoch:
                 raise EpochGone("the log on Redis is another one")
         return page
+
+    def _check_epoch(self, room: str, epoch: str) -> None:
+        """Raise EpochGone unless an epoch that was read is the one that is known here.
+
+        Until the writer has found out about it, what is in memory here is of the log before.
+        """
+        if epoch != (self._writer.epoch_of(room) or epoch):
+            raise EpochGone("the log on Redis is another one")
 
     def _note_read(self, room: str, head: Head) -> None:
         if head.seq:
             self._upkeep.note_read(room)
 
     @contextmanager
-    def _looking_at_epochs(self) -> Iterator[None]:
-        """Look soon at an epoch that is gone: it gets another one. Raises StorageUnavailable."""
+    def _looking(self) -> Iterator[None]:
+        """Look soon at a log that is another one. Raises StorageUnavailable."""
         try:
             yield
-        except EpochGone as problem:
+        except (EpochGone, Diverged) as problem:
             self._writer.look_soon(at_all=True)
             raise StorageUnavailable(str(problem)) from problem
 

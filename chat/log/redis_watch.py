@@ -204,19 +204,20 @@ class Watch:
         more: list[str] = []
         heads = {room: head for room in rooms if (head := self._followed.head(room)) is not None}
         commands = [
-            (partition_of(room), reading_scripts.after(room, head.seq, _READ_LIMIT))
+            (partition_of(room), reading_scripts.after(room, head, head.seq, _READ_LIMIT))
             for room, head in heads.items()
         ]
         replies = self._servers.ask(commands, replicas=self._replicas)
         for (room, head), reply in zip(heads.items(), replies, strict=True):
             try:
-                read = reading_scripts.read(reply)
+                share = reading_scripts.read(reply).share
+            except Diverged:
+                self._out.turn([room])
+                continue
             except EpochGone:
                 continue  # the next look finds it out
-            share = read.share
-            is_same = head.seq == 0 or read.at_ms == head.at_ms
-            if not (is_same and share.entries and share.first == head.seq + 1):
-                self._out.turn([room])  # another entry, or one that is gone
+            if not (share.entries and share.first == head.seq + 1):
+                self._out.turn([room])  # an entry that is gone
             elif not self._out.give(room, share) and len(share.entries) == _READ_LIMIT:
                 more.append(room)
         return more
@@ -250,7 +251,8 @@ class Watch:
         replies = self._servers.ask_strictly(commands, replicas=self._replicas)
         for room, reply in zip(rooms, replies, strict=True):
             with suppress(EpochGone):  # the next look finds it out
-                self._out.tell_done(room, *record_scripts.record(reply))
+                _, version, record = record_scripts.record(reply)
+                self._out.tell_done(room, version, record)
 
     def find_trouble(self) -> str | None:
         """Say why nothing could be stored now; None if it could."""

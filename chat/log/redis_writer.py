@@ -34,14 +34,15 @@ from chat.log import (
     StorageFull,
     StorageUnavailable,
     Tail,
+    refusals,
     scripts,
     shares,
 )
-from chat.log.change_scripts import Item
+from chat.log.change_scripts import Item, Overdue
 from chat.log.condition import Condition
 from chat.log.followed import Followed
 from chat.log.known_records import KnownRecords
-from chat.log.redis_entries import NO_HEAD, Share
+from chat.log.redis_entries import Share
 from chat.log.redis_upkeep import RedisUpkeep
 from chat.log.redis_watch import FULL, Out, Watch, check_servers
 from chat.log.scripts import Diverged, EpochGone, Full, Outcome, Stored, Where
@@ -128,16 +129,9 @@ class Writer:
 
     def start(self, tail: Tail, replaced: Replaced, is_occupied: IsOccupied, acted: Acted) -> None:
         """Start the thread; once, after the servers have started."""
-
-        def turned(rooms: Collection[str] | None) -> None:
-            replaced(rooms)
-            # What they posted until they were told was behind what is lost: it must not be stored
-            # before that is sent again.
-            self._refuse_waiting(rooms or (), StorageUnavailable("the log is another one"))
-
         self._worker = self._servers.worker
         self._is_occupied = is_occupied
-        self._out = Out(tail, turned, acted, self._followed, self._records)
+        self._out = Out(tail, replaced, acted, self._followed, self._records)
         self._watch = Watch(
             self._servers,
             self._followed,
@@ -171,6 +165,10 @@ class Writer:
             key = draft.command.owner or new_owner_key()
             draft = draft._replace(command=structs.replace(draft.command, owner=key))
         self._queue.put((draft, answer))
+
+    def epoch_of(self, room: str) -> str:
+        """Give the epoch of a room's log as it is known here; empty before Redis was looked at."""
+        return self._watch.epochs[partition_of(room)]
 
     def hear(self, partition: int, payload: bytes) -> None:
         """Take what a worker published; on a listener's thread."""
@@ -271,9 +269,10 @@ class Writer:
                 self._store(found)
             batch.clear()  # a bug in what follows is none of these posts'
             if monotonic() >= self._look_at:
-                self._followed.drop_empty(self._is_occupied)
+                self._followed.drop_empty(self._is_needed)
                 self._records.drop_unused(self._followed.__contains__)
                 self._look()
+                self._refuse_outdated()
                 if self._unsure:
                     self._store(self._unsure)
             if self._out.done:
@@ -291,7 +290,9 @@ class Writer:
         refused: Batch = []
         for item in batch:
             room = item[0].room
-            if room in self._unsure:  # what comes behind must not overtake it
+            if not self._holds(item[0]):
+                item[1](refusals.other_log())
+            elif room in self._unsure:  # what comes behind must not overtake it
                 if not shares.replace(self._unsure[room], item):
                     refused.append(item)
             elif self.is_ready:
@@ -303,6 +304,29 @@ class Writer:
             trouble = self._condition.trouble or f"{self._terms.place} does not confirm"
             self._refuse(refused, trouble if self.is_ready else self._condition.closed_because)
         return found
+
+    def _holds(self, item: Item) -> bool:
+        """Tell whether the log is the one that an item is meant for."""
+        return self._followed.holds(item.room, _sender(item))
+
+    def _refuse_outdated(self) -> None:
+        """Send no more what was meant for another log, where its target is another message.
+
+        Its senders were told to come back. What of it was stored in the log that is gone is gone.
+        """
+        for room, share in tuple(self._unsure.items()):
+            kept = [each for each in share if self._holds(each[0])]
+            for item, answer in share:
+                if not self._holds(item):
+                    answer(refusals.other_log())
+            if kept:
+                self._unsure[room] = kept
+            else:
+                del self._unsure[room]
+
+    def _is_needed(self, room: str) -> bool:
+        """Tell whether it matters how far a room was given out."""
+        return self._is_occupied(room) or room in self._unsure
 
     def _fail(self, why: str) -> None:
         """Send no posts until Redis was asked again."""
@@ -416,7 +440,7 @@ class Writer:
         where = Where(
             self._watch.epochs[partition],
             room,
-            self._followed.head(room) or NO_HEAD,
+            self._followed.known(room, (_sender(item) for item, _ in share)),
             self._worker,
             self._terms.keep,
             self._terms.settled_for_ms,
@@ -476,3 +500,8 @@ class Writer:
             self._condition.note_stored()
             _logger.info("log: %s is in use", self._terms.place)
         self._channels.need_only(self._followed.by_partition())
+
+
+def _sender(item: Item) -> object:
+    """Give what the log gave the sender of an item; None if that is the program itself."""
+    return None if isinstance(item, Overdue) else item.followed

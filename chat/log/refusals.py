@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from chat.log import StorageUnavailable
 from chat.protocol import ErrorCode, Refused
+
+
+def other_log() -> StorageUnavailable:
+    """Refuse what was sent by somebody who knows another log than this one."""
+    return StorageUnavailable("the log is another one")
 
 
 def target_unknown() -> Refused:

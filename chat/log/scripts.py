@@ -63,9 +63,7 @@ _APPEND = Script(
 local epoch, room, known, worker = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[5]
 if redis.call('GET', KEYS[1]) ~= epoch then return {'epoch'} end
 local head, head_at = head_of(KEYS[2], room)
-if known > head or (known > 0 and time_of(KEYS[3], known, head, head_at) ~= ARGV[4]) then
-  return {'diverged'}
-end
+if diverges(KEYS[3], known, ARGV[4], head, head_at) then return {'diverged'} end
 if head == 0 and redis.call('EXISTS', KEYS[3]) > 0 then
   redis.call('UNLINK', KEYS[3], KEYS[4]) -- what is left of a log whose head is lost
 end
@@ -191,7 +189,7 @@ def append(where: Where, drafts: Sequence[Draft]) -> Command:
         key(partition, "ids", room),
     )
     pairs: list[str | bytes] = []
-    for _, post_id, member, text, _ in drafts:
+    for _, post_id, member, text, *_ in drafts:
         pairs += (f"{member.id}/{post_id}", _encode((post_id, member.id, member.nick, text)))
     return _APPEND.command(
         keys,
@@ -221,14 +219,14 @@ def stored(reply: Any, drafts: Sequence[Draft]) -> Stored:
 
 
 def word_of(reply: Any) -> bytes:
-    """Give the word that begins the reply to a script that stores.
+    """Give the word, or the epoch, that begins the reply to a script.
 
     Raises Refusal, or the error that Redis replied.
     """
     if isinstance(reply, Exception):
         raise reply
-    word: bytes = reply[0]
-    if word == b"epoch":
+    word: bytes | None = reply[0]
+    if word is None or word == b"epoch":
         raise EpochGone("the log on Redis is gone, or another one")
     if word == b"diverged":
         raise Diverged("the log on Redis has lost entries, or has others")

@@ -39,6 +39,7 @@ from chat.log import (
     entries,
     finding,
     records,
+    refusals,
 )
 from chat.log import statements as sql
 from chat.log.condition import Condition
@@ -179,8 +180,12 @@ class SQLiteLog:
 
     # --- reading --------------------------------------------------------------------
 
-    def follow(self, room: str) -> None:
-        """Do nothing: nobody else appends to a file that this process has."""
+    def follow(self, room: str) -> Opened:
+        """Give the open file; nobody else appends to it. Raises StorageUnavailable."""
+        opened = self._opened
+        if opened is None:
+            raise StorageUnavailable(self._condition.closed_because)
+        return opened
 
     def after(self, room: str, seq: int, limit: int) -> Missed:
         """Give the first `limit` entries after `seq`."""
@@ -354,6 +359,7 @@ class SQLiteLog:
                 batch = []
                 opened.check_place()  # another file may have been put there
             elif batch or (self._is_erasing and monotonic() >= self._erase_at and not closing):
+                batch = self._sort(opened, batch)
                 self._commit(opened, batch)
                 batch = []  # answered
             else:
@@ -376,6 +382,17 @@ class SQLiteLog:
             if self._opened is not None and self._opened.database.in_transaction:
                 self._opened.database.execute("ROLLBACK")
             self._refuse(batch, str(error))
+
+    @staticmethod
+    def _sort(opened: Opened, batch: Batch) -> Batch:
+        """Give what may be stored of a batch; refuse what was meant for another file."""
+        found: Batch = []
+        for item, answer in batch:
+            if item.followed is None or item.followed is opened:
+                found.append((item, answer))
+            else:
+                answer(refusals.other_log())
+        return found
 
     def _look(self, opened: Opened) -> None:
         """Find out whether something could be stored."""

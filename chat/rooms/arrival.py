@@ -168,6 +168,7 @@ class Arrival:
         account = session.account
         of = None if account is None else account.key
         member, is_known = self._presence.join(room, session.member_id, nick, of)
+        session.followed = replay.followed
         session.room = room  # whoever is put out from now on is found by its session
         if self._records.changes != changes:
             record = self._look_again(session, room)

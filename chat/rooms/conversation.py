@@ -66,7 +66,8 @@ class Conversation:
             answer = _both(give_back, answer)
         member = self._presence.member(room, session.member_id)
         try:
-            self._log.append(Draft(room, command.id, member, text, command.reply), answer)
+            draft = Draft(room, command.id, member, text, command.reply, session.followed)
+            self._log.append(draft, answer)
         except BaseException:
             if give_back is not None:
                 give_back()
@@ -139,7 +140,7 @@ class Conversation:
 
     def _append(self, session: Session, room: str, command: Change, **fields: Any) -> None:
         member = self._presence.member(room, session.member_id)
-        proposal = Proposal(room, member, command, **fields)
+        proposal = Proposal(room, member, command, followed=session.followed, **fields)
         self._log.append(proposal, answer_to(session, command))
 
 

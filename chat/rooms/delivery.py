@@ -36,6 +36,7 @@ class Replay(NamedTuple):
     more: bool  # older messages exist
     resumed: bool  # exactly what it missed, not the room's newest
     gap: Gap | None  # why it is not what it missed
+    followed: object = None  # what belongs into all that the newcomer sends
 
 
 class Delivery:
@@ -72,8 +73,8 @@ class Delivery:
         # Register before the log is read: what is committed meanwhile is held, so nothing is lost.
         self._registry.join(connection, room, member_id)
         try:
-            self._log.follow(room)
-            replay = self._replay(room, after)
+            followed = self._log.follow(room)
+            replay = self._replay(room, after)._replace(followed=followed)
         except StorageUnavailable as problem:
             raise ReplayFailed(str(problem)) from problem
         try:

@@ -139,7 +139,7 @@ class Owners:
         self, session: Session, room: str, command: Change, *, is_owner: bool = True, **fields: Any
     ) -> None:
         member = self._presence.member(room, session.member_id)
-        proposal = Proposal(room, member, command, is_owner, **fields)
+        proposal = Proposal(room, member, command, is_owner, followed=session.followed, **fields)
         self._log.append(proposal, answer_to(session, command))
 
 

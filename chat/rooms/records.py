@@ -28,7 +28,7 @@ class Records:
     def __init__(self, log: MessageLog, is_occupied: Callable[[str], bool]) -> None:
         self._log = log
         self._is_occupied = is_occupied
-        self.changes = 0  # that were told, in all rooms
+        self.changes = 0  # that were told, in all rooms; another log is one
         # Guards _kept. Never held across I/O.
         self._lock = Lock()
         self._kept: dict[str, _Kept] = {}
@@ -55,9 +55,10 @@ class Records:
 
     def read(self, room: str, seq: int = 0) -> Record:
         """Read the record of a room, after its log was read to a seq, and keep it if it is new."""
+        changes = self.changes
         record = self._log.record(room)
         with self._lock:
-            if self._is_occupied(room):
+            if self._is_occupied(room) and self.changes == changes:
                 # What is kept already is kept up to date, and may be newer than what was read.
                 self._kept.setdefault(room, _Kept(record, seq))
         return record
@@ -96,6 +97,7 @@ class Records:
     def drop(self, rooms: Collection[str] | None) -> None:
         """Forget what is known of these rooms (None: of all), whose log is another one now."""
         with self._lock:
+            self.changes += 1
             for room in tuple(self._kept) if rooms is None else rooms:
                 self._kept.pop(room, None)
 

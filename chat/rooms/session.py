@@ -26,6 +26,7 @@ class Session:
         "account",
         "address",
         "connection",
+        "followed",
         "is_operator",
         "member_id",
         "pace",
@@ -56,6 +57,7 @@ class Session:
         self.connection = connection
         self.address = address
         self.room: str | None = None
+        self.followed: object = None  # what the log gave it for all that it sends
         self.member_id = ""
         self.is_operator = False  # may do in all rooms what owners may
         self.was_owner = False  # as far as it was told

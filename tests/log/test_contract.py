@@ -8,8 +8,8 @@ from threading import Event
 
 import pytest
 
-from chat.log import Draft, MessageLog, Missed, StorageUnavailable
-from chat.protocol import Member, Message, rfc3339
+from chat.log import Draft, MessageLog, Missed, Proposal, StorageUnavailable
+from chat.protocol import Edit, Member, Message, rfc3339
 from tests.log.engines import (
     ANN,
     BOB,
@@ -62,7 +62,6 @@ def test_everything_that_waits_is_committed_at_once_and_in_order(
     log = place.open()
     for number in range(300):
         log.append(draft(number), heard.answers.put)
-    log.follow("general")
     heard.start(log)  # they all waited for it
     room, messages = heard.committed()
     assert room == "general"
@@ -92,7 +91,6 @@ def test_repeated_id_in_one_commit_is_answered_with_the_original(
     place: Engine, heard: Recorder
 ) -> None:
     log = place.open()
-    log.follow("general")
     for member in (ANN, Member("ann", "Renamed"), BOB):
         log.append(Draft("general", "id", member, "text"), heard.answers.put)
     heard.start(log)
@@ -208,15 +206,18 @@ def test_what_is_posted_before_people_are_told_of_another_log_does_not_get_into_
         assert goes_on.wait(WAIT_S)
 
     def replaced(rooms: Collection[str] | None) -> None:
-        log.append(draft("late"), heard.answers.put)  # of a connection that is not closed yet
+        log.append(late, heard.answers.put)  # of a connection that is not closed yet
         heard.replaced(rooms)
 
     log.start(tail, replaced, lambda room: True, heard.acted)
-    log.follow("general")
+    followed = log.follow("general")
+    lost, behind, late = (
+        draft(name)._replace(followed=followed) for name in ("lost", "behind", "late")
+    )
     well(log)
-    heard.post(log, draft("lost"))
+    heard.post(log, lost)
     place.lose()
-    log.append(draft("behind"), heard.answers.put)
+    log.append(behind, heard.answers.put)
     goes_on.set()
     rooms = heard.replacements.get(timeout=WAIT_S)
     assert rooms is None or "general" in rooms
@@ -226,6 +227,37 @@ def test_what_is_posted_before_people_are_told_of_another_log_does_not_get_into_
     log.follow("general")
     assert [message.seq for message in heard.post(log, draft("next"))] == [1]
     assert [message.id for message in place.kept()["general"]] == ["id-next"]
+
+
+def test_what_was_meant_for_another_log_is_done_to_no_message_of_this_one(
+    place: Engine, heard: Recorder
+) -> None:
+    log = opened(place, heard)
+    before = log.follow("general")
+    (lost,) = heard.post(log, draft("lost")._replace(followed=before))
+    place.lose()
+    heard.replacements.get(timeout=WAIT_S)
+    well(log)
+    now = log.follow("general")
+    (other,) = heard.post(log, draft("other")._replace(followed=now))
+    assert other.seq == lost.seq
+    edit = Proposal("general", ANN, Edit("edit", lost.seq, "new"), within_s=60, followed=before)
+    answer = Draft("general", "answer", ANN, "yes", reply=lost.seq, followed=before)
+    for late in (edit, answer):
+        log.append(late, heard.answers.put)
+        assert isinstance(heard.answer(), StorageUnavailable)
+    assert log.after("general", 0, 10).entries == [other]
+    log.append(edit._replace(followed=now), heard.answers.put)
+    assert heard.committed()[1][0].text == "new"
+
+
+def test_who_has_left_is_heard_to_the_end(place: Engine, heard: Recorder) -> None:
+    log = opened(place, heard)
+    followed = log.follow("general")
+    heard.post(log, draft(1)._replace(followed=followed))
+    heard.empty.add("general")
+    left = draft(2)._replace(followed=followed)
+    assert [each.seq for each in heard.post(log, left)] == [2]
 
 
 def test_close_while_nothing_can_be_stored_refuses_what_waits_and_ends(

@@ -9,10 +9,10 @@ from queue import Empty, Queue
 
 import pytest
 
-from chat.log import StorageFull, StorageUnavailable
-from chat.protocol import Message
+from chat.log import Proposal, StorageFull, StorageUnavailable
+from chat.protocol import Message, Pin
 from chat.redis.partitions import key, partition_of
-from tests.log.engines import WAIT_S, OnRedis, Recorder, draft
+from tests.log.engines import ANN, WAIT_S, OnRedis, Recorder, draft
 
 PARTITION = partition_of("general")
 
@@ -117,3 +117,38 @@ def test_refusal_is_told_before_its_connection_is_closed(engine: OnRedis) -> Non
     first, then = happened
     assert isinstance(first, StorageUnavailable)
     assert then == "closed"
+
+
+def test_nothing_is_read_of_a_log_that_lost_entries_until_everybody_is_told(
+    engine: OnRedis,
+) -> None:
+    told = Recorder()
+    log = engine.open()
+    told.start(log)
+    for number in range(10):
+        log.follow("general")
+        told.post(log, draft(number))
+        with engine.redis.client() as client:
+            client.delete(key(PARTITION, "heads"))
+        try:
+            found = log.after("general", 0, 10).entries, log.before("general", 9, 10).messages
+        except StorageUnavailable:
+            return
+        assert found == ([], [])
+        # Else the writer has found it out before.
+        assert told.replacements.get(timeout=WAIT_S) == ("general",)
+    pytest.fail("everything was read")
+
+
+def test_pin_of_a_log_that_is_lost_is_none(engine: OnRedis) -> None:
+    told = Recorder()
+    log = engine.open()
+    told.start(log)
+    log.follow("general")
+    (message,) = told.post(log, draft(1))
+    log.append(Proposal("general", ANN, Pin("pin", message.seq), True), told.answers.put)
+    told.committed()
+    assert log.record("general").pin == message.seq
+    with engine.redis.client() as client:
+        client.delete(key(PARTITION, "heads"))
+    assert log.record("general").pin is None

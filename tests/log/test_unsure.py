@@ -10,13 +10,13 @@ from queue import Queue
 
 import pytest
 
-from chat.log import StorageUnavailable
+from chat.log import Draft, Proposal, StorageUnavailable
 from chat.log.redis import RedisLog
 from chat.log.redis_upkeep import RedisUpkeep
-from chat.protocol import Message
+from chat.protocol import Edit, Message
 from chat.redis.channels import Channels
 from chat.redis.servers import Servers
-from tests.log.engines import WAIT_S, Recorder, draft
+from tests.log.engines import ANN, WAIT_S, Outcome, Recorder, draft
 from tests.support import redis_logs
 from tests.support.redis import RedisServer
 from tests.support.waiting import wait_until
@@ -41,7 +41,7 @@ class Place:
         self.told.start(self.log)
         for close in (servers.close, channels.close, self.log.close):
             stack.callback(close)
-        self.log.follow("general")
+        self.followed = self.log.follow("general")
         self.told.post(self.log, draft("first"))
 
     def wait_for_trouble(self) -> None:
@@ -66,19 +66,29 @@ class Place:
             time.sleep(0.01)  # bounded by the deadline: there is no event to wait for
 
     def post_unsure(self, begin: Callable[[], None], end: Callable[[], None]) -> str:
-        """Break the way to Redis, post, and wait until the log has waited in vain; give the text.
+        """Break the way to Redis, post, and wait until the log waited in vain; give the text."""
+        number, _ = self.send_unsure(begin, end, lambda number: draft(f"unsure {number}"))
+        return f"text unsure {number}"
 
-        If the log found out before it sent the post, it refused that, and this is done again.
+    def send_unsure(
+        self,
+        begin: Callable[[], None],
+        end: Callable[[], None],
+        make: Callable[[int], Draft | Proposal],
+    ) -> tuple[int, Queue[Outcome]]:
+        """Do so with what is made of a number; give the number, and where the answer will come.
+
+        If the log found out before it sent that, it refused it, and this is done again.
         """
         for number in range(10):
             begin()
-            sent: Queue[Message | StorageUnavailable] = Queue()
-            self.log.append(draft(f"unsure {number}"), sent.put)
+            sent: Queue[Outcome] = Queue()
+            self.log.append(make(number), sent.put)
             self.wait_for_trouble()
             self.log.append(draft(f"behind {number}"), self.told.answers.put)  # is not sent
             assert isinstance(self.told.answer(), StorageUnavailable)
             if sent.empty():
-                return f"text unsure {number}"
+                return number, sent
             assert isinstance(sent.get(), StorageUnavailable)
             end()
             self.wait_until_well()
@@ -116,6 +126,40 @@ def test_post_that_is_sent_again_meanwhile_takes_its_own_place(place: Place) -> 
     assert place.committed() == [text]
     assert all(isinstance(each, Message) for each in again.queue)
     assert place.texts() == ["text first", text]
+
+
+@pytest.mark.parametrize("keeps", [False, True], ids=["nothing is kept", "an older state is kept"])
+@pytest.mark.parametrize("left", [False, True], ids=["who waits", "who has left"])
+def test_edit_of_a_log_that_is_lost_is_done_to_no_message_of_the_next(
+    place: Place, keeps: bool, left: bool
+) -> None:
+    if keeps:
+        with place.redis.client() as client:
+            client.save()
+    (lost,) = place.told.post(place.log, draft("lost"))
+    _, answers = place.send_unsure(
+        place.redis.freeze,
+        place.redis.thaw,
+        lambda number: Proposal(
+            "general",
+            ANN,
+            Edit(f"edit {number}", lost.seq, "new"),
+            within_s=900,
+            followed=place.followed,
+        ),
+    )
+    if left:
+        place.told.empty.add("general")
+    place.redis.restart()
+    assert place.told.replacements.get(timeout=WAIT_S) == ("general",)
+    place.wait_until_well()
+    place.log.follow("general")
+    others = place.told.post(place.log, draft("other"), draft("one more"))
+    assert lost.seq in {each.seq for each in others}
+    assert isinstance(answers.get(timeout=WAIT_S), StorageUnavailable)
+    assert [each.text for each in place.log.after("general", 0, 10).entries] == (
+        ["text first"] * keeps + ["text other", "text one more"]
+    )
 
 
 def test_log_that_is_closed_meanwhile_ends(place: Place) -> None:

@@ -236,7 +236,9 @@ def test_flushed_under_people(tmp_path: Path, command: str) -> None:
 @pytest.mark.parametrize("kind", ["epoch", "heads", "ids", "records", "record", "deeds", "bars"])
 def test_key_deleted_under_people(tmp_path: Path, kind: str) -> None:
     """As an evicting policy does that is set while the server runs."""
-    with Bed(tmp_path, **SAFE) as bed, bed.talk() as talk:
+    # Where only one of both is gone, a room's record says other things than its entries.
+    records = kind not in ("heads", "records", "record")
+    with Bed(tmp_path, **SAFE) as bed, bed.talk(records=records) as talk:
         talk.go_on()
         room = () if kind in ("epoch", "heads", "records") else ("general",)
         bed.take_away(talk, "DEL", key(partition_of("general"), kind, *room))

@@ -124,3 +124,19 @@ def test_records_of_another_log_are_dropped(records: Records, log: Log) -> None:
     records.drop(None)
     records.as_of(ROOM, 3)
     assert log.asked == 2
+
+
+def test_record_of_a_log_that_is_gone_meanwhile_is_not_kept(log: Log) -> None:
+    class Replaced:
+        """The log, which becomes another one while it is read."""
+
+        def record(self, room: str) -> Record:
+            before = log.record(room)
+            if log.asked == 1:
+                log.now = Record(pin=2)
+                records.drop(None)
+            return before
+
+    records = Records(cast(MessageLog, Replaced()), {ROOM}.__contains__)
+    assert records.as_of(ROOM, 3) is not log.now
+    assert records.of(ROOM) is log.now

@@ -59,10 +59,12 @@ class Conversations:
         seed: int | None = None,
         give_up_s: float = 90.0,
         owner: str | None = None,
+        records: bool = True,
     ) -> None:
         """Prepare; there are so many people in each room, and they take the servers in turn.
 
-        The first one of each room is its owner, with this key, if there is one.
+        The first one of each room is its owner, with this key, if there is one. Without `records`,
+        it leaves the pin and the rules alone.
         """
         self._read = read
         self.rooms = tuple(rooms)
@@ -71,7 +73,7 @@ class Conversations:
         rng = random.Random(self.seed)
         deadline_s = time.monotonic() + give_up_s
         self._rooms = {
-            room: _Room(room, ws_urls, people, rng, Pace(_ENDLESS, deadline_s), owner)
+            room: _Room(room, ws_urls, people, rng, Pace(_ENDLESS, deadline_s), owner, records)
             for room in rooms
         }
         self._stack = ExitStack()
@@ -152,12 +154,14 @@ class _Room:
         rng: random.Random,
         pace: Pace,
         owner: str | None,
+        records: bool,
     ) -> None:
         self._name = name
         self._urls = [ws_urls[number % len(ws_urls)] for number in range(people)]
         self._rng = rng
         self._pace = pace
         self._owner = owner
+        self._records = records
         self._allowed = 0
         self._lost: dict[
             str, list[Sequence[Entry]]
@@ -178,6 +182,7 @@ class _Room:
                 rng,
                 self._name,
                 changes=CHANGES,
+                records=self._records,
                 owner=self._owner if number == 0 else None,
             )
             self._talkers.append(talker)

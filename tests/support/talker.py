@@ -47,12 +47,14 @@ class Talker(Client):
         room: str = "general",
         *,
         changes: int = 0,
+        records: bool = True,
         owner: str | None = None,
         **connect_options: Any,
     ) -> None:
         """Connect and join; afterwards anything may break.
 
-        Of a hundred commands, `changes` are no posts. `owner` is a key of the room's owners.
+        Of a hundred commands, `changes` are no posts. `owner` is a key of the room's owners, who
+        leave the pin and the rules alone without `records`.
         """
         self.nick = nick
         self.miss = 0  # commands to miss on purpose, as soon as all its own are answered
@@ -73,7 +75,7 @@ class Talker(Client):
         self._pinged = False
         options = {"open_timeout": _CONNECT_S, "ping_interval": None, **connect_options}
         super().__init__(ws_url, **options)
-        self._wishes = Wishes(nick, self.screen, rng, changes)
+        self._wishes = Wishes(nick, self.screen, rng, changes, records=records)
         self.join(nick, room)
         self._thread = Thread(target=self._run, name=nick)
 

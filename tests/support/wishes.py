@@ -18,7 +18,10 @@ CHANGES = 30
 class Wishes:
     """The choices of one talker: they depend on what it shows, and on its own luck."""
 
-    def __init__(self, nick: str, screen: Screen, rng: random.Random, changes: int) -> None:
+    def __init__(
+        self, nick: str, screen: Screen, rng: random.Random, changes: int, *, records: bool
+    ) -> None:
+        """Begin; without `records`, owners leave the pin and the rules alone."""
         self._nick = nick
         self._screen = screen
         self._rng = rng
@@ -30,7 +33,8 @@ class Wishes:
             *(self._edit,) * 8,
             *(self._remove,) * 5,
             *(self._in_vain,) * 3,
-            *(self._pin, self._set_rules, self._remove_anothers) * 2,
+            *((self._pin, self._set_rules) if records else ()) * 2,
+            *(self._remove_anothers,) * 2,
         )
 
     def next(self) -> Event:
