@@ -147,7 +147,7 @@ class Tour:
         expect(tab.log.get_by_text("def", exact=True)).to_be_attached()  # coloured
         expect(tab.log.get_by_text("🎉").last).to_be_attached()
         yield "busy", _BOTH
-        items.last.hover()
+        tab.point_at(items.last)
         expect(self.button("Copy", "Copier").last).to_be_visible()
         yield "what a message offers", _BOTH
         page.mouse.move(0, 0)
@@ -349,7 +349,7 @@ class Tour:
             page.evaluate("localStorage.clear()")  # no owner any more
             tab.open()
             expect(tab.composer).to_be_visible()
-            tab.log.get_by_role("listitem").hover()
+            tab.point_at(tab.log.get_by_role("listitem"))
             self.button("Report", "Signaler").click()
             expect(self.dialog().get_by_role("textbox")).to_be_focused()
             yield "reporting", _BOTH

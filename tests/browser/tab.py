@@ -67,6 +67,11 @@ class Tab:
         for nick in nicks:
             expect(came).to_contain_text(nick)
 
+    def point_at(self, item: Locator) -> None:
+        """Move the mouse to a message, once the code for what it offers is there."""
+        expect(self.page.locator("li[tabindex]")).to_have_count(1)
+        item.hover()
+
     def say(self, *texts: str) -> None:
         """Write messages and send them with Enter."""
         for text in texts:

@@ -32,7 +32,7 @@ def test_mouse_shows_what_a_message_offers(enter: Enter, meet: Meet) -> None:
     expect(items).to_have_count(4)
     expect(items.nth(1).get_by_role("strong")).to_have_text("bold", use_inner_text=True)
     expect(copy).to_have_count(0)
-    items.nth(1).hover()
+    alice.point_at(items.nth(1))
     expect(items.nth(1).get_by_text(_CLOCK)).to_be_visible()
     height = items.nth(1).bounding_box()
     copy.click()

@@ -129,7 +129,7 @@ def test_message_is_reported_to_the_owners(enter: Enter, house: House) -> None:
     reports = box.get_by_role("region", name="Reported messages")
     expect(reports.get_by_text("Nobody has reported a message.")).to_be_visible()
     bob = enter("Bob", path=f"/r/{house.room}")
-    bob.log.get_by_role("listitem").hover()
+    bob.point_at(bob.log.get_by_role("listitem"))
     bob.page.get_by_role("button", name="Report", exact=True).click()
     sheet = dialog(bob.page, "Report this message")
     expect(sheet.get_by_text("Ann : something unkind")).to_be_visible()

@@ -183,6 +183,7 @@ def test_reports_are_for_who_looks_after_a_room_and_for_the_operator(
     record, deed = room.act()
     assert deed is not None
     assert (record, deed) == (Record(), Deed(1, deed.at, ANN, "report", BOB, here.seq, "why"))
+    wait_until(lambda: rfc3339(int(time.time() * 1000)) > deed.at)  # for the order of both
     other_room.do(Report("report", there.seq))
     newest = room.log.reports(2)
     assert [(each.room, each.number, each.text) for each in newest] == [

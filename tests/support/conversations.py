@@ -121,6 +121,15 @@ class Conversations:
             record.kind is kind for room in self._rooms.values() for record in tuple(room.history)
         )
 
+    def acknowledged(self) -> set[str]:
+        """Give the ids of the commands that were acknowledged so far."""
+        return {
+            record.id
+            for room in self._rooms.values()
+            for record in tuple(room.history)
+            if record.kind is Kind.ACKNOWLEDGED
+        }
+
     def note_lost(self, read: Read | None = None) -> None:
         """Note the logs as they are now, because they will be lost or go back."""
         for room in self._rooms.values():

@@ -41,6 +41,8 @@ def test_what_redis_loses_is_said(tmp_path: Path) -> None:
     with Bed(tmp_path, replica=True) as bed, bed.talk(people=3) as talk:
         talk.go_on(10)
         talk.hurry()
+        flushed = talk.acknowledged()
+        assert flushed
         bed.take_away(talk, "FLUSHALL")
         talk.go_on(10)
         assert bed.replica is not None
@@ -48,9 +50,13 @@ def test_what_redis_loses_is_said(tmp_path: Path) -> None:
         talk.go_on(10)
         bed.cut_off()
         talk.note_lost()
+        kept = {entry.id for entry in bed.read_of(bed.replica, "general")[1]}
+        gone = {entry.id for entry in bed.read("general")[1]} - kept
+        left_behind = gone & talk.acknowledged()
+        assert left_behind
         bed.fail_over()
         talk.go_on(10)
         verdict = talk.end()
         assert verdict.problems == []
-        assert verdict.lost >= 20
+        assert verdict.lost >= len(flushed | left_behind)
         assert verdict.resets >= 3  # each of the people, for what was flushed
