@@ -565,6 +565,7 @@ def test_old_versions_are_not_kept_for_ever(
     assert version(tab.page) == last
 
 
+@pytest.mark.long
 @pytest.mark.not_webkit
 def test_version_is_offered_without_a_service_worker_too(
     tree: Path, updated: ChatServer, open_tab: Enter

@@ -185,7 +185,7 @@ def test_older_messages_of_the_log_that_changed_come_from_the_new_one(
     tab.shows("one", *(f"new {number}" for number in range(2, 132)))
 
 
-@pytest.mark.parametrize("grows", [False, True])
+@pytest.mark.parametrize("grows", [pytest.param(False, marks=pytest.mark.long), True])
 def test_messages_kept_without_a_server_give_way_to_the_log_that_was_put_back(
     chat_server: ChatServer, enter: Enter, meet: Meet, grows: bool
 ) -> None:

@@ -284,11 +284,13 @@ def beside_a_wal(folder: Path) -> Path:
     [
         (lambda folder: folder / "tchat.db", "the database itself"),
         (lambda folder: folder / "tchat.db-wal", "the database itself"),
-        (lambda folder: folder / "tchat.db.lock", "the database itself"),
-        (as_link, "the database itself"),
+        pytest.param(
+            lambda folder: folder / "tchat.db.lock", "the database itself", marks=pytest.mark.long
+        ),
+        pytest.param(as_link, "the database itself", marks=pytest.mark.long),
         (as_second_name, "the database itself"),
         (beside_a_wal, "copy.db-wal"),
-        (lambda folder: folder, "is not a file"),
+        pytest.param(lambda folder: folder, "is not a file", marks=pytest.mark.long),
         (lambda folder: folder / "unmounted" / "copy.db", "no folder"),
         (lambda folder: Path("/dev/null"), "is not a file"),
     ],
@@ -358,11 +360,11 @@ UNFIT = pytest.mark.parametrize(
         (lambda path: None, "there is no file"),
         (newer, "newer"),
         (another_programs, "not a database of Tchat"),
-        (garbage, "not a database of Tchat"),
-        (Path.touch, "not a database of Tchat"),
-        (Path.mkdir, " file"),
+        pytest.param(garbage, "not a database of Tchat", marks=pytest.mark.long),
+        pytest.param(Path.touch, "not a database of Tchat", marks=pytest.mark.long),
+        pytest.param(Path.mkdir, " file", marks=pytest.mark.long),
         (damaged, "damaged"),
-        (cut, "malformed"),
+        pytest.param(cut, "malformed", marks=pytest.mark.long),
     ],
     ids=["missing", "newer", "foreign", "garbage", "empty", "folder", "damaged", "cut"],
 )

@@ -228,7 +228,9 @@ def test_memory_that_is_full_does_not_stop_it(redis: RedisServer) -> None:
     assert kept(redis, "old") == list(range(2001, 3001))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 6))]
+)
 def test_what_goes_is_what_goes_from_a_file(redis: RedisServer, tmp_path: Path, seed: int) -> None:
     draw = random.Random(seed)
     now_ms = int(time.time() * 1000)

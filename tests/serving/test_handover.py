@@ -131,7 +131,11 @@ def test_parked_worker_stops_when_told(chat_server: ChatServer, number: int) -> 
 # --- the whole server is replaced --------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [GUNICORN, SCRIPT, MODULE], ids=["-m", "script", "chat"])
+@pytest.mark.parametrize(
+    "command",
+    [GUNICORN, SCRIPT, pytest.param(MODULE, marks=pytest.mark.long)],
+    ids=["-m", "script", "chat"],
+)
 def test_usr2_replaces_the_server_while_people_post(
     make_server: MakeServer, command: tuple[str, ...]
 ) -> None:

@@ -107,7 +107,7 @@ def come_and_go(server: ChatServer, count: int) -> None:
         (TALKATIVE, signal.SIGTERM),
         pytest.param(TALKATIVE, signal.SIGINT, marks=pytest.mark.long),
         pytest.param(TALKATIVE, signal.SIGQUIT, marks=pytest.mark.long),
-        (MODULE, signal.SIGTERM),
+        pytest.param(MODULE, signal.SIGTERM, marks=pytest.mark.long),  # it starts gunicorn
         (FLASK_RUN, signal.SIGINT),
     ],
     ids=["gunicorn TERM", "gunicorn INT", "gunicorn QUIT", "python -m chat TERM", "flask run INT"],

@@ -112,7 +112,11 @@ def is_running(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("shell", [(), SHELL, INTERACTIVE], ids=["none", "sh", "bash -i"])
-@pytest.mark.parametrize("command", [MODULE, GUNICORN], ids=["python -m chat", "gunicorn"])
+@pytest.mark.parametrize(
+    "command",
+    [MODULE, pytest.param(GUNICORN, marks=pytest.mark.long)],  # the first one starts it
+    ids=["python -m chat", "gunicorn"],
+)
 def test_server_ends_with_its_terminal_and_tells_its_pages(
     in_terminal: Callable[..., InTerminal], shell: tuple[str, ...], command: tuple[str, ...]
 ) -> None:

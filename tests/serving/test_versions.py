@@ -94,7 +94,11 @@ def test_worker_that_takes_the_place_of_a_dead_one_is_of_the_same_version(
     assert versions(server) == (False, False)
 
 
-@pytest.mark.parametrize("command", [GUNICORN, MODULE], ids=["gunicorn", "python -m chat"])
+@pytest.mark.parametrize(
+    "command",
+    [GUNICORN, pytest.param(MODULE, marks=pytest.mark.long)],  # it starts gunicorn
+    ids=["gunicorn", "python -m chat"],
+)
 @pytest.mark.parametrize(
     ("file", "text", "reason"),
     [
@@ -104,7 +108,9 @@ def test_worker_that_takes_the_place_of_a_dead_one_is_of_the_same_version(
             "SyntaxError: invalid syntax (presence.py, line 1)",
         ),
         ("chat/protocol.py", "import a_library_of_tomorrow\n", "a_library_of_tomorrow"),
-        ("chat/serving/settings.py", "<<<<<<< HEAD\n", "SyntaxError"),
+        pytest.param(
+            "chat/serving/settings.py", "<<<<<<< HEAD\n", "SyntaxError", marks=pytest.mark.long
+        ),
     ],
     ids=["syntax", "library", "merge"],
 )

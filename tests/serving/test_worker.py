@@ -67,11 +67,14 @@ def seconds_to_end(sock: socket.socket, trickle: bytes = b"") -> float:
     [
         HALF,
         b"",
-        b"\r\n\r\nGET / HT",
-        b"GET /status HTTP/1.0\r\n\r\n",
-        b"rubbish\r\n\r\n",
+        pytest.param(b"\r\n\r\nGET / HT", marks=pytest.mark.long),
+        pytest.param(b"GET /status HTTP/1.0\r\n\r\n", marks=pytest.mark.long),
+        pytest.param(b"rubbish\r\n\r\n", marks=pytest.mark.long),
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n",
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n",
+            marks=pytest.mark.long,
+        ),
     ],
     ids=["half a head", "nothing", "empty line", "answered", "refused", "half a body", "chunked"],
 )

@@ -122,13 +122,8 @@ class Conversations:
         )
 
     def acknowledged(self) -> set[str]:
-        """Give the ids of the commands that were acknowledged so far."""
-        return {
-            record.id
-            for room in self._rooms.values()
-            for record in tuple(room.history)
-            if record.kind is Kind.ACKNOWLEDGED
-        }
+        """Give the ids of the commands that were acknowledged so far, and became entries."""
+        return {each for room in self._rooms.values() for each in room.acknowledged()}
 
     def note_lost(self, read: Read | None = None) -> None:
         """Note the logs as they are now, because they will be lost or go back."""
@@ -225,6 +220,12 @@ class _Room:
         if epoch:
             self._lost.setdefault(epoch, []).append(log)
 
+    def acknowledged(self) -> set[str]:
+        """Give the ids of the commands that were acknowledged so far, and became entries."""
+        records = tuple(self.history)
+        erases = {each.id for each in records if each.what == "erase"}  # they are no entries
+        return {each.id for each in records if each.kind is Kind.ACKNOWLEDGED} - erases
+
     def end(self, read: Read) -> Verdict:
         """Let it end, and judge."""
         posts = self._pace.enough()
@@ -247,12 +248,10 @@ class _Room:
         found = judge_epochs(self.history, logs, lost=lost, least_skipped=_LEAST_SKIPPED)
         records = Counter(record.kind for record in self.history)
         stored = {entry.id for entry in log}
-        acknowledged = {each.id for each in self.history if each.kind is Kind.ACKNOWLEDGED}
-        erases = {each.id for each in self.history if each.what == "erase"}  # they are no entries
         return Verdict(
             problems + [f"{self._name}: {problem}" for problem in found],
             len(log),
-            len(acknowledged - stored - erases),
+            len(self.acknowledged() - stored),
             records[Kind.RESET] - len(self._talkers),
             records,
         )

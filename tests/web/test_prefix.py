@@ -22,7 +22,13 @@ DEBUG = (*FLASK_RUN, "--debug", "--no-reload")
 COMMANDS = {"gunicorn": GUNICORN, "python -m chat": MODULE, "flask run": FLASK_RUN, "debug": DEBUG}
 
 
-@pytest.fixture(params=COMMANDS, ids=list(COMMANDS))
+# `python -m chat` starts gunicorn, and with --debug it is Flask's server all the same.
+LONG = ("python -m chat", "debug")
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in COMMANDS]
+)
 def command(request: pytest.FixtureRequest) -> tuple[str, ...]:
     return COMMANDS[request.param]
 

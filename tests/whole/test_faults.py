@@ -58,5 +58,7 @@ def test_what_redis_loses_is_said(tmp_path: Path) -> None:
         talk.go_on(10)
         verdict = talk.end()
         assert verdict.problems == []
-        assert verdict.lost >= len(flushed | left_behind)
+        # Where a post is taken back that was lost, the log has that instead.
+        taken_back = {each.id for each in bed.read("general")[1] if each.what == "removed"}
+        assert verdict.lost >= len((flushed | left_behind) - taken_back)
         assert verdict.resets >= 3  # each of the people, for what was flushed

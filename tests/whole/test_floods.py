@@ -76,7 +76,16 @@ FLOODS = {
 }
 
 
-@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+LONG = ("posts that are too long", "rubbish", "pings")
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        pytest.param(flood, id=name, marks=pytest.mark.long if name in LONG else ())
+        for name, flood in FLOODS.items()
+    ],
+)
 def test_60_megabytes_of_one_peer_that_reads_nothing_cost_no_memory(
     chat_server: ChatServer, flood: bytes
 ) -> None:
@@ -139,6 +148,7 @@ def overflow_a_peer(server: ChatServer, ann: Client) -> None:
 
 
 @pytest.mark.embedded
+@pytest.mark.long
 def test_memory_of_a_peer_that_never_reads_is_given_back(make_server: MakeServer) -> None:
     settings = {"CHAT_LIMITS": "off", "CHAT_OUTBOX_BYTES": str(16 * MIB)}
     server = make_server(settings=settings)
