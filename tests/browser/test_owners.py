@@ -190,10 +190,10 @@ def test_operator_owns_every_room_in_this_tab_only(
     enter: Enter, open_tab: Enter, house: House, home: str
 ) -> None:
     tab = enter("Ann")
-    tab.say("in an open room")
     bob = house.visitor()
     bob.join("Bob", home)
-    bob.ask("report", target=bob.messages[0]["seq"], text="look")
+    tab.say("in an open room")
+    bob.ask("report", target=bob.expect("message")["seq"], text="look")
     page = tab.page
     settings = page.get_by_role("button", name="Settings")
     settings.click()

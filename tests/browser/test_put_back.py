@@ -155,6 +155,7 @@ def test_log_that_grew_past_what_was_seen_is_said_to_have_changed(
     assert after["seq"] == 3
 
 
+@pytest.mark.long
 def test_older_messages_of_the_log_that_changed_come_from_the_new_one(
     make_server: Callable[..., ChatServer], open_tab: Enter, meet: Meet
 ) -> None:

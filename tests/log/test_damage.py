@@ -145,8 +145,8 @@ def test_file_too_large_to_be_searched_must_have_its_size(tmp_path: Path, stoppe
     "damage",
     [
         pytest.param(lambda content: content[:PAGE], id="cut"),
-        pytest.param(lambda content: b"", id="empty"),
-        pytest.param(lambda content: noise(len(content)), id="garbage"),
+        pytest.param(lambda content: b"", id="empty", marks=pytest.mark.long),
+        pytest.param(lambda content: noise(len(content)), id="garbage", marks=pytest.mark.long),
         # Of a page that the WAL does not have: the log's epoch is on it.
         pytest.param(lambda content: overwritten(content, page(3)), id="garbage inside"),
     ],

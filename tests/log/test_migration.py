@@ -165,6 +165,7 @@ def test_server_says_how_far_it_is_and_pages_resume_after_it(make_server: MakeSe
     assert server.logged("tchat.db.v1")
 
 
+@pytest.mark.long
 def test_stop_during_a_migration_is_quick_and_harmless(make_server: MakeServer) -> None:
     server = make_server()
     rows = old_rows(100_000)

@@ -94,11 +94,24 @@ def make_empty(server: ChatServer) -> None:
     server.database.touch()
 
 
+HARMS = (remove, move_away, remove_the_database_alone, remove_the_wal, move_the_folder, make_empty)
+
+
 @pytest.mark.parametrize(
-    "harm",
-    [remove, remove_the_database_alone, remove_the_wal, move_away, move_the_folder, make_empty],
+    ("harm", "posting"),
+    [
+        *(pytest.param(harm, True, id=f"{harm.__name__}, somebody posts") for harm in HARMS),
+        *(
+            pytest.param(
+                harm,
+                False,
+                id=f"{harm.__name__}, nobody posts",
+                marks=pytest.mark.long if harm in HARMS[2:] else (),
+            )
+            for harm in HARMS
+        ),
+    ],
 )
-@pytest.mark.parametrize("posting", [True, False], ids=["somebody posts", "nobody posts"])
 def test_no_post_is_acknowledged_into_a_file_that_is_gone(
     make_server: MakeServer, tmp_path: Path, harm: Callable[[ChatServer], None], posting: bool
 ) -> None:

@@ -104,7 +104,7 @@ ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has t
 @pytest.mark.parametrize(
     "obstacle",
     [
-        pytest.param(file_size_limit, marks=ON_LINUX),
+        pytest.param(file_size_limit, marks=[ON_LINUX, pytest.mark.long]),
         pytest.param(full_disk, marks=ON_LINUX),
         lock,
     ],

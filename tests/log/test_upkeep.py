@@ -28,6 +28,7 @@ def count(database: Path) -> int:
         return int(connection.execute("SELECT count(*) FROM entries").fetchone()[0])
 
 
+@pytest.mark.long
 def test_lowered_retention_keeps_nobody_waiting_and_gives_the_disk_back(
     make_server: MakeServer,
 ) -> None:

@@ -207,7 +207,9 @@ def first(
 
 
 @pytest.mark.parametrize(
-    "command", [GUNICORN, MODULE, FLASK_RUN], ids=["gunicorn", "chat", "flask"]
+    "command",
+    [GUNICORN, pytest.param(MODULE, marks=pytest.mark.long), FLASK_RUN],
+    ids=["gunicorn", "chat", "flask"],
 )
 def test_second_server_is_refused_in_one_line(
     make_server: MakeServer, command: tuple[str, ...], first: ChatServer

@@ -284,7 +284,7 @@ def test_threaded_worker_is_ours_whatever_it_was_called(make_server: MakeServer,
     ("options", "reason"),
     [
         (("-w", "2"), "2 workers are not allowed"),
-        (("-k", "sync", "--threads", "1"), "only gthread"),
+        pytest.param(("-k", "sync", "--threads", "1"), "only gthread", marks=pytest.mark.long),
         (("-k", "asgi"), "only gthread"),
         (("--threads", "4"), "--threads 4"),
         (("--certfile", "cert.pem", "--keyfile", "key.pem"), "reverse proxy"),
@@ -351,8 +351,8 @@ def short_garbage(path: Path) -> None:
     ("make", "reason"),
     [
         (newer, "newer"),
-        (another_programs, "another program"),
-        (garbage, "database"),
+        pytest.param(another_programs, "another program", marks=pytest.mark.long),
+        pytest.param(garbage, "database", marks=pytest.mark.long),
         (short_garbage, "database"),
     ],
 )

@@ -137,6 +137,7 @@ def test_upgrade_to_a_version_that_does_not_load_leaves_the_server_as_it_was(
     assert master_pid(server) == old
 
 
+@pytest.mark.long
 def test_upgrade_without_a_server_says_so(make_run: ChatServer) -> None:
     make_run.stop()
     made = make("replace", make_run)
@@ -144,6 +145,7 @@ def test_upgrade_without_a_server_says_so(make_run: ChatServer) -> None:
     assert f"No server runs with {make_run.database}" in made.stdout
 
 
+@pytest.mark.long
 def test_server_that_cannot_be_replaced_is_left_alone(
     make_server: MakeServer, checkout: Path
 ) -> None:

@@ -86,13 +86,13 @@ def test_any_other_method_is_told_which_one_is_allowed(server: ChatServer, metho
 @pytest.mark.parametrize(
     "asked",
     [
-        REQUEST.replace("GET", "HEAD"),
+        pytest.param(REQUEST.replace("GET", "HEAD"), marks=pytest.mark.long),
         REQUEST.replace("GET", "POST"),
         REQUEST.replace("Host: x", "Host: x\r\nOrigin: http://evil.example"),
-        REQUEST.replace("Version: 13", "Version: 8"),
-        REQUEST.replace(KEY, "short"),
+        pytest.param(REQUEST.replace("Version: 13", "Version: 8"), marks=pytest.mark.long),
+        pytest.param(REQUEST.replace(KEY, "short"), marks=pytest.mark.long),
         REQUEST.replace("Upgrade: WebSocket\r\n", ""),
-        REQUEST.replace("/ws", "/nowhere"),
+        pytest.param(REQUEST.replace("/ws", "/nowhere"), marks=pytest.mark.long),
     ],
     ids=["HEAD", "POST", "origin", "version", "key", "no upgrade", "another path"],
 )
