@@ -37,7 +37,8 @@ export class LastMessages {
     if (this.#isFollowing) return;
     this.#isFollowing = true;
     this.#messages.on("change", () => this.#later());
-    addEventListener("pagehide", () => this.#write());
+    // Not in vain: WebKit keeps the store from other pages while one that is gone is changing it.
+    addEventListener("pagehide", () => this.#timer && this.#write());
   }
 
   // A message was edited or removed. What is kept of it changes at once, shown or not.
