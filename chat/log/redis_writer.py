@@ -315,9 +315,11 @@ class Writer:
         Its senders were told to come back. What of it was stored in the log that is gone is gone.
         """
         for room, share in tuple(self._unsure.items()):
-            kept = [each for each in share if self._holds(each[0])]
+            kept: Batch = []
             for item, answer in share:
-                if not self._holds(item):
+                if self._holds(item):
+                    kept.append((item, answer))
+                else:
                     answer(refusals.other_log())
             if kept:
                 self._unsure[room] = kept
