@@ -40,7 +40,7 @@ _READ_LIMIT = 500  # entries of a room in one reply
 _READ_ROOMS = 50  # rooms in one round trip
 _BEHIND_LIMIT = 5000  # entries of a room that are read; who missed more is given the newest ones
 
-FULL = "Redis has no memory for more: no message is stored until there is some."
+FULL = "Redis has no memory for more (OOM): no message is stored until there is some."
 
 
 def check_servers(servers: Servers, place: str) -> None:
@@ -261,7 +261,7 @@ class Watch:
         probes = [(partition, scripts.probe(partition)) for partition in asked.values()]
         for reply in self._servers.ask(probes):
             if isinstance(reply, OutOfMemoryError):
-                return f"{FULL} ({reply})"
+                return FULL
             if isinstance(reply, ResponseError):
                 return f"{self._place} stores nothing: {reply}"
             if isinstance(reply, RedisError):

@@ -362,7 +362,7 @@ class Writer:
                 stored = shares.stored(reply, share)
             except Full as problem:
                 failures += 1
-                self._condition.trouble = f"{FULL} ({problem})"
+                self._condition.trouble = FULL
                 self._condition.say("%s", self._condition.trouble)
                 for index, (_, answer) in enumerate(share):
                     answer(problem.repeated.get(index) or StorageFull(FULL))

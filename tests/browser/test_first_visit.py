@@ -28,9 +28,10 @@ def test_a_visitor_of_the_bench_loads_what_a_browser_loads(
 ) -> None:
     tab = open_tab(service_workers="block")
     asked = _note(tab.page)
-    tab.open()  # until the page reports that all files that it names are loaded
-    at_once = set(asked)
-    tab.page.wait_for_load_state("networkidle")  # the icon may come after it
+    with tab.page.expect_request("**/static/icon-*"):  # the icon may come after the page
+        tab.open()  # until the page reports that all files that it names are loaded
+        at_once = set(asked)
+    tab.page.wait_for_load_state("networkidle")
 
     port = urlsplit(chat_server.url).port
     assert port is not None

@@ -15,7 +15,7 @@ from chat.redis.servers import Servers
 from tests.support.redis import RedisCluster, RedisServer
 from tests.support.waiting import wait_until
 
-WAIT_S = 10.0
+WAIT_S = 20.0
 
 
 class Worker:
@@ -183,10 +183,14 @@ def test_channels_of_a_cluster_are_listened_to_where_they_are_now(
         # A partition is given to another node.
         slot = cluster.ask(cluster.nodes[0], "CLUSTER KEYSLOT", key(9, "a"))
         address = ann.servers.server_of(9).address
-        others = [node for node in cluster.nodes if not address.endswith(str(node.port))]
-        target = cluster.ask(others[0], "CLUSTER MYID")
-        for node in cluster.nodes:
-            cluster.ask(node, "CLUSTER SETSLOT", slot, "NODE", target)
+        (source,) = [node for node in cluster.nodes if address.endswith(str(node.port))]
+        target, other = [node for node in cluster.nodes if node is not source]
+        cluster.ask(
+            target, "CLUSTER SETSLOT", slot, "IMPORTING", cluster.ask(source, "CLUSTER MYID")
+        )
+        # In this order, so that no node hears of two that have the slot by the same right.
+        for node in (target, source, other):
+            cluster.ask(node, "CLUSTER SETSLOT", slot, "NODE", cluster.ask(target, "CLUSTER MYID"))
         while ann.returns.get(timeout=WAIT_S) != 9:
             pass
         wait_until(lambda: bob.tell(9, b"magain") >= 1)

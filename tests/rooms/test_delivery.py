@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
@@ -76,11 +77,11 @@ def test_resume_that_is_larger_than_the_outbox_arrives_whole(
 ) -> None:
     server = make_server(settings={"CHAT_LIMITS": "off", "CHAT_OUTBOX_BYTES": "65536"})
     server.start()
-    with Client(server.ws_url) as ann, RawPeer(server, receive_buffer=4096) as bob:
+    with Client(server.ws_url) as ann, ExitStack() as stack:
         ann.join("Ann")
         for _ in range(400):
             ann.post("\U0001f600" * 2000)  # 3 MB: more than the kernel takes at once
-        bob.open()
+        bob = stack.enter_context(RawPeer(server, receive_buffer=4096)).open()
         bob.command(type="join", after={"epoch": ann.epoch, "seq": 0})
         bob.sock.recv(1, socket.MSG_PEEK)
         ann.post("while the welcome is under way")
