@@ -359,7 +359,7 @@ class SQLiteLog:
                 batch = []
                 opened.check_place()  # another file may have been put there
             elif batch or (self._is_erasing and monotonic() >= self._erase_at and not closing):
-                batch = self._sort(opened, batch)
+                batch = self._refuse_outdated(opened, batch)
                 self._commit(opened, batch)
                 batch = []  # answered
             else:
@@ -384,7 +384,7 @@ class SQLiteLog:
             self._refuse(batch, str(error))
 
     @staticmethod
-    def _sort(opened: Opened, batch: Batch) -> Batch:
+    def _refuse_outdated(opened: Opened, batch: Batch) -> Batch:
         """Give what may be stored of a batch; refuse what was meant for another file."""
         found: Batch = []
         for item, answer in batch:
