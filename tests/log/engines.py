@@ -20,7 +20,7 @@ from tests.support import logs, redis_logs
 from tests.support.redis import RedisServer
 from tests.support.waiting import wait_until
 
-WAIT_S = 20.0
+WAIT_S = 10.0
 NEWEST = 2**53
 ANN = Member("ann", "Ann")
 BOB = Member("bob", "Bob")

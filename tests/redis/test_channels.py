@@ -15,7 +15,7 @@ from chat.redis.servers import Servers
 from tests.support.redis import RedisCluster, RedisServer
 from tests.support.waiting import wait_until
 
-WAIT_S = 20.0
+WAIT_S = 10.0
 
 
 class Worker:

@@ -91,6 +91,7 @@ def make(target: str, server: ChatServer) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.alone  # nobody waits a second
 def test_upgrade_replaces_the_server_while_people_post(
     remote: Path, make_run: ChatServer, tmp_path: Path
 ) -> None:

@@ -300,7 +300,7 @@ def test_workers_whose_master_died_make_room_for_a_new_server(server: ChatServer
         for pid in old:
             wait_for_end(pid)
         posters.more()
-    posters.check()
+    posters.check(within_s=5.0)
     assert {code for one in posters.people for code in one.close_codes} <= {1012}
 
 

@@ -21,7 +21,7 @@ from tests.support.screen import ENTRIES, Screen
 
 Event = dict[str, Any]
 
-WAIT_S = 20.0  # longer than anything here takes on a busy machine
+WAIT_S = 10.0
 
 
 class Refused(Exception):

@@ -19,8 +19,8 @@ from chat.protocol import Message
 from tests.support import logs, redis_logs
 
 ROOT = Path(__file__).parent.parent.parent
-_STARTS_WITHIN_S = 60.0  # longer than a busy machine takes
-_STOPS_WITHIN_S = 30.0
+_STARTS_WITHIN_S = 20.0
+_STOPS_WITHIN_S = 10.0
 
 GUNICORN = (sys.executable, "-m", "gunicorn", "wsgi:app")
 MODULE = (sys.executable, "-m", "chat")

@@ -150,4 +150,4 @@ def test_worker_that_is_killed_takes_nothing_with_it(
                 assert time.monotonic() < deadline, server.log()
                 time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
         posters.more()
-    posters.check()
+    posters.check(within_s=5.0)
