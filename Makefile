@@ -54,7 +54,7 @@ test: $(DEV) $(BUILDER)  ## run all tests but the long ones (installs Chromium a
 	@tools/need.sh nginx
 	@tools/need.sh redis
 	$(if $(JS_TESTS),node --test $(JS_TESTS))
-	$(BIN)/python -m pytest -q -m alone tests/serving tests/whole
+	$(BIN)/python -m pytest -q -m "alone and not long" tests/log tests/serving tests/whole
 	$(BIN)/python -m pytest -m "not alone and not long" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 # tests/whole/test_binary.py makes dist/chat-server.

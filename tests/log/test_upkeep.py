@@ -255,6 +255,7 @@ def test_damage_in_a_large_file_is_found_while_it_serves_and_stops_the_posts(
     assert server.log().count("restore it from a copy") == 1
 
 
+@pytest.mark.alone
 def test_large_file_that_is_sound_is_served_while_it_is_searched(make_server: MakeServer) -> None:
     server = make_server()
     big_log(server.database)

@@ -56,6 +56,7 @@ def master_pid(server: ChatServer) -> int:
 # --- the worker is replaced ------------------------------------------------------------
 
 
+@pytest.mark.alone
 def test_sighup_hands_over_while_people_post(chat_server: ChatServer) -> None:
     with Posters(chat_server) as posters:
         assert chat_server.process is not None
@@ -69,6 +70,7 @@ def test_sighup_hands_over_while_people_post(chat_server: ChatServer) -> None:
     assert "ERROR" not in chat_server.log()
 
 
+@pytest.mark.alone
 def test_many_sighups_at_once_leave_one_worker_that_serves(chat_server: ChatServer) -> None:
     assert chat_server.process is not None
     with Posters(chat_server) as posters:
@@ -83,6 +85,7 @@ def test_many_sighups_at_once_leave_one_worker_that_serves(chat_server: ChatServ
     assert is_running(int(workers[-1]))
 
 
+@pytest.mark.alone
 def test_worker_that_is_killed_is_replaced_at_once(chat_server: ChatServer) -> None:
     with Posters(chat_server) as posters:
         posters.more()
@@ -91,6 +94,7 @@ def test_worker_that_is_killed_is_replaced_at_once(chat_server: ChatServer) -> N
     posters.check(within_s=2.0)  # gunicorn looks for dead workers each second
 
 
+@pytest.mark.alone
 def test_second_worker_parks_in_one_line_and_takes_over_when_the_first_one_leaves(
     chat_server: ChatServer,
 ) -> None:
@@ -119,6 +123,7 @@ def test_second_worker_parks_in_one_line_and_takes_over_when_the_first_one_leave
     assert worker_pid(chat_server) == second
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 def test_parked_worker_stops_when_told(chat_server: ChatServer, number: int) -> None:
     assert chat_server.process is not None
@@ -131,6 +136,7 @@ def test_parked_worker_stops_when_told(chat_server: ChatServer, number: int) -> 
 # --- the whole server is replaced --------------------------------------------------------
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "command",
     [GUNICORN, SCRIPT, pytest.param(MODULE, marks=pytest.mark.long)],
@@ -174,6 +180,7 @@ def test_usr2_works_with_relative_names_and_chdir(make_server: MakeServer, tmp_p
     wait_for_end(new)
 
 
+@pytest.mark.alone
 def test_server_goes_on_when_the_one_that_usr2_starts_is_refused(
     make_server: MakeServer, tmp_path: Path
 ) -> None:

@@ -120,6 +120,7 @@ def test_upgrade_replaces_the_server_while_people_post(
     assert "ERROR" not in server.log()
 
 
+@pytest.mark.alone
 def test_upgrade_to_a_version_that_does_not_load_leaves_the_server_as_it_was(
     remote: Path, make_run: ChatServer
 ) -> None:

@@ -61,6 +61,7 @@ def reload(server: ChatServer, until: str, times: int) -> None:
         time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("command", [GUNICORN, MODULE], ids=["gunicorn", "python -m chat"])
 def test_sighup_serves_the_new_python_with_the_new_page(
     make_server: MakeServer, checkout: Path, command: tuple[str, ...]
@@ -94,6 +95,7 @@ def test_worker_that_takes_the_place_of_a_dead_one_is_of_the_same_version(
     assert versions(server) == (False, False)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "command",
     [GUNICORN, pytest.param(MODULE, marks=pytest.mark.long)],  # it starts gunicorn

@@ -201,6 +201,7 @@ def test_worker_that_hangs_keeps_nobody_out(server: ChatServer) -> None:
 # --- workers come and go -----------------------------------------------------------------
 
 
+@pytest.mark.alone
 def test_sighup_replaces_all_workers_while_people_post(server: ChatServer) -> None:
     assert server.process is not None
     with Posters(server) as posters:
@@ -237,6 +238,7 @@ def test_new_worker_serves_while_the_old_one_still_stops(
         assert ann.close_code() == 1012
 
 
+@pytest.mark.alone
 def test_workers_are_added_and_taken_away_while_people_post(server: ChatServer) -> None:
     assert server.process is not None
     first, second = worker_pids(server)
@@ -255,6 +257,7 @@ def test_workers_are_added_and_taken_away_while_people_post(server: ChatServer) 
     assert "ERROR" not in server.log()
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_usr2_replaces_the_server_once_all_workers_of_the_new_one_serve(
     make_server: MakeServer, redis_server: RedisServer, tmp_path: Path

@@ -56,6 +56,7 @@ def test_bug_ends_its_connection_only_and_writes_no_http_into_it(make_server: Ma
         assert server.log().count("ZeroDivisionError: a bug") == 1
 
 
+@pytest.mark.alone
 def test_peer_that_does_not_end_its_side_holds_up_nobody(chat_server: ChatServer) -> None:
     with ExitStack() as stack:
         deaf = [stack.enter_context(RawPeer(chat_server)).open() for _ in range(5)]
