@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from tests.browser.tab import Tab, Visitor, Wire
 from tests.browser.test_prefix import qr_path
@@ -213,6 +213,26 @@ def test_old_owners_link_makes_nobody_an_owner(
         manage = open_rooms(ada, room).get_by_role("button", name="Manage this room")
         expect(manage).to_be_visible()
         ada.page.close()
+
+
+def test_owners_link_that_is_opened_before_all_of_the_page_is_there_is_not_lost(
+    chat_server: ChatServer, open_tab: Enter, own_room: str
+) -> None:
+    room = f"made-{own_room}"
+    with Visitor(chat_server.ws_url) as maker:
+        maker.send(type="make", room=room, owner="m" * 22)
+        maker.expect("made")
+    ada = open_tab(path=f"/r/{room}", service_workers="block")
+    held: list[Route] = []
+    ada.page.route("**/with-text-*.js", lambda route: held.append(route))  # noqa: PLW0108
+    ada.open()
+    ada.enter("Ada")
+    ada.page.evaluate("location.hash = `#owner=${'m'.repeat(22)}`")
+    wait_until(lambda: ada.page.title() and held)  # the route works while the page is asked
+    for route in held:
+        route.continue_()
+    expect(ada.page).to_have_url(re.compile(f"/r/{room}$"))
+    wait_until(lambda: "mmmm" in ada.page.evaluate("JSON.stringify({ ...localStorage })"))
 
 
 def test_another_device_of_an_owner_owns_the_room_too(

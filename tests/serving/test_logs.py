@@ -22,6 +22,7 @@ from chat.serving.logs import Form
 from tests.support.client import Client
 from tests.support.raw import RawPeer
 from tests.support.servers import FLASK_RUN, GUNICORN, MODULE, ChatServer
+from tests.support.waiting import wait_until
 
 MakeServer = Callable[..., ChatServer]
 # gunicorn writes the access log to standard output, and all else to standard error.
@@ -222,6 +223,7 @@ def test_log_in_a_file_has_every_line_up_to_the_last(
     server = make_server(command)
     server.start()
     come_and_go(server, 100)
+    wait_until(lambda: server.status()["connected_users"] == 0)  # all ends were noticed
     server.stop(signal.SIGINT)
     assert server.log().count(" disconnect ") == 100
     assert "were not logged" not in server.log()

@@ -41,11 +41,13 @@ export function withOwners(page) {
   connection.on("state", look);
   void follow();
   look(connection.state);
-  // An owners' link was opened in this tab.
-  addEventListener("hashchange", () => {
+  // An owners' link was opened in this tab, perhaps before this was fetched.
+  const take = () => {
     const key = takeOwner();
     if (!key) return;
     ownerKeys.hand(key);
     connection.redial();
-  });
+  };
+  addEventListener("hashchange", take);
+  take();
 }
