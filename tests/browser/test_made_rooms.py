@@ -22,6 +22,17 @@ Enter = Callable[..., Tab]
 Meet = Callable[..., Visitor]
 
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
+OWNER = "m" * 22  # the owner key of `made`
+
+
+@pytest.fixture
+def made(chat_server: ChatServer, own_room: str) -> str:
+    """Make a room, whose owners have OWNER, and give its name."""
+    room = f"made-{own_room}"
+    with Visitor(chat_server.ws_url) as maker:
+        maker.send(type="make", room=room, owner=OWNER)
+        maker.expect("made")
+    return room
 
 
 def dialog(page: Page, name: str) -> Locator:
@@ -185,17 +196,11 @@ def test_lost_answer_is_harmless(enter: Enter, home: str) -> None:
     assert page.evaluate("localStorage.getItem('tchat:making')") is None
 
 
-def test_old_owners_link_makes_nobody_an_owner(
-    chat_server: ChatServer, open_tab: Enter, meet: Meet, own_room: str
-) -> None:
-    room = f"made-{own_room}"
-    with Visitor(chat_server.ws_url) as maker:
-        maker.send(type="make", room=room, owner="m" * 22)
-        maker.expect("made")
+def test_old_owners_link_makes_nobody_an_owner(open_tab: Enter, made: str) -> None:
     for wrong in ("o" * 22, "short"):
-        ada = open_tab(path=f"/r/{room}#owner={wrong}")
+        ada = open_tab(path=f"/r/{made}#owner={wrong}")
         ada.open()
-        expect(ada.page).to_have_url(re.compile(f"/r/{room}$"))
+        expect(ada.page).to_have_url(re.compile(f"/r/{made}$"))
         ada.enter("Ada" if wrong == "short" else "Bob")
         said = ada.page.get_by_role("alert").filter(has_text="nobody’s any more")
         expect(said).to_have_count(0 if wrong == "short" else 1)
@@ -203,54 +208,44 @@ def test_old_owners_link_makes_nobody_an_owner(
             "JSON.stringify([{ ...localStorage }, { ...sessionStorage }])"
         )
         # The right one, in the same tab: it asks nothing, and nobody is lost.
-        ada.page.evaluate("location.hash = `#owner=${'m'.repeat(22)}`")
-        rooms = open_rooms(ada, room)
+        ada.page.evaluate(f"location.hash = '#owner={OWNER}'")
+        rooms = open_rooms(ada, made)
         expect(rooms).to_be_visible()
         ada.page.keyboard.press("Escape")
         wait_until(
-            lambda page=ada.page: "mmmm" in page.evaluate("JSON.stringify({ ...localStorage })")
+            lambda page=ada.page: OWNER in page.evaluate("JSON.stringify({ ...localStorage })")
         )
-        manage = open_rooms(ada, room).get_by_role("button", name="Manage this room")
+        manage = open_rooms(ada, made).get_by_role("button", name="Manage this room")
         expect(manage).to_be_visible()
         ada.page.close()
 
 
 def test_owners_link_that_is_opened_before_all_of_the_page_is_there_is_not_lost(
-    chat_server: ChatServer, open_tab: Enter, own_room: str
+    open_tab: Enter, made: str
 ) -> None:
-    room = f"made-{own_room}"
-    with Visitor(chat_server.ws_url) as maker:
-        maker.send(type="make", room=room, owner="m" * 22)
-        maker.expect("made")
-    ada = open_tab(path=f"/r/{room}", service_workers="block")
+    ada = open_tab(path=f"/r/{made}", service_workers="block")
     held: list[Route] = []
     ada.page.route("**/with-text-*.js", lambda route: held.append(route))  # noqa: PLW0108
     ada.open()
     ada.enter("Ada")
-    ada.page.evaluate("location.hash = `#owner=${'m'.repeat(22)}`")
+    ada.page.evaluate(f"location.hash = '#owner={OWNER}'")
     wait_until(lambda: ada.page.title() and held)  # the route works while the page is asked
     for route in held:
         route.continue_()
-    expect(ada.page).to_have_url(re.compile(f"/r/{room}$"))
-    wait_until(lambda: "mmmm" in ada.page.evaluate("JSON.stringify({ ...localStorage })"))
+    expect(ada.page).to_have_url(re.compile(f"/r/{made}$"))
+    wait_until(lambda: OWNER in ada.page.evaluate("JSON.stringify({ ...localStorage })"))
 
 
-def test_another_device_of_an_owner_owns_the_room_too(
-    chat_server: ChatServer, open_tab: Enter, own_room: str
-) -> None:
-    room = f"made-{own_room}"
-    with Visitor(chat_server.ws_url) as maker:
-        maker.send(type="make", room=room, owner="m" * 22)
-        maker.expect("made")
-    phone = open_tab(path=f"/r/{room}#key={'k' * 32}&nick=Ada&owner={'m' * 22}")
+def test_another_device_of_an_owner_owns_the_room_too(open_tab: Enter, made: str) -> None:
+    phone = open_tab(path=f"/r/{made}#key={'k' * 32}&nick=Ada&owner={OWNER}")
     phone.open()
-    expect(phone.page).to_have_url(re.compile(f"/r/{room}$"))
-    assert "mmmm" not in phone.page.evaluate(
+    expect(phone.page).to_have_url(re.compile(f"/r/{made}$"))
+    assert OWNER[:4] not in phone.page.evaluate(
         "JSON.stringify([{ ...localStorage }, { ...sessionStorage }])"
     )
     phone.page.get_by_role("button", name=re.compile("^Enter as .*Ada")).click()
     expect(phone.composer).to_be_visible()
-    manage = open_rooms(phone, room).get_by_role("button", name="Manage this room")
+    manage = open_rooms(phone, made).get_by_role("button", name="Manage this room")
     expect(manage).to_be_visible()
 
 
@@ -258,20 +253,16 @@ def test_room_that_ends_says_so_and_leaves_nothing_behind(
     chat_server: ChatServer,
     enter: Enter,
     meet: Meet,
-    own_room: str,
+    made: str,
     new_context: Callable[..., BrowserContext],
 ) -> None:
-    room = f"made-{own_room}"
-    with Visitor(chat_server.ws_url) as maker:
-        maker.send(type="make", room=room, owner="m" * 22)
-        maker.expect("made")
-    ada = enter("Ada", path=f"/r/{room}")
+    ada = enter("Ada", path=f"/r/{made}")
     ada.say("one")
     kept = "indexedDB.databases().then((all) => all.length)"
     wait_until(lambda: ada.page.evaluate(kept) == 1)
     owner = Visitor(chat_server.ws_url)
     with owner:
-        owner.join("Olga", room, owner="m" * 22)
+        owner.join("Olga", made, owner=OWNER)
         owner.send(type="end", id="e" * 22)
         ended = ada.page.get_by_role("region", name="This conversation has ended.")
         expect(ended).to_be_visible()
