@@ -51,6 +51,7 @@ _OWNERS = 2
 _OLDER = 200  # commands that an older copy of the log does not have, at most
 _KILL_WITHIN_S = 0.03
 _HIT = 0.2  # one in five of the connections that carry something takes an armed cut
+_LOOKS_EVERY_S = 0.02
 _ARRIVES_WITHIN_S = 20.0  # until everybody has what was acknowledged
 _SHOWN = 20  # problems to print
 _NOTICED_WITHIN_S = 10.0  # that the file is another one, or none
@@ -89,8 +90,8 @@ class Outcome(NamedTuple):
     kills: int
     turns: Counter[str]
     taken_back: int  # entries that the next log did not have
-    stored: int
-    changes: Counter[str]  # the entries of the last log, by their types
+    stored: int  # entries of the last log
+    changes: Counter[str]  # the entries of all logs that there were, by their types
     seconds: float
     problems: list[str]
 
@@ -110,7 +111,8 @@ class Outcome(NamedTuple):
             f"clients          {self.clients}",
             f"commands sent    {count[Kind.POST]} posts, {count[Kind.CHANGE]} others",
             f"answers          {count[Kind.ACKNOWLEDGED]} stored, {count[Kind.DENIED]} denied",
-            f"the log          {self.stored} entries: {entries}",
+            f"the last log     {self.stored} entries",
+            f"all logs         {entries}",
             f"receipts         {count[Kind.RECEIPT]}, {count[Kind.SHOWN]} shown in other ways",
             f"cuts             {self.cuts.total()}: {cuts}",
             f"connections      {self.weathers.total()}: {weathers}",
@@ -161,6 +163,7 @@ def run(size: Size, folder: Path, seed: int, engine: str = "sqlite") -> Outcome:
                     random.Random(rng.random()),
                     changes=CHANGES,
                     owner=_OPERATOR if number < _OWNERS else None,
+                    spare=_OPERATOR,
                 )
             )
             stack.callback(talkers[-1].ws.close_socket)
@@ -171,6 +174,9 @@ def run(size: Size, folder: Path, seed: int, engine: str = "sqlite") -> Outcome:
         kills = _break_everything(size, rng, pace, server, proxy, talkers, store)
         pace.allow(size.commands)
         pace.wait_for(size.commands)
+        # The last ones hit pings.
+        while proxy.armed and not pace.time_is_up:
+            time.sleep(_LOOKS_EVERY_S)  # bounded by the deadline
         pace.head = len(store.log())
         pace.stop(within_s=_ARRIVES_WITHIN_S)  # lost messages would never arrive
         for talker in talkers:
@@ -193,7 +199,7 @@ def run(size: Size, folder: Path, seed: int, engine: str = "sqlite") -> Outcome:
         store.turns,
         store.taken_back,
         len(log),
-        Counter(entry.what for entry in log),
+        Counter({each.id: each.what for entries in logs.values() for each in entries}.values()),
         time.monotonic() - started_at,
         problems + judge_epochs(history, logs, least_skipped=_LEAST_SKIPPED),
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from time import sleep
 
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.client import Client
+from tests.support.client import Client, Refused
 from tests.support.history import Entry
 from tests.support.screen import Screen, differences
 from tests.support.talker import Talker
@@ -28,10 +28,16 @@ def problems_of_screens(
     that have not seen everything are left out: others say that of them.
     """
     for _ in range(_TRIES):
-        # A server that pings twice a second may take somebody on a busy machine for gone.
-        with suppress(ConnectionClosed):
+        try:
             screen = _shown_to_a_newcomer(ws_url, room, owner)
             break
+        except ConnectionClosed:
+            pass  # a server that pings twice a second may take it, on a busy machine, for gone
+        except Refused as refused:
+            if refused.error["code"] != "storage_unavailable":
+                raise
+            # Redis has just come back. The page waits as long.
+            sleep(refused.error["retry_after"])
     else:
         return ["a newcomer is sent away again and again"]
     problems = [f"a newcomer: {each}" for each in _unlike_the_log(screen, log)]

@@ -188,6 +188,7 @@ class _Room:
                 changes=CHANGES,
                 records=self._records,
                 owner=self._owner if number == 0 else None,
+                spare=self._owner,
             )
             self._talkers.append(talker)
             stack.callback(talker.ws.close_socket)

@@ -49,12 +49,14 @@ class Talker(Client):
         changes: int = 0,
         records: bool = True,
         owner: str | None = None,
+        spare: str | None = None,
         **connect_options: Any,
     ) -> None:
         """Connect and join; afterwards anything may break.
 
         Of a hundred commands, `changes` are no posts. `owner` is a key of the room's owners, who
-        leave the pin and the rules alone without `records`.
+        leave the pin and the rules alone without `records`. `spare` is such a key for who is kept
+        out: where a log was lost, whoever has not spoken since is a newcomer to a locked room.
         """
         self.nick = nick
         self.miss = 0  # commands to miss on purpose, as soon as all its own are answered
@@ -65,6 +67,7 @@ class Talker(Client):
         self._rng = rng
         self._changes = changes
         self._owner = owner
+        self._spare = spare
         self._waiting: dict[str, Event] = {}  # commands without an answer, by id, in their order
         self._in_flight: dict[str, float] = {}  # when those of this connection were sent
         self._asked_s: dict[tuple[str, int | None], float] = {}  # when what is read was asked for
@@ -386,7 +389,9 @@ class Talker(Client):
         while not self._pace.time_is_up:
             try:
                 self.resume()
-            except (*_LOST, Refused):
+            except (*_LOST, Refused) as error:
+                if isinstance(error, Refused) and error.error["code"] == "room_locked":
+                    self._owner = self._spare
                 self.ws.close_socket()
                 time.sleep(self._rng.uniform(*_BACKOFF_S))  # bounded by the deadline
             else:

@@ -33,7 +33,7 @@ class Wishes:
             *(self._edit,) * 8,
             *(self._remove,) * 5,
             *(self._in_vain,) * 3,
-            *((self._pin, self._set_rules) if records else ()) * 2,
+            *((self._pin, self._set_rules) if records else ()) * 3,
             *(self._remove_anothers,) * 2,
         )
 
