@@ -52,7 +52,7 @@ class Driver:
     """A WebKitGTK on a screen of its own, with its driver."""
 
     def __init__(self) -> None:
-        self._port = free_port()
+        self._port = free_port(self)
         self._session = ""
         self._window = ""
         self._in_turn = asyncio.Lock()

@@ -259,7 +259,7 @@ def test_source_that_is_no_log_is_refused(
 
 
 def test_address_is_checked_and_its_password_is_said_nowhere(
-    redis: RedisServer, tmp_path: Path
+    request: pytest.FixtureRequest, redis: RedisServer, tmp_path: Path
 ) -> None:
     path = tmp_path / "tchat.db"
     fill(path, "general", [Past("Ann", "x", 10**12)])
@@ -268,7 +268,7 @@ def test_address_is_checked_and_its_password_is_said_nowhere(
         client.config_set("requirepass", "secret-1")
     assert "secret" not in refusal(path, f"redis://:secret-2@{place}")
     assert "secret" not in refusal(f"redis://:secret-2@{place}", tmp_path / "new.db")
-    assert "secret" not in refusal(path, f"redis://:secret-2@127.0.0.1:{free_port()}")
+    assert "secret" not in refusal(path, f"redis://:secret-2@127.0.0.1:{free_port(request.node)}")
     for target, code in ((f"redis://:secret-1@{place}", 0), ("redis://:secret-1@", 1)):
         done = migrate(path, target)
         assert done.returncode == code

@@ -60,7 +60,9 @@ def test_replies_come_in_the_order_of_the_commands_and_errors_in_their_places(
         assert servers.ask([]) == []
 
 
-def test_server_is_reached_by_tls_and_by_a_unix_socket(tmp_path: Path) -> None:
+def test_server_is_reached_by_tls_and_by_a_unix_socket(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     key_file, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subprocess.run(
         [
@@ -72,7 +74,7 @@ def test_server_is_reached_by_tls_and_by_a_unix_socket(tmp_path: Path) -> None:
         check=True,
         capture_output=True,
     )
-    port = free_port()
+    port = free_port(request.node)
     tls = {"cert_file": certificate, "key_file": key_file, "ca_cert_file": certificate}
     server = RedisServer(
         tmp_path / "redis",

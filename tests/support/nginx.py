@@ -27,7 +27,7 @@ class Nginx(Daemon):
         address: tuple[str, int] | None = None,
         inside: Sequence[str] = (),
     ) -> None:
-        host, self.port = address or ("127.0.0.1", free_port())
+        host, self.port = address or ("127.0.0.1", free_port(self))
         folders = " ".join(f"{kind}_temp_path {folder / kind};" for kind in _KINDS)
         (folder / "nginx.conf").write_text(
             f"daemon off; master_process off; pid {folder}/pid; events {{}}\n"

@@ -45,7 +45,7 @@ class RedisServer:
 
     def __init__(self, folder: Path, *, program: str | None = None, **settings: str | int) -> None:
         """Prepare, without starting; the folder is made if it is missing."""
-        self.port = free_port()
+        self.port = free_port(self)
         self.folder = folder
         # Both are one program, which its name tells what to be. redis-tools has the second.
         self._program = (
@@ -178,7 +178,7 @@ class RedisCluster:
             RedisServer(
                 folder / f"node-{number}",
                 cluster_enabled="yes",
-                cluster_port=free_port(),
+                cluster_port=free_port(self),
                 **settings,
             )
             for number in range(count)

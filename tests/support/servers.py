@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -12,6 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -27,10 +29,26 @@ MODULE = (sys.executable, "-m", "chat")
 FLASK_RUN = (sys.executable, "-m", "flask", "run", "--port", "{port}")
 
 
-def free_port() -> int:
-    """Find a port that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+def free_port(holder: object) -> int:
+    """Find a free port of 127.0.0.1, and keep it free for as long as `holder` lives.
+
+    Tests run beside each other, and a server that is started again comes back to its port: nobody
+    else may get it before or in between. A socket that is bound there and does not listen keeps
+    others away, and lets a server come that sets SO_REUSEADDR, as all do. The kernel gives out
+    ports above 32767 by itself, also to those who set SO_REUSEADDR, so this is one below.
+    """
+    for _ in range(1000):
+        keeper = socket.socket()
+        port = random.randrange(10_000, 32_768)
+        try:
+            keeper.bind(("127.0.0.1", port))
+        except OSError:
+            keeper.close()
+            continue
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        weakref.finalize(holder, os.close, keeper.detach())
+        return port
+    raise AssertionError("no port is free")
 
 
 def _ordinary_environment() -> dict[str, str]:
@@ -63,7 +81,7 @@ class ChatServer:
         cwd: Path = ROOT,
     ) -> None:
         """Prepare, without starting. `environment`, if given, replaces that of this process."""
-        self.port = free_port()
+        self.port = free_port(self)
         self.database = folder / "tchat.db"
         self.output = folder / "server.log"
         self._command = [part.format(port=self.port) for part in command]
