@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.tab import Tab, Visitor, Wire
 from tests.browser.test_page import fits
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.shared
 
@@ -155,6 +156,31 @@ def test_notification_tells_who_and_what(open_tab: Enter, meet: Meet, home: str)
     expect(alice.page).to_have_title(f"(1) {home} · Tchat")
     # After the title: the page first asks whether another of its tabs is looked at.
     becomes(alice, "shown", [[f"Bob in {home}", "<b>unseen</b>"]])
+
+
+def test_message_that_comes_before_all_of_the_page_is_there_is_told_of(
+    open_tab: Enter, meet: Meet, home: str
+) -> None:
+    bob = meet("Bob")
+    alice = open_tab(service_workers="block")
+    alice.page.add_init_script(
+        _SENSES
+        + """
+        Notification.permission = "granted";
+        localStorage.setItem("tchat:settings", JSON.stringify({ notify: "all" }));
+        """
+    )
+    held: list[Route] = []
+    alice.page.route("**/alerting-*.js", lambda route: held.append(route))  # noqa: PLW0108
+    alice.open()
+    alice.enter("Alice")
+    look(alice.page, False)
+    bob.say("so soon")
+    alice.shows("so soon")
+    wait_until(lambda: alice.page.title() and held)  # the route works while the page is asked
+    for route in held:
+        route.continue_()
+    becomes(alice, "shown", [[f"Bob in {home}", "so soon"]])
 
 
 def test_refused_notifications_are_explained(open_tab: Enter) -> None:

@@ -5,23 +5,15 @@ import { isAnother } from "../server/gap.js";
 import { openOnDemand } from "../base/opener.js";
 
 export function withAlerts(page) {
-  const { byId, name, everywhere, parts, missing, later, settings, muted } = page;
-  const { names, strings, beside, called, room, messages, unread } = page;
+  const { byId, name, everywhere, parts, missing } = page;
+  const { beside, called, room, messages, unread, conversation } = page;
   const lastRead = new LastRead({ store: everywhere, room: name, messages });
   const fetched = async () => (await import("./later/alerting.js")).alerting({ ...page, lastRead });
   const alerting = parts.once(fetched);
-  const load = async () => {
-    const [{ SettingsBox }, { MutedList }, { ring, loadDesktop }] = await Promise.all([
-      import("../state/later/settings-box.js"),
-      import("../people/later/muted-list.js"),
-      alerting(),
-      later(),
-    ]);
-    new MutedList({ section: byId("muted"), muted, names, strings });
-    const desktop = await loadDesktop();
-    return new SettingsBox({ dialog: byId("settings"), settings, desktop, ring, strings });
-  };
+  const load = async () => (await alerting()).makeSettingsBox();
   openOnDemand([byId("settings-button")], parts, load, () => missing("unavailable"));
+  // Also what comes before that part of the page is there.
+  conversation.on("news", async (message) => (await alerting())?.arrived(message));
   unread.on("change", (number) => called.count(number));
   lastRead.on("elsewhere", (seq) => unread.readElsewhere(seq));
   room.on("out", () => lastRead.leave());

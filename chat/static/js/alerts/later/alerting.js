@@ -3,10 +3,10 @@
 
 import { Alerts } from "./alerts.js";
 
-// Gives { ring, loadDesktop }, which the settings need too.
+// Gives { arrived }, to be told of messages, and { makeSettingsBox }.
 export function alerting(page) {
-  const { name, called, parts, later, settings, names, strings, beside } = page;
-  const { room, text, conversation, unread, lastRead } = page;
+  const { byId, name, called, parts, later, settings, muted, names, strings, beside } = page;
+  const { room, text, unread, lastRead } = page;
   const chime = parts.once(async () => new (await import("./chime.js")).Chime());
   const ring = async () => (await chime())?.ring();
   const icon = document.querySelector("link[rel=icon]");
@@ -27,7 +27,6 @@ export function alerting(page) {
     void favicon().then((icon) => icon?.show(unseen));
   };
   addEventListener("focus", () => void clear());
-  conversation.on("news", (message) => alerts.arrived(message));
   unread.on("change", count);
   count(unread.number);
   lastRead.on("elsewhere", () => void clear());
@@ -36,7 +35,16 @@ export function alerting(page) {
       if (target && mayNotify()) (await desktop())?.renew({ seq: target, member, text: text ?? undefined });
     });
   }
-  return { ring, loadDesktop };
+  const makeSettingsBox = async () => {
+    const [{ SettingsBox }, { MutedList }, desktop] = await Promise.all([
+      import("../../state/later/settings-box.js"),
+      import("../../people/later/muted-list.js"),
+      loadDesktop(),
+    ]);
+    new MutedList({ section: byId("muted"), muted, names, strings });
+    return new SettingsBox({ dialog: byId("settings"), settings, desktop, ring, strings });
+  };
+  return { makeSettingsBox, arrived: (message) => alerts.arrived(message) };
 }
 
 const mayNotify = () => globalThis.Notification?.permission === "granted";
