@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -23,6 +22,7 @@ from tests.support.client import WAIT_S, Client
 from tests.support.interrupted import Interrupter
 from tests.support.logs import Past, epoch, fill, stored
 from tests.support.servers import ROOT, ChatServer
+from tests.support.waiting import wait_until
 
 MakeServer = Callable[..., ChatServer]
 
@@ -116,11 +116,8 @@ def test_backups_amid_a_crowd_have_a_prefix_of_each_room_and_cost_nobody_a_messa
         thread.start()
     copies = [tmp_path / f"copy-{number}.db" for number in range(3)]
     known: list[dict[str, int]] = []
-    deadline = time.monotonic() + WAIT_S
     try:
-        while not all(acknowledged.values()):
-            assert time.monotonic() < deadline, "nobody talks"
-            time.sleep(0.01)  # bounded by the deadline: there is no event to wait for
+        wait_until(lambda: all(acknowledged.values()), lambda: "nobody talks", within_s=WAIT_S)
         for copy in copies:
             known.append({room: len(texts) for room, texts in acknowledged.items()})
             done = server.run("backup", copy)

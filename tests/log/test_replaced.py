@@ -20,6 +20,7 @@ from tests.support.client import Client, Refused
 from tests.support.peers import WAIT_S
 from tests.support.processes import cpu_s, worker_pid
 from tests.support.servers import ChatServer
+from tests.support.waiting import wait_until
 
 MakeServer = Callable[..., ChatServer]
 RESTARTING = 1012
@@ -43,10 +44,7 @@ def copy_of(server: ChatServer) -> Path:
 
 def wait_until_well(server: ChatServer) -> None:
     """Wait until the server stores and gives messages again."""
-    deadline = time.monotonic() + WAIT_S
-    while health(server) != "ok":
-        assert time.monotonic() < deadline, health(server)
-        time.sleep(0.05)  # bounded by the deadline: there is no event to wait for
+    wait_until(lambda: health(server) == "ok", lambda: health(server), within_s=WAIT_S)
 
 
 def health(server: ChatServer) -> str:
@@ -157,10 +155,7 @@ def test_file_that_comes_back_goes_on(server: ChatServer) -> None:
 def test_server_waits_for_its_file_without_work(server: ChatServer) -> None:
     away = server.database.with_name("away.db")
     server.database.rename(away)
-    deadline = time.monotonic() + WAIT_S
-    while health(server) == "ok":
-        assert time.monotonic() < deadline
-        time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+    wait_until(lambda: health(server) != "ok", within_s=WAIT_S)
     before = cpu_s(worker_pid(server))
     time.sleep(2.5)  # what it does meanwhile is what this test measures
     assert cpu_s(worker_pid(server)) - before < 0.5

@@ -17,6 +17,7 @@ from chat.log.schema import prepare
 from chat.log.sqlite import SQLiteLog
 from tests.log.engines import NEWEST, WAIT_S, Recorder, draft
 from tests.support.logs import Past, fill
+from tests.support.waiting import wait_until
 
 QUIET_S = 2.5  # upkeep has something to do each second
 
@@ -81,10 +82,8 @@ def test_damaged_file_is_not_written_any_more(
     fill(path, "short", [Past("Ann", "hello", 1_600_000_000_000)])
     log = open_log()
     heard.start(log)
-    deadline = time.monotonic() + WAIT_S
-    while not tables_of_upkeep(path):  # what it writes first; then it only reads
-        assert time.monotonic() < deadline
-        time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+    # What it writes first; then it only reads.
+    wait_until(lambda: tables_of_upkeep(path), within_s=WAIT_S)
     size = path.stat().st_size
     with path.open("r+b") as file:
         file.seek(size // 4)

@@ -17,6 +17,7 @@ from tests.support.client import Client
 from tests.support.posters import Posters
 from tests.support.processes import worker_pid
 from tests.support.servers import FLASK_RUN, GUNICORN, MODULE, ROOT, ChatServer
+from tests.support.waiting import wait_until
 
 MakeServer = Callable[..., ChatServer]
 _WITHIN_S = 20.0
@@ -34,10 +35,7 @@ def wait_for_log(server: ChatServer, pattern: str, times: int = 1) -> list[str]:
 
 def wait_for_end(pid: int) -> None:
     """Wait until a process is gone; it may be nobody's child."""
-    deadline = time.monotonic() + _WITHIN_S
-    while is_running(pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+    wait_until(lambda: not is_running(pid), within_s=_WITHIN_S)
 
 
 def is_running(pid: int) -> bool:

@@ -112,7 +112,8 @@ def test_log_names_the_limit_that_lowers_the_places(
 ) -> None:
     server = make_server(("bash", "-c", f"{limit}; exec {shlex.join(GUNICORN)}{options}"))
     server.start()
-    lowered = re.search(r"CHAT_MAX_CONNECTIONS=1000 is lowered to (\d+): (.*)", server.log())
+    said = server.logged(f": {reason}\n")
+    lowered = re.search(r"CHAT_MAX_CONNECTIONS=1000 is lowered to (\d+): (.*)", said)
     assert lowered is not None
     assert lowered[2] == reason
     metrics = server.get("/metrics")

@@ -18,6 +18,7 @@ from tests.support.client import Client
 from tests.support.processes import figures, worker_pid
 from tests.support.raw import WAIT_S, RawPeer
 from tests.support.servers import GUNICORN, ChatServer
+from tests.support.waiting import wait_until
 
 MakeServer = Callable[..., ChatServer]
 GIB = 2**30
@@ -135,4 +136,5 @@ def test_bug_on_the_accepting_thread_ends_that_peer_and_nobody_else(
         while figures(pid).files > before:
             pass  # bounded by the test's timeout
     assert worker_pid(server) == pid
+    wait_until(lambda: server.log().count("ZeroDivisionError: a bug") >= 3, server.log)
     assert server.log().count("ZeroDivisionError: a bug") == 3

@@ -22,6 +22,7 @@ from chat.serving.settings import gunicorn_settings
 from tests.support.client import Client
 from tests.support.raw import PING, RawPeer
 from tests.support.servers import FLASK_RUN, GUNICORN, MODULE, ROOT, ChatServer
+from tests.support.waiting import wait_until
 
 _ENDS_WITHIN_S = 20.0
 
@@ -457,6 +458,7 @@ def test_setting_that_is_unknown_is_warned_of_with_the_nearest_known_one(
     unknown = {"CHAT_DATABSE": "x.db", "CHAT_PORT": "tcp://10.0.0.1:80", "chat_limits": "off"}
     server = make_server(command, settings=unknown)
     server.start()
+    wait_until(lambda: server.log().count("there is no such setting") >= 3, server.log)
 
     warnings = [line for line in server.log().splitlines() if "there is no such setting" in line]
     assert len(warnings) == 3
@@ -536,10 +538,8 @@ def test_gunicorn_talks_through_a_unix_socket(make_server: MakeServer, tmp_path:
     path = tmp_path / "tchat.sock"
     server = make_server((*GUNICORN, "--bind", f"unix:{path}"))
     server.launch()
-    deadline = time.monotonic() + _ENDS_WITHIN_S
-    while "Listening at" not in server.log():  # before, there is a file that nobody listens at
-        assert time.monotonic() < deadline, server.log()
-        time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+    # Before, there is a file that nobody listens at.
+    wait_until(lambda: "Listening at" in server.log(), server.log, within_s=_ENDS_WITHIN_S)
     with unix_connect(str(path), "ws://localhost/ws", legacy=True) as ws:
         ws.send('{"type": "ping"}')
         assert ws.recv(timeout=_ENDS_WITHIN_S) == '{"type":"pong"}'
@@ -553,9 +553,8 @@ def test_machine_without_fork_is_served_by_werkzeug(make_server: MakeServer) -> 
     )
     server = make_server((sys.executable, "-c", script), settings={"CHAT_PING_INTERVAL_S": "0.3"})
     server.start()
-    assert re.search(
-        rf"^\[.+\] Serveur démarré sur http://localhost:{server.port}$", server.log(), re.MULTILINE
-    )
+    said = server.logged(f"http://localhost:{server.port}\n")
+    assert re.search(rf"(?m)^\[.+\] Serveur démarré sur http://localhost:{server.port}$", said)
     with Client(server.ws_url) as ann, Client(server.ws_url) as bob, RawPeer(server) as dead:
         ann.join("Ann")
         bob.join("Bob")

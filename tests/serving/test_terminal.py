@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from tests.support.client import Client
 from tests.support.processes import worker_pid
 from tests.support.servers import GUNICORN, MODULE, ChatServer
+from tests.support.waiting import wait_until
 
 MakeServer = Callable[..., ChatServer]
 _WITHIN_S = 20.0
@@ -97,10 +97,7 @@ def master_pid(server: ChatServer) -> int:
 def ends(*pids: int) -> Iterator[None]:
     """Check that processes end during or soon after the block."""
     yield
-    deadline = time.monotonic() + _WITHIN_S
-    while any(is_running(pid) for pid in pids):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+    wait_until(lambda: not any(is_running(pid) for pid in pids), within_s=_WITHIN_S)
 
 
 def is_running(pid: int) -> bool:
@@ -147,10 +144,7 @@ def test_sighup_of_an_operator_replaces_the_worker_while_the_terminal_is_there(
 ) -> None:
     server = in_terminal(*MODULE)
     os.kill(master_pid(server), signal.SIGHUP)
-    deadline = time.monotonic() + _WITHIN_S
-    while server.log().count("Serveur démarré") < 2:
-        assert time.monotonic() < deadline, server.log()
-        time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+    wait_until(lambda: server.log().count("Serveur démarré") >= 2, server.log, within_s=_WITHIN_S)
     assert server.get("/healthz")
 
 
@@ -185,10 +179,11 @@ def test_server_that_is_to_outlive_its_terminal_does_so_and_takes_sighup(
     server.process.wait(_WITHIN_S)  # the shell is gone, and so is the terminal
 
     os.kill(master, signal.SIGHUP)
-    deadline = time.monotonic() + _WITHIN_S
-    while output.read_text().count("Serveur démarré") < 2:
-        assert time.monotonic() < deadline, output.read_text()
-        time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+    wait_until(
+        lambda: output.read_text().count("Serveur démarré") >= 2,
+        output.read_text,
+        within_s=_WITHIN_S,
+    )
     assert server.get("/healthz")
     with ends(master):
         os.kill(master, signal.SIGTERM)

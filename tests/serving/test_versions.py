@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from tests.support.client import Client
 from tests.support.posters import Posters
 from tests.support.processes import worker_pid
 from tests.support.servers import GUNICORN, MODULE, ROOT, ChatServer
+from tests.support.waiting import wait_until
 
 MakeServer = Callable[..., ChatServer]
 _WITHIN_S = 20.0
@@ -55,10 +55,7 @@ def reload(server: ChatServer, until: str, times: int) -> None:
     """Send SIGHUP and wait until the log has said something so many times."""
     assert server.process is not None
     server.process.send_signal(signal.SIGHUP)
-    deadline = time.monotonic() + _WITHIN_S
-    while server.log().count(until) < times:
-        assert time.monotonic() < deadline, server.log()
-        time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+    wait_until(lambda: server.log().count(until) >= times, server.log, within_s=_WITHIN_S)
 
 
 @pytest.mark.alone
@@ -88,10 +85,7 @@ def test_worker_that_takes_the_place_of_a_dead_one_is_of_the_same_version(
     server.logged("Serveur démarré")  # a process that is killed writes none of the lines that wait
     change(checkout)  # a git pull, and nobody said SIGHUP
     os.kill(worker_pid(server), signal.SIGKILL)
-    deadline = time.monotonic() + _WITHIN_S
-    while server.log().count("Serveur démarré") < 2:
-        assert time.monotonic() < deadline, server.log()
-        time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
+    wait_until(lambda: server.log().count("Serveur démarré") >= 2, server.log, within_s=_WITHIN_S)
     assert versions(server) == (False, False)
 
 
@@ -133,7 +127,8 @@ def test_version_that_does_not_load_leaves_the_one_before_as_it_was(
         reload(server, "Serveur démarré", 2)
         posters.more()
         assert versions(server) == (False, False)
-        (line,) = (line for line in server.log().splitlines() if "does not load" in line)
+        said = server.logged("does not load")
+        (line,) = (line for line in said.splitlines() if "does not load" in line)
         assert reason in line
         assert "Traceback" not in server.log()
         (checkout / file).write_text(whole)  # somebody mends it

@@ -278,7 +278,7 @@ def test_usr2_replaces_the_server_once_all_workers_of_the_new_one_serve(
         posters.more()
         server.process.send_signal(signal.SIGUSR2)
         server.process.wait(_WITHIN_S)
-        assert server.log().count("Serveur démarré") == 4
+        assert len(wait_for_log(server, "Serveur démarré", 4)) == 4
         posters.more()
     *_, new = re.findall(r"kill (\d+)$", server.log(), re.MULTILINE)
     try:
