@@ -220,9 +220,7 @@ def test_second_server_is_refused_in_one_line(
     make_server: MakeServer, command: tuple[str, ...], first: ChatServer
 ) -> None:
     second = make_server(command, settings={"CHAT_DATABASE": str(first.database)})
-    asked_at = time.monotonic()
     assert second.launch().wait(_WITHIN_S) != 0
-    assert time.monotonic() - asked_at < 4.0
     assert first.process is not None
     lines = [line for line in second.log().splitlines() if "Starting gunicorn" not in line]
     assert lines == [f"Tchat: another process ({first.process.pid}) serves {first.database}"]
@@ -260,6 +258,7 @@ def test_flask_run_gives_its_lock_back_each_time(
 # --- the master dies -------------------------------------------------------------------
 
 
+@pytest.mark.alone
 def test_worker_whose_master_died_tells_its_pages_and_a_new_server_starts_at_once(
     chat_server: ChatServer,
 ) -> None:
@@ -277,6 +276,7 @@ def test_worker_whose_master_died_tells_its_pages_and_a_new_server_starts_at_onc
     assert "ERROR" not in chat_server.log()
 
 
+@pytest.mark.alone
 def test_parked_worker_stops_when_its_master_died(chat_server: ChatServer) -> None:
     first = worker_pid(chat_server)
     assert chat_server.process is not None

@@ -42,6 +42,7 @@ def allow_no_more_files(pid: int) -> tuple[int, int]:
     return before
 
 
+@pytest.mark.alone
 def test_machine_without_another_thread_serves_who_is_in_and_stops_at_once(
     make_server: MakeServer,
 ) -> None:

@@ -62,6 +62,7 @@ def seconds_to_end(sock: socket.socket, trickle: bytes = b"") -> float:
     return time.monotonic() - began_at
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "half",
     [
@@ -95,6 +96,7 @@ def test_200_peers_that_never_go_on_leave_every_thread_to_others(
         assert server.stop() < 4.0  # gunicorn waits for its threads, up to graceful_timeout
 
 
+@pytest.mark.alone
 def test_room_is_made_for_the_six_connections_of_each_of_a_crowd(
     make_server: MakeServer, enough_files: None
 ) -> None:
