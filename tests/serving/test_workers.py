@@ -292,6 +292,7 @@ def test_usr2_replaces_the_server_once_all_workers_of_the_new_one_serve(
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_workers_whose_master_died_make_room_for_a_new_server(server: ChatServer) -> None:
     old = worker_pids(server)
     assert server.process is not None

@@ -135,6 +135,7 @@ def test_history_is_the_same_on_each_worker(
     assert [message["seq"] for message in pages[0]["messages"]] == list(range(1, 31))
 
 
+@pytest.mark.alone
 def test_worker_that_is_killed_takes_nothing_with_it(
     make_server: Callable[..., ChatServer], redis_server: RedisServer
 ) -> None:
