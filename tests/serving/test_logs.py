@@ -359,9 +359,11 @@ def small_pipe() -> Iterator[tuple[int, int]]:
     """Give a pipe that is full after a page."""
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
-    yield reader, writer
-    os.close(reader)
-    os.close(writer)
+    try:
+        yield reader, writer
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 def test_process_that_ends_waits_half_a_second_for_its_reader_and_no_longer() -> None:
