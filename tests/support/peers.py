@@ -6,6 +6,7 @@ unlike Client. wsproto checks each byte; RawPeer would only split the bytes into
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -99,10 +100,15 @@ class Peer:
         return self.until_closed()[1]
 
     def answer_close(self) -> None:
-        """Answer the close frame that came, and close this side."""
-        if self._parser.state is ConnectionState.REMOTE_CLOSING:
-            self.send(CloseConnection(code=1000))
-        self._sock.shutdown(socket.SHUT_WR)
+        """Answer the close frame that came, and close this side, unless all is over by now."""
+        try:
+            if self._parser.state is ConnectionState.REMOTE_CLOSING:
+                self.send(CloseConnection(code=1000))
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            # The other side waits a second for the answer, and then ends the connection.
+            if error.errno not in (errno.ENOTCONN, errno.EPIPE):
+                raise
 
     def ended(self) -> bool:
         """Wait for the end of the stream; a reset is one too."""
