@@ -57,9 +57,10 @@ test: $(DEV) $(BUILDER)  ## run all tests but the long ones (installs Chromium a
 	$(BIN)/python -m pytest -q -m "alone and not long" tests/log tests/serving tests/whole
 	$(BIN)/python -m pytest -m "not alone and not long" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
-# tests/whole/test_binary.py makes dist/chat-server.
+# tests/whole/test_binary.py makes dist/chat-server. The servers to compare with are written in Go.
 long: $(DEV) $(BUILDER)  ## run the tests that make test leaves out: the one-file program, kills at every moment
-	@for thing in chromium nginx redis binutils libpython; do tools/need.sh $$thing || exit 1; done
+	@for thing in chromium nginx redis binutils libpython go go-sqlite3 go-centrifuge; do \
+		tools/need.sh $$thing || exit 1; done
 	$(BIN)/python -m pytest -m long -n 3 --dist worksteal $(PYTEST_ARGS)
 
 # Each server is two workers on a Redis of its own. The tests that have no server, or are about the

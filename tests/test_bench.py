@@ -86,6 +86,9 @@ def test_a_file_that_is_named_and_missing_is_said(site: int, tmp_path: Path) -> 
 # --- a short run of the servers -----------------------------------------------------
 
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the bench needs Linux")
+# They need Go, which a newcomer need not have.
+GO = pytest.param("go", marks=pytest.mark.long)
+GO_DURABLE = pytest.param("go-durable", marks=pytest.mark.long)
 
 
 @pytest.fixture
@@ -94,13 +97,12 @@ def server(request: pytest.FixtureRequest) -> object:
     from bench.servers import SERVERS
 
     found = next(server for server in SERVERS if server.name == request.param)
-    if reason := found.missing():
-        pytest.skip(reason)
+    assert not found.missing(), found.missing()
     return found
 
 
 @ON_LINUX
-@pytest.mark.parametrize("server", ["tchat", "go", "go-durable", "bare"], indirect=True)
+@pytest.mark.parametrize("server", ["tchat", GO, GO_DURABLE, "bare"], indirect=True)
 def test_every_connection_of_a_measured_server_gets_every_message(server: object) -> None:
     from bench.shapes import throughput
 
@@ -109,7 +111,7 @@ def test_every_connection_of_a_measured_server_gets_every_message(server: object
 
 
 @ON_LINUX
-@pytest.mark.parametrize("server", ["tchat", "go-durable"], indirect=True)
+@pytest.mark.parametrize("server", ["tchat", GO_DURABLE], indirect=True)
 def test_a_lone_post_is_written_to_the_disk(server: object) -> None:
     from bench.shapes import lone
 
@@ -117,7 +119,7 @@ def test_a_lone_post_is_written_to_the_disk(server: object) -> None:
 
 
 @ON_LINUX
-@pytest.mark.parametrize("server", ["go-durable"], indirect=True)
+@pytest.mark.parametrize("server", [GO_DURABLE], indirect=True)
 def test_the_durable_go_peer_has_what_it_showed_after_it_was_killed(server: object) -> None:
     from bench.load import Load
     from bench.process import Job, Running

@@ -49,10 +49,9 @@ ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the bench needs L
 
 
 def fleet(name: str) -> Fleet:
-    """Find a fleet that can run here."""
+    """Find a fleet, and all that it needs."""
     found = next(fleet for fleet in FLEETS if fleet.name == name)
-    if reason := found.missing():
-        pytest.skip(reason)
+    assert not found.missing(), found.missing()
     return found
 
 

@@ -15,17 +15,19 @@ from tests.browser.tab import Tab
 from tests.support.processes import connections
 from tests.support.redis import RedisServer
 from tests.support.servers import ChatServer
+from tests.support.waiting import wait_until
 
 _WITHIN_S = 60.0
 
 
 def workers(server: ChatServer, pages: int) -> list[int]:
     """Wait until the pages' WebSockets alone are open, and give the worker of each."""
-    deadline = time.monotonic() + _WITHIN_S
-    while len(open_ones := connections(server)) != pages:
-        assert time.monotonic() < deadline, open_ones
-        time.sleep(0.05)  # bounded by the deadline: there is no event to wait for
-    return list(open_ones.values())
+
+    def opened() -> list[int] | None:
+        found = connections(server)
+        return list(found.values()) if len(found) == pages else None
+
+    return wait_until(opened, lambda: connections(server))
 
 
 @pytest.mark.chromium

@@ -26,11 +26,12 @@ SCRIPT = (str(ROOT / ".venv/bin/gunicorn"), "wsgi:app")
 
 def wait_for_log(server: ChatServer, pattern: str, times: int = 1) -> list[str]:
     """Wait until the server has logged a pattern so many times; give what was found."""
-    deadline = time.monotonic() + _WITHIN_S
-    while len(found := re.findall(pattern, server.log())) < times:
-        assert time.monotonic() < deadline, server.log()
-        time.sleep(0.02)  # bounded by the deadline: there is no event to wait for
-    return found
+
+    def logged() -> list[str] | None:
+        found = re.findall(pattern, server.log())
+        return found if len(found) >= times else None
+
+    return wait_until(logged, server.log, within_s=_WITHIN_S)
 
 
 def wait_for_end(pid: int) -> None:
