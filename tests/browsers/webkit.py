@@ -14,6 +14,7 @@ import os
 import re
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -212,6 +213,7 @@ class Page:
     url: str = "about:blank"
     navigation: str = ""  # that is under way
     documents: itertools.count[int] = field(default_factory=itertools.count)
+    turned: Counter[str] = field(default_factory=Counter)  # the sum of its wheel's turns
 
 
 class WebKitBridge(Bridge):
@@ -387,6 +389,11 @@ class WebKitBridge(Bridge):
                 for axis in ("x", "y"):
                     if axis in action:
                         action[axis] = round(action[axis])
+                # The driver turns a wheel by what differs from its last turn.
+                for direction in ("deltaX", "deltaY"):
+                    if direction in action:
+                        page.turned[direction] += action[direction]
+                        action[direction] = page.turned[direction]
         await page.driver.ask(page.window, "POST", "/actions", actions=sources)
 
     def _console(self, context: Context) -> Said:
