@@ -184,13 +184,8 @@ def test_channels_of_a_cluster_are_listened_to_where_they_are_now(
         slot = cluster.ask(cluster.nodes[0], "CLUSTER KEYSLOT", key(9, "a"))
         address = ann.servers.server_of(9).address
         (source,) = [node for node in cluster.nodes if address.endswith(str(node.port))]
-        target, other = [node for node in cluster.nodes if node is not source]
-        cluster.ask(
-            target, "CLUSTER SETSLOT", slot, "IMPORTING", cluster.ask(source, "CLUSTER MYID")
-        )
-        # In this order, so that no node hears of two that have the slot by the same right.
-        for node in (target, source, other):
-            cluster.ask(node, "CLUSTER SETSLOT", slot, "NODE", cluster.ask(target, "CLUSTER MYID"))
+        target = next(node for node in cluster.nodes if node is not source)
+        cluster.move(slot, source, target)
         while ann.returns.get(timeout=WAIT_S) != 9:
             pass
         wait_until(lambda: bob.tell(9, b"magain") >= 1)

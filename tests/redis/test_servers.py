@@ -246,11 +246,7 @@ def test_partition_that_moves_is_found_again(cluster: RedisCluster) -> None:
         address = servers.server_of(3).address
         source = next(node for node in cluster.nodes if address.endswith(str(node.port)))
         target = next(node for node in cluster.nodes if node is not source)
-        with source.client() as client:
-            client.delete(key(3, "a"))  # an empty slot may be given away at once
-        target_id = cluster.ask(target, "CLUSTER MYID")
-        for node in cluster.nodes:
-            cluster.ask(node, "CLUSTER SETSLOT", slot, "NODE", target_id)
+        cluster.move(slot, source, target)
         assert servers.ask([(3, ("SET", key(3, "a"), "y"))]) == [b"OK"]
         assert servers.server_of(3).address.endswith(str(target.port))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import count
@@ -250,20 +249,8 @@ class ClusterBed:
 
     def move(self, room: str, source: int, target: int) -> None:
         """Move the slot of a room's partition from one node to another, while it is used."""
-        slot = _slot(room)
-        ids = {
-            node: str(self.cluster.ask(node, "CLUSTER MYID").decode())  # type: ignore[attr-defined]
-            for node in self.cluster.primaries
-        }
         old, new = self.cluster.nodes[source], self.cluster.nodes[target]
-        self.cluster.ask(new, "CLUSTER SETSLOT", slot, "IMPORTING", ids[old])
-        self.cluster.ask(old, "CLUSTER SETSLOT", slot, "MIGRATING", ids[new])
-        while keys := self.cluster.ask(old, "CLUSTER GETKEYSINSLOT", slot, 1):
-            (name,) = keys  # type: ignore[misc]
-            self.cluster.ask(old, "MIGRATE", "127.0.0.1", new.port, name, 0, 5000)
-            time.sleep(_BETWEEN_KEYS_S)
-        for node in (new, old, *self.cluster.primaries):
-            self.cluster.ask(node, "CLUSTER SETSLOT", slot, "NODE", ids[new])
+        self.cluster.move(_slot(room), old, new, _BETWEEN_KEYS_S)
 
     @staticmethod
     def _room_of(node: int) -> str:

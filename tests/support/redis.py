@@ -221,6 +221,24 @@ class RedisCluster:
                 assert time.monotonic() < deadline, node.log()
                 time.sleep(_PAUSE_S)  # bounded by the deadline: there is no event to wait for
 
+    def move(
+        self, slot: object, source: RedisServer, target: RedisServer, pause_s: float = 0.0
+    ) -> None:
+        """Move a slot to another node while it is used, a key at a time, as redis-cli does.
+
+        The target begins, and takes a newer epoch with the slot. Else an older claim of the source,
+        which is still under way, may take the slot back.
+        """
+        source_id, target_id = (self.ask(node, "CLUSTER MYID") for node in (source, target))
+        self.ask(target, "CLUSTER SETSLOT", slot, "IMPORTING", source_id)
+        self.ask(source, "CLUSTER SETSLOT", slot, "MIGRATING", target_id)
+        while keys := self.ask(source, "CLUSTER GETKEYSINSLOT", slot, 1):
+            (name,) = keys  # type: ignore[misc]
+            self.ask(source, "MIGRATE", "127.0.0.1", target.port, name, 0, 5000)
+            time.sleep(pause_s)
+        for node in (target, source, *self.primaries):
+            self.ask(node, "CLUSTER SETSLOT", slot, "NODE", target_id)
+
     def ask(self, node: RedisServer, command: str, *arguments: object) -> object:
         """Ask one node something."""
         with node.client() as client:
