@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.house import House, refused
+from tests.support.screen import differences
 from tests.support.servers import ChatServer
 
 
@@ -124,6 +125,22 @@ def test_pin_is_the_owners_and_stands_in_the_welcome(house: House) -> None:
     olga.remove(seq)
     assert house.visitor().join("Evi", house.room)["pin"] is None
     assert olga.pin(None)["target"] is None
+
+
+def test_pinned_answer_quotes_what_its_target_says_now(house: House) -> None:
+    house.make()
+    ann, olga = house.come("Ann"), house.owner()
+    one = ann.post("one")["seq"]
+    olga.pin(ann.post("two", reply=one)["seq"])
+    ann.edit(one, "other")
+    olga.expect("edited")
+    assert differences(olga.screen, house.come("Eve").screen) == []
+    ann.remove(one)
+    olga.expect("removed")
+    newcomer = house.come("Nina")
+    assert differences(olga.screen, newcomer.screen) == []
+    assert newcomer.screen.pin is not None
+    assert newcomer.screen.pin["reply"]["removed"] is True
 
 
 def test_time_for_edits_is_a_setting(make_server: Callable[..., ChatServer]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from copy import deepcopy
 from itertools import islice
 from typing import Any
 
@@ -53,8 +54,7 @@ class Screen:
 
     def stand_as(self, welcome: Event) -> None:
         """Take the pin and the rules of a welcome."""
-        pin = welcome.get("pin")
-        self.pin = dict(pin) if pin else None
+        self.pin = deepcopy(welcome.get("pin"))
         self.rules = welcome.get("rules", dict(_OPEN))
 
     def take(self, entry: Event) -> None:
@@ -68,8 +68,7 @@ class Screen:
             case "removed" if entry["target"] is not None:
                 self._remove(entry["target"])
             case "pinned":
-                pin = entry.get("message")
-                self.pin = dict(pin) if pin else None
+                self.pin = deepcopy(entry.get("message"))
             case "rules":
                 self.rules = entry["rules"]
 
@@ -85,14 +84,14 @@ class Screen:
     def _edit(self, target: int, text: str, at: str) -> None:
         for shown in self._shown(target):
             shown.update(text=text, edited=at)
-        for answer in self._answers[target]:
-            answer["reply"]["text"] = text[:QUOTE_LIMIT]
+        for quote in self._quotes(target):
+            quote["text"] = text[:QUOTE_LIMIT]
 
     def _remove(self, target: int) -> None:
         for shown in self._shown(target):
             shown.update(text="", removed=True)
-        for answer in self._answers[target]:
-            answer["reply"].update(text="", removed=True)
+        for quote in self._quotes(target):
+            quote.update(text="", removed=True)
         if self.pin is not None and self.pin["seq"] == target:
             self.pin = None
 
@@ -101,6 +100,12 @@ class Screen:
         if self.pin is not None and self.pin["seq"] == target:
             shown.append(self.pin)
         return shown
+
+    def _quotes(self, target: int) -> list[Event]:
+        """Give the lines above answers to a message; the pin, a copy of one, has its own."""
+        quotes = [answer["reply"] for answer in self._answers[target]]
+        pinned = self.pin and self.pin.get("reply")
+        return [*quotes, pinned] if pinned and pinned["seq"] == target else quotes
 
 
 def differences(screen: Screen, other: Screen) -> list[str]:
