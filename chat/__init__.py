@@ -22,6 +22,7 @@ from chat.rooms.registry import Registry
 from chat.serving.logs import dropped_lines
 from chat.sockets.flusher import Flusher
 from chat.web.admission import Admission
+from chat.web.api.routes import create_api
 from chat.web.application import Application
 from chat.web.errors import ErrorPages
 from chat.web.files import Files
@@ -123,6 +124,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     app.register_blueprint(create_pages(settings, shell, errors))
     app.register_blueprint(create_machines(settings, hub, log, counts, admission, dropped_lines))
     app.register_blueprint(create_ws(settings, hub, admission, ledger, flusher))
+    app.register_blueprint(create_api(settings, hub, admission, ledger))
     if shell.is_built:
         keep_pages(app)
         are_many = bool(settings.redis_url)

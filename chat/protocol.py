@@ -290,6 +290,14 @@ _decoder: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
 _any_json = msgspec.json.Decoder()
 
 
+_AN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def is_id(given: str) -> bool:
+    """Tell whether a text may be the id of a command."""
+    return _AN_ID.fullmatch(given) is not None
+
+
 def name_of(command: type[Command]) -> str:
     """Give the `type` that a command has on the wire."""
     return str(command.__struct_config__.tag)

@@ -217,6 +217,9 @@ class MessageLog(Protocol):
     def before(self, room: str, seq: int, limit: int) -> Recent:
         """Give the last `limit` messages before `seq`."""
 
+    def own(self, room: str, member_id: str, entry_id: str) -> Entry | None:
+        """Give the entry for which a member has used an id, as it is now; None for none."""
+
     def record(self, room: str) -> Record:
         """Give what is known of a room besides its entries."""
 

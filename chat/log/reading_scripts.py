@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from chat.log import redis_entries
-from chat.log.lua import HEAD, PARTS
+from chat.log.lua import HEAD, ORIGINAL, PARTS
 from chat.log.redis_entries import Head, Line, Share, entries, line, lines
 from chat.log.scripts import word_of
 from chat.protocol import Message, rfc3339
@@ -74,6 +74,24 @@ return {redis.call('GET', KEYS[1]), head, head_at, messages, context, low, at_en
 """
 )
 
+# KEYS: epoch, heads, log, ids. ARGV: room, known seq and time, a member and its id, as `ids` has
+# them. Gives the entry for which the id was used, in the form of the script above.
+_OWN = Script(
+    HEAD
+    + PARTS
+    + ORIGINAL
+    + """
+local head, head_at = head_of(KEYS[2], ARGV[1])
+if diverges(KEYS[3], tonumber(ARGV[2]), ARGV[3], head, head_at) then return {'diverged'} end
+local seq = tonumber(redis.call('HGET', KEYS[4], ARGV[4]) or '') or 0 -- none, or that of a deed
+local entry = seq > 0 and original(KEYS[3], ARGV[4], seq)
+local entries = {}
+if entry then entries[1] = entry end
+local context = about(entries, function(each) return redis.call('HGET', KEYS[3], each) end)
+return {redis.call('GET', KEYS[1]), head, head_at, false, seq, entries, context}
+"""
+)
+
 
 class Read(NamedTuple):
     """The first entries of a room after a seq, read at one moment."""
@@ -106,6 +124,13 @@ def after(room: str, known: Head, seq: int, limit: int) -> Command:
     `known` was given out of the room: of a log that does not have it, nothing is read.
     """
     return _AFTER.command(_keys(partition_of(room), room), (room, *known, seq, limit))
+
+
+def own(room: str, known: Head, member_id: str, entry_id: str) -> Command:
+    """Give the command that reads the entry for which a member has used an id; `known` as above."""
+    partition = partition_of(room)
+    keys = (*_keys(partition, room), key(partition, "ids", room))
+    return _OWN.command(keys, (room, *known, f"{member_id}/{entry_id}"))
 
 
 def read(reply: Any) -> Read:

@@ -48,7 +48,7 @@ from chat.log.redis_writer import Terms, Writer
 from chat.log.scripts import Diverged, EpochGone
 from chat.log.upkeep import Rules
 from chat.log.words import matches, read_query
-from chat.protocol import Deed, Member, Message, rfc3339
+from chat.protocol import Deed, Entry, Member, Message, rfc3339
 from chat.redis.channels import Channels
 from chat.redis.partitions import partition_of
 from chat.redis.servers import Command, Servers
@@ -196,6 +196,15 @@ class RedisLog:
         self._note_read(room, first.head)
         at = _rfc3339(first.head.at_ms or None)
         return Recent(first.epoch, first.head.seq, at, messages[::-1])
+
+    def own(self, room: str, member_id: str, entry_id: str) -> Entry | None:
+        """Give the entry for which a member has used an id, as it is now; None for none."""
+        known = self._followed.head(room) or NO_HEAD
+        reply = self._ask(partition_of(room), reading_scripts.own(room, known, member_id, entry_id))
+        with self._looking():
+            read = reading_scripts.read(reply)
+            self._check_epoch(room, read.epoch)
+        return next(iter(read.share.entries), None)
 
     def record(self, room: str) -> Record:
         """Give what is known of a room besides its entries."""

@@ -52,7 +52,7 @@ from chat.log.space import Space
 from chat.log.statements import Head
 from chat.log.transactions import Batch, Told, Transactions
 from chat.log.upkeep import Rules, Upkeep
-from chat.protocol import Deed, Member, rfc3339
+from chat.protocol import Deed, Entry, Member, rfc3339
 
 _logger = logging.getLogger(__name__)
 
@@ -205,6 +205,11 @@ class SQLiteLog:
                 return Recent(opened.epoch, head.seq, None, [])
             messages = entries.before(database, head.room, seq, limit)
         return Recent(opened.epoch, head.seq, _rfc3339(head.at_ms), messages)
+
+    def own(self, room: str, member_id: str, entry_id: str) -> Entry | None:
+        """Give the entry for which a member has used an id, as it is now; None for none."""
+        with self._reading_room(room) as (database, number):
+            return entries.original(database, number, entry_id, member_id)
 
     def record(self, room: str) -> Record:
         """Give what is known of a room besides its entries."""

@@ -33,6 +33,20 @@ def peer_in_log(environ: Mapping[str, Any], told: Told) -> str:
     return (address if told == "full" else shortened(address)) or "somebody"
 
 
+def is_forwarded(environ: Mapping[str, Any]) -> bool:
+    """Tell whether a proxy, or whoever plays one, passed a request on."""
+    return "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ
+
+
+def own_subscriber(environ: Mapping[str, Any], trusted_proxies: int) -> str:
+    """Give what the subscriber who asks has of the network; "" where that may be many people's.
+
+    Who comes through a proxy that is not trusted has its address, like everybody else.
+    """
+    is_own = trusted_proxies > 0 or not is_forwarded(environ)
+    return subscriber(peer_address(environ)) if is_own else ""
+
+
 def shortened(address: str) -> str:
     """Leave the part of an address that tells a network and no person, for the log."""
     ip = parsed(address)

@@ -7,6 +7,8 @@ import re
 import secrets
 from base64 import b32encode, urlsafe_b64encode
 
+_SHORT = re.compile(r"[A-Za-z0-9_-]{22}")  # 128 bits
+
 
 def new_key() -> str:
     """Make the secret that proves a member: 192 random bits."""
@@ -23,12 +25,14 @@ def member_id(key: str) -> str:
     return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-_OWNER_KEY = re.compile(r"[A-Za-z0-9_-]{22}")
+def is_member_id(given: str) -> bool:
+    """Tell whether a text could be the public id of a member."""
+    return _SHORT.fullmatch(given) is not None
 
 
 def is_owner_key(given: str) -> bool:
     """Tell whether a text could be the owner key of a room."""
-    return _OWNER_KEY.fullmatch(given) is not None
+    return _SHORT.fullmatch(given) is not None
 
 
 def new_owner_key() -> str:

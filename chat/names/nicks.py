@@ -131,3 +131,8 @@ def _shortened(nick: str, length: int) -> str:
 def guest_nick() -> str:
     """Make a nick for a member that gives none."""
     return f"invité {secrets.randbelow(9000) + 1000}"
+
+
+def visitor_nick(member_id: str) -> str:
+    """Make a nick for a visitor that gives none: the same one each time."""
+    return f"invité {int.from_bytes(member_id.encode()) % 9000 + 1000}"

@@ -11,7 +11,6 @@ from chat import protocol
 from chat.config import Settings
 from chat.log import MessageLog, Proposal, Record, StorageUnavailable
 from chat.names.keys import (
-    is_owner_key,
     member_id,
     new_key,
     new_owner_key,
@@ -36,14 +35,12 @@ from chat.rooms.answers import answer_to, storage_error
 from chat.rooms.attendance import Attendance
 from chat.rooms.bars import (
     MUTE,
-    address_barred_until,
-    banned,
     barred_until,
     now_ms,
     refuse_ended,
-    refuse_put_out,
 )
 from chat.rooms.delivery import Delivery, Replay, ReplayFailed
+from chat.rooms.door import Door
 from chat.rooms.ledger import Budget
 from chat.rooms.owners import clean_end
 from chat.rooms.presence import Presence
@@ -65,6 +62,7 @@ class Arrival:
         records: Records,
         presence: Presence,
         attendance: Attendance,
+        door: Door,
         *,
         page: str,
     ) -> None:
@@ -75,7 +73,7 @@ class Arrival:
         self._records = records
         self._presence = presence
         self._attendance = attendance
-        self._token = settings.chat_admin_token.encode()
+        self._door = door
         self._page_version = page
         self._limits = protocol.Limits(
             retention_messages=settings.chat_retention_messages,
@@ -163,8 +161,8 @@ class Arrival:
         changes = self._records.changes
         record = self._records.as_of(room, replay.seq)
         if command.owner is not None:
-            self._take_owner(session, record, command.owner)
-        self._refuse_barred(session, room, record)
+            self._door.take_owner(session, record, command.owner)
+        self._door.refuse_barred(session, room, record)
         account = session.account
         of = None if account is None else account.key
         member, is_known = self._presence.join(room, session.member_id, nick, of)
@@ -180,54 +178,16 @@ class Arrival:
                 account.resumed()
         return frame
 
-    def _take_owner(self, session: Session, record: Record, given: str) -> None:
-        """Know what an owner key, or the operator's token, lets a session do.
-
-        Whoever tries keys has a budget for wrong ones, which right ones do not use up. Raises
-        Refused (`rate_limited`) when it is used up, for right ones too: nobody learns which it was.
-        """
-        account = session.account
-        if account is not None:
-            account.spend(Budget.WRONG_KEYS)
-        is_token = compare_digest(given.encode("utf-8", "replace"), self._token)
-        session.is_operator = is_token and self._token != b""
-        if is_owner_key(given):
-            session.keep_owner(owner_hash(given))
-        if account is not None and session.owns(record):
-            account.give_back(Budget.WRONG_KEYS)
-
     def _look_again(self, session: Session, room: str) -> Record:
         """Read the record again: another one was told while somebody came in."""
         try:
             record = self._records.read(room)
-            self._refuse_barred(session, room, record)
+            self._door.refuse_barred(session, room, record)
         except (Refused, StorageUnavailable):
             session.room = None
             self._presence.leave(room, session.member_id)
             raise
         return record
-
-    def _refuse_barred(self, session: Session, room: str, record: Record) -> None:
-        """Raise Refused (`room_ended`, `banned`, `room_locked`) for who may not come in."""
-        now, who = now_ms(), session.member_id
-        refuse_ended(record, now)
-        if session.owns(record):
-            return
-        refuse_put_out(record, who, now)
-        until = None
-        if record.addresses and session.address:
-            until = address_barred_until(record, session.address, now)
-        if (until is None and not record.rules.locked) or self._is_known(room, who):
-            return
-        if until is not None:
-            raise banned(until, now)
-        raise Refused(ErrorCode.ROOM_LOCKED, "Nobody new may come in here now.")
-
-    def _is_known(self, room: str, who: str) -> bool:
-        """Tell whether a member is no newcomer."""
-        return self._log.knows(room, who) or any(
-            each.id == who for each in self._presence.members(room)
-        )
 
     def _welcome(
         self,

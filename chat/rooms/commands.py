@@ -36,6 +36,7 @@ from chat.rooms.bars import now_ms, refuse_writing
 from chat.rooms.consequences import Consequences
 from chat.rooms.conversation import Conversation
 from chat.rooms.delivery import Delivery
+from chat.rooms.door import Door
 from chat.rooms.ledger import Account, Budget
 from chat.rooms.owners import Owners
 from chat.rooms.pace import Pace, read_paces
@@ -45,6 +46,7 @@ from chat.rooms.records import Records
 from chat.rooms.registry import Registry
 from chat.rooms.session import Session
 from chat.rooms.turns import MemberAmount, Turns
+from chat.rooms.visits import Visits
 from chat.sockets.connection import Connection
 from chat.sockets.frames import encode_event
 
@@ -90,8 +92,9 @@ class Hub:
         self._attendance = attendance = Attendance()
         self._turns = Turns(log.recent_nicks)
         self._consequences = Consequences(log, records, attendance)
+        door = Door(settings, log, presence)
         self._arrival = Arrival(
-            settings, log, registry, delivery, records, presence, attendance, page=page
+            settings, log, registry, delivery, records, presence, attendance, door, page=page
         )
         often = MemberAmount(_OFTEN)
         self._conversation = conversation = Conversation(
@@ -117,6 +120,18 @@ class Hub:
             Rename: self._rename,
             Typing: self._typing,
         }
+        self.visits = Visits(
+            log,
+            registry,
+            delivery,
+            records,
+            presence,
+            attendance,
+            self._turns,
+            door,
+            self.do,
+            has_operator=self._has_operator,
+        )
         self.stopping = False
 
     def start(self) -> None:
@@ -144,7 +159,14 @@ class Hub:
             return len(frame)
 
         pace = None if account is None else Pace(self._paces)
-        session = Session(send, account=account, pace=pace, connection=connection, address=address)
+        session = Session(
+            send,
+            account=account,
+            pace=pace,
+            connection=connection,
+            address=address,
+            close=connection.close,
+        )
         self._registry.add(connection)
         try:
             if self.stopping:  # it came in after the others were closed

@@ -96,8 +96,7 @@ def _close(
     for session in sessions:
         if last is not None:
             _send(room, [session], last)
-        if session.connection is not None:
-            session.connection.close(code)
+        session.close(code)
 
 
 def _send(room: str, sessions: Iterable[Session], event: Event) -> None:

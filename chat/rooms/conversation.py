@@ -21,7 +21,7 @@ from chat.protocol import (
 from chat.rooms.answers import answer_to
 from chat.rooms.bars import now_ms, refuse_ended, refuse_writing
 from chat.rooms.ledger import Budget
-from chat.rooms.presence import Presence
+from chat.rooms.presence import Presence, sender
 from chat.rooms.records import Records
 from chat.rooms.session import Session
 from chat.rooms.turns import MemberAmount, Turns
@@ -64,7 +64,7 @@ class Conversation:
         if record.rules.pace_s and not session.owns(record):
             give_back = self._turns.take(room, session.member_id, record.rules.pace_s)
             answer = _both(give_back, answer)
-        member = self._presence.member(room, session.member_id)
+        member = sender(self._presence, session, room)
         try:
             draft = Draft(room, command.id, member, text, command.reply, session.followed)
             self._log.append(draft, answer)
@@ -124,7 +124,7 @@ class Conversation:
         def answer_original(outcome: Any) -> None:
             answer(refused if isinstance(outcome, Refused) else outcome)
 
-        member = self._presence.member(room, session.member_id)
+        member = sender(self._presence, session, room)
         self._log.append(Proposal(room, member, Pin(command.id, _NO_MESSAGE)), answer_original)
 
     @staticmethod
@@ -139,7 +139,7 @@ class Conversation:
             session.account.post(room, size)
 
     def _append(self, session: Session, room: str, command: Change, **fields: Any) -> None:
-        member = self._presence.member(room, session.member_id)
+        member = sender(self._presence, session, room)
         proposal = Proposal(room, member, command, followed=session.followed, **fields)
         self._log.append(proposal, answer_to(session, command))
 

@@ -16,7 +16,7 @@ from chat.protocol import REPLAY_LIMIT, WELCOME_MESSAGES, Entry, Gap, Message, R
 from chat.rooms.registry import Registry
 from chat.sockets.connection import Connection
 
-_NEWEST = 2**53  # above every seq
+NEWEST = 2**53  # above every seq
 _PAGES_AT_ONCE = 2  # fewer than the log has readers: newcomers do not wait behind older pages
 _PAGE_WAIT_S = 2.0
 
@@ -113,7 +113,7 @@ class Delivery:
             gap = find_gap(seen, missed)
             if gap is None:
                 return _missed(seen, missed)
-        recent = self._log.before(room, _NEWEST, WELCOME_MESSAGES + 1)
+        recent = self._log.before(room, NEWEST, WELCOME_MESSAGES + 1)
         messages = recent.messages[-WELCOME_MESSAGES:]
         more = len(recent.messages) > WELCOME_MESSAGES
         return Replay(

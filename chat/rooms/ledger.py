@@ -320,8 +320,11 @@ class Account:
             if ledger.untold is not None:
                 ledger.note(self.key, ledger.now_s())
 
-    def open_ws(self) -> float:
-        """Count one more WebSocket and give 0; or the seconds after which to try again."""
+    def open_ws(self, connects: int = 1) -> float:
+        """Count one more WebSocket and give 0; or the seconds after which to try again.
+
+        A request that waits takes the place of one, with 0 connects: its commands are counted.
+        """
         ledger = self._ledger
         now = ledger.now_s()
         with ledger.lock:
@@ -331,7 +334,7 @@ class Account:
             full = self.websockets + self.websockets_elsewhere >= places
             if ledger.untold is not None:
                 self._note_arrival(now)
-            wait_s = 0.0 if full else self._take(Budget.CONNECTS, 1, now)
+            wait_s = 0.0 if full else self._take(Budget.CONNECTS, connects, now)
             self.websockets += not (full or wait_s)
         if full:
             limit = f"CHAT_ADDRESS_WEBSOCKETS={places}"
@@ -376,8 +379,8 @@ class Account:
             if ledger.untold is not None:
                 ledger.note(self.key, now).amounts[budget] += number
 
-    def enter(self, room: str) -> None:
-        """Count a join. Raises Refused (`rate_limited`).
+    def enter(self, room: str, joins: int = 1) -> None:
+        """Count a join; or a request for a room, with 0 joins. Raises Refused (`rate_limited`).
 
         That is for one too many, into new rooms or in all, and while there is no budget for what a
         welcome sends.
@@ -388,11 +391,11 @@ class Account:
             is_new = room not in self._rooms
             if wait_s := self._take(Budget.SENT_BYTES, 0, now):
                 refused = Budget.SENT_BYTES
-            elif wait_s := self._take(Budget.JOINS, 1, now):
+            elif wait_s := self._take(Budget.JOINS, joins, now):
                 refused = Budget.JOINS
             elif is_new and (wait_s := self._take(Budget.NEW_ROOMS, 1, now)):
                 refused = Budget.NEW_ROOMS
-                self._give_back(Budget.JOINS, 1, now)
+                self._give_back(Budget.JOINS, joins, now)
             else:
                 if self._ledger.untold is not None:
                     self._ledger.note(self.key, now).add_room(room, 0.0)

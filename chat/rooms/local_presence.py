@@ -9,7 +9,7 @@ from threading import Condition, Thread
 from time import monotonic, sleep, time
 
 from chat.names.faces import looks
-from chat.names.nicks import free_nick, guest_nick
+from chat.names.nicks import free_nick, guest_nick, visitor_nick
 from chat.protocol import Event, Joined, Left, Member, Renamed
 from chat.rooms.announcer import Announcer
 from chat.rooms.presence import (
@@ -69,27 +69,21 @@ class LocalPresence:
         self, room: str, member_id: str, nick: str | None, account: bytes | None = None
     ) -> Arrival:
         """Let a member in, as the contract says."""
+        recent = self._recent(room)
         with self._changed:
-            known = room in self._rooms
-        recent: Sequence[tuple[Member, float]] = ()
-        if not known:
-            recent = lately(self._recent_nicks, room, self._nick_reservation_s, time())
-        with self._changed:
-            entry = self._rooms.get(room)
-            if entry is None:
-                self._make_place()
-                entry = self._rooms[room] = self._remembering(recent)
-                self._empties(room)
+            entry = self._entry(room, recent)
             person = entry.people.get(member_id)
             is_known = (
                 person is not None or member_id in entry.kept or self._now_s() < self._young_until
             )
-            nick = nick or (person.member.nick if person else self._guest_nick(entry, member_id))
+            if nick is None:
+                nick = person.member.nick if person else self._free(entry, member_id, guest_nick())
             if person is not None:
                 self._may_rename(person, nick)
             self._claim(entry, member_id, nick)
             if person is None:
-                person = entry.people[member_id] = Person(Member(member_id, nick), account)
+                came_ms = int(time() * 1000)
+                person = entry.people[member_id] = Person(Member(member_id, nick), account, came_ms)
                 self._empty.pop(room, None)
                 self._tell(room, Joined(person.member))
             else:
@@ -97,6 +91,25 @@ class LocalPresence:
                 self._leaving.pop((room, member_id), None)
                 self._rename(room, person, nick)
             return Arrival(person.member, is_known)
+
+    def visit(
+        self, room: str, member_id: str, nick: str | None, account: bytes | None = None
+    ) -> Member:
+        """Give a member that may not be in the room, as the contract says."""
+        recent = self._recent(room)
+        with self._changed:
+            entry, now = self._entry(room, recent), self._now_s()
+            if (person := entry.people.get(member_id)) is not None:
+                return person.member
+            if nick is None:
+                last = entry.last_nick(member_id, now)
+                nick = last or self._free(entry, member_id, visitor_nick(member_id))
+            self._refuse_taken(entry, member_id, nick)
+            entry.forget_expired(now)
+            entry.reserve(nick, member_id, now + self._nick_reservation_s, account)
+            if not entry.people:
+                self._empties(room)
+            return Member(member_id, nick)
 
     def leave(self, room: str, member_id: str) -> None:
         """Note that a connection of a member has ended; the leave grace follows the last one."""
@@ -132,13 +145,36 @@ class LocalPresence:
             entry = self._rooms.get(room)
             return [person.member for person in entry.people.values()] if entry else []
 
+    def people(self, room: str) -> list[tuple[Member, int]]:
+        """List who is in a room, with the time of arrival, as the contract says."""
+        with self._changed:
+            entry = self._rooms.get(room)
+            people = entry.people.values() if entry else ()
+            return [(person.member, person.came_ms) for person in people]
+
     def is_occupied(self, room: str) -> bool:
         """Tell whether anybody is in a room."""
         with self._changed:
             entry = self._rooms.get(room)
             return entry is not None and bool(entry.people)
 
+    def _recent(self, room: str) -> Sequence[tuple[Member, float]]:
+        """Read who spoke lately in a room of which nothing is known. Raises StorageUnavailable."""
+        with self._changed:
+            if room in self._rooms:
+                return ()
+        return lately(self._recent_nicks, room, self._nick_reservation_s, time())
+
     # --- with the lock held ----------------------------------------------------------
+
+    def _entry(self, room: str, recent: Sequence[tuple[Member, float]]) -> Roster:
+        """Give a room; one that is not known begins with the nicks of those who spoke lately."""
+        entry = self._rooms.get(room)
+        if entry is None:
+            self._make_place()
+            entry = self._rooms[room] = self._remembering(recent)
+            self._empties(room)
+        return entry
 
     def _make_place(self) -> None:
         """Forget the room that has been empty for longest, if too many are remembered."""
@@ -147,6 +183,7 @@ class LocalPresence:
 
     def _empties(self, room: str) -> None:
         """Note that nobody is in a room, and how long its nicks stay reserved."""
+        self._empty.pop(room, None)
         self._empty[room] = self._now_s() + self._nick_reservation_s
         self._changed.notify()
 
@@ -162,16 +199,19 @@ class LocalPresence:
             entry.reserve(member.nick, member.id, now + self._nick_reservation_s - ago_s)
         return entry
 
-    def _guest_nick(self, entry: Roster, member_id: str) -> str:
-        nick, now = guest_nick(), self._now_s()
+    def _free(self, entry: Roster, member_id: str, nick: str) -> str:
+        """Give a nick, or one like it if it is another member's."""
+        now = self._now_s()
         if entry.taken(nick, member_id, now):
             return free_nick(nick, lambda other: entry.taken(other, member_id, now))
         return nick
 
+    def _refuse_taken(self, entry: Roster, member_id: str, nick: str) -> None:
+        if (free := self._free(entry, member_id, nick)) != nick:
+            raise nick_taken(free)
+
     def _claim(self, entry: Roster, member_id: str, nick: str) -> None:
-        now = self._now_s()
-        if entry.taken(nick, member_id, now):
-            raise nick_taken(free_nick(nick, lambda other: entry.taken(other, member_id, now)))
+        self._refuse_taken(entry, member_id, nick)
         entry.hold(nick, member_id)
 
     def _may_rename(self, person: Person, nick: str) -> None:

@@ -28,7 +28,7 @@ from chat.rooms.answers import answer_to
 from chat.rooms.attendance import Attendance
 from chat.rooms.bars import now_ms, refuse_ended
 from chat.rooms.ledger import Budget
-from chat.rooms.presence import Presence
+from chat.rooms.presence import Presence, sender
 from chat.rooms.records import Records
 from chat.rooms.session import Session
 from chat.rooms.turns import MemberAmount
@@ -138,7 +138,7 @@ class Owners:
     def _append(
         self, session: Session, room: str, command: Change, *, is_owner: bool = True, **fields: Any
     ) -> None:
-        member = self._presence.member(room, session.member_id)
+        member = sender(self._presence, session, room)
         proposal = Proposal(room, member, command, is_owner, followed=session.followed, **fields)
         self._log.append(proposal, answer_to(session, command))
 

@@ -46,7 +46,7 @@ local channel, call = ARGV[2], redis.call
 -- a person
 local ORDER, NICK, LOOKS, ACCOUNT, RENAMED, WORKERS = 1, 2, 3, 4, 5, 6
 -- a reservation
-local MEMBER, OF, ENDS, KEPT = 1, 2, 3, 4
+local MEMBER, OF, ENDS, KEPT, KEPT_NICK = 1, 2, 3, 4, 5
 
 local function clock()
   local time = call('TIME')
@@ -143,12 +143,12 @@ local function hold(looks, member)
   end
 end
 
-local function reserve(looks, member, account, ends_at)
+local function reserve(nick, looks, member, account, ends_at)
   for _, look in ipairs(looks) do take(look) end
   local mine = of('m' .. member)
   if #mine >= MEMBERS_RESERVATIONS then forget(mine[1]) end
   local n = string.format('%.0f', call('HINCRBY', kept, 'n', 1))
-  call('HSET', kept, n, cmsgpack.pack({member, account, ends_at, looks}))
+  call('HSET', kept, n, cmsgpack.pack({member, account, ends_at, looks, nick}))
   call('ZADD', ends, string.format('%.0f', ends_at), n)
   add('m' .. member, n)
   add('a' .. account, n)
@@ -188,6 +188,16 @@ end
 local function forget_expired(now)
   for _, n in ipairs(call('ZRANGEBYSCORE', ends, '-inf', now, 'LIMIT', 0, 20)) do forget(n) end
 end
+
+-- Know the nicks that are reserved in a room; of a new one `recent` tells them, if it is given.
+local function knows_room(recent, reservation_ms)
+  if call('EXISTS', kept) == 1 then return true end
+  if type(recent) ~= 'table' then return false end
+  call('HSET', kept, 'n', 0)
+  for _, each in ipairs(recent) do reserve(each[4], each[2], each[1], each[1], each[3]) end
+  remember(reservation_ms)
+  return true
+end
 """
 )
 
@@ -198,12 +208,7 @@ _HOLD = Script(
 local now, worker, lease_ms, room, member, turn, nick, looks, is_wanted, every_ms, reservation_ms,
   order, account, wants_people, recent = unpack(cmsgpack.unpack(ARGV[1]))
 
-if call('EXISTS', kept) == 0 then
-  if type(recent) ~= 'table' then return {'unknown'} end
-  call('HSET', kept, 'n', 0)
-  for _, each in ipairs(recent) do reserve(each[2], each[1], each[1], each[3]) end
-  remember(reservation_ms)
-end
+if not knows_room(recent, reservation_ms) then return {'unknown'} end
 local packed = call('HGET', people, member)
 local person = packed and cmsgpack.unpack(packed)
 local is_known = (person or call('HEXISTS', kept, 'm' .. member) == 1) and 1 or 0
@@ -229,7 +234,7 @@ if not person then
 elseif was ~= nick then
   hold(looks, member)
   if table.concat(person[LOOKS], '\\n') ~= table.concat(looks, '\\n') then
-    reserve(person[LOOKS], member, person[ACCOUNT], now + reservation_ms)
+    reserve(person[NICK], person[LOOKS], member, person[ACCOUNT], now + reservation_ms)
     hold(looks, member) -- the two nicks may have a look in common
   end
   person[NICK], person[LOOKS], person[RENAMED] = nick, looks, now
@@ -241,6 +246,30 @@ call('SADD', held, member .. ' ' .. room)
 if event then before, version = tell(room, {event}) end
 return {'held', before, version, cmsgpack.pack({event}), nick, is_known, is_new_lease,
   wants_people and call('HGETALL', people) or {}}
+"""
+)
+
+#: Keep a nick for a member that need not be in the room; who is there has the one that it has.
+_VISIT = Script(
+    _COMMON
+    + """
+local now, room, member, nick, looks, is_wanted, account, reservation_ms, recent =
+  unpack(cmsgpack.unpack(ARGV[1]))
+if not knows_room(recent, reservation_ms) then return {'unknown'} end
+local packed = call('HGET', people, member)
+if packed then return {'visits', cmsgpack.unpack(packed)[NICK]} end
+if not is_wanted then -- the last one that is kept for it, if all of it is
+  local numbers = of('m' .. member)
+  local last = #numbers > 0 and reservation(numbers[#numbers])
+  if last and last[KEPT_NICK] and last[ENDS] > now and not is_taken(last[KEPT], member, now) then
+    nick, looks = last[KEPT_NICK], last[KEPT]
+  end
+end
+if is_taken(looks, member, now) then return {'taken'} end
+forget_expired(now)
+reserve(nick, looks, member, account, now + reservation_ms)
+if call('EXISTS', people) == 0 then remember(reservation_ms) end
+return {'visits', nick}
 """
 )
 
@@ -268,7 +297,7 @@ for _, each in ipairs(members) do
       else
         call('HDEL', people, member)
         for _, look in ipairs(person[LOOKS]) do call('HDEL', nicks, look) end
-        reserve(person[LOOKS], member, person[ACCOUNT], now + reservation_ms)
+        reserve(person[NICK], person[LOOKS], member, person[ACCOUNT], now + reservation_ms)
         events[#events + 1] = {'left', member, person[NICK], '', person[ORDER]}
       end
     end
@@ -304,6 +333,10 @@ _LOAD = Script(
 )
 
 
+#: Who spoke lately: member, looks of its nick, end of its reservation (ms), nick.
+Recent = tuple[str, Sequence[str], int, str]
+
+
 class PeopleScripts:
     """The commands of presence, for one worker."""
 
@@ -327,13 +360,12 @@ class PeopleScripts:
         order: int = 0,
         account: str = "",
         wants_people: bool = False,
-        recent: Sequence[tuple[str, Sequence[str], int]] | None = None,
+        recent: Sequence[Recent] | None = None,
     ) -> tuple[int, Command]:
         """Hold a member, under a nick; one that is not `is_wanted` is for whoever has none.
 
         `turn` tells this hold from others of the worker: `let_go` ends those until its turn.
-        `recent` has who spoke lately, with looks and end of the reservation; without it, the reply
-        is `unknown` where the room is.
+        `recent` has who spoke lately; without it, the reply is `unknown` where the room is.
         """
         given = (
             now_ms,
@@ -353,6 +385,32 @@ class PeopleScripts:
             False if recent is None else recent,
         )
         return self._command(_HOLD, room, self._worker, given)
+
+    def visit(
+        self,
+        room: str,
+        member_id: str,
+        *,
+        now_ms: int,
+        nick: str,
+        looks: Sequence[str],
+        is_wanted: bool,
+        account: str,
+        recent: Sequence[Recent] | None,
+    ) -> tuple[int, Command]:
+        """Keep a nick for a member that need not be in the room; the rest is as in `hold`."""
+        given = (
+            now_ms,
+            room,
+            member_id,
+            nick,
+            looks,
+            is_wanted,
+            account or member_id,
+            self._reservation_ms,
+            False if recent is None else recent,
+        )
+        return self._command(_VISIT, room, self._worker, given)
 
     def let_go(
         self,

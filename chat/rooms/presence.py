@@ -17,6 +17,7 @@ from chat.names.rooms import room_in_log
 from chat.protocol import ErrorCode, Event, IsTyping, Member, Refused
 from chat.rooms.amounts import too_fast
 from chat.rooms.announcer import Announcer
+from chat.rooms.session import Session
 
 _logger = logging.getLogger(__name__)
 
@@ -78,10 +79,37 @@ class Presence(Protocol):
         """Give a member with its present nick; it must have a connection in the room, here."""
 
     def members(self, room: str) -> list[Member]:
-        """List who is in a room in which somebody is here, in the order of arrival."""
+        """List who is in a room, in the order of arrival.
+
+        Raises StorageUnavailable where nobody of this worker is in the room, and others cannot be
+        asked.
+        """
+
+    def people(self, room: str) -> list[tuple[Member, int]]:
+        """List who is in a room, with the time of arrival: milliseconds since 1970.
+
+        Raises StorageUnavailable, like `members`.
+        """
+
+    def visit(
+        self, room: str, member_id: str, nick: str | None, account: bytes | None = None
+    ) -> Member:
+        """Give a member under whose nick something is posted by somebody who need not be there.
+
+        Who is in the room has the nick that it has there. Who is not has the nick that it gives, or
+        else the last one that is kept for it, or a guest's; it stays its own for a while, like that
+        of somebody who has left. `account` is as in `join`.
+
+        Raises Refused (`nick_taken`) and StorageUnavailable, like `join`.
+        """
 
     def is_occupied(self, room: str) -> bool:
         """Tell whether anybody is in a room, at whatever worker. Raises StorageUnavailable."""
+
+
+def sender(presence: Presence, session: Session, room: str) -> Member:
+    """Give the member that a session in a room is, with its present nick."""
+    return session.visitor or presence.member(room, session.member_id)
 
 
 class News:

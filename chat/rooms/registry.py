@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from chat.names.rooms import room_in_log
 from chat.protocol import CloseCode, Entry
@@ -28,15 +28,26 @@ class Counted(NamedTuple):
     connections: int
 
 
+class Follower(Protocol):
+    """One who waits for what comes into a room, and has no connection there."""
+
+    def deliver(self, entries: Sequence[Entry]) -> None:
+        """Take note of a room's new entries; never wait."""
+
+    def close(self, code: CloseCode) -> None:
+        """Wait no longer."""
+
+
 class Registry:
     """The open connections of this worker, and the rooms that they are in; from any thread."""
 
     def __init__(self) -> None:
-        # Guards _connections and _rooms. Never held across I/O.
+        # Guards all below. Never held across I/O.
         self._lock = Lock()
         self._connections: dict[Connection, str | None] = {}  # connection: its room, once joined
         # Room: its connections, and the id of each one's member.
         self._rooms: dict[str, dict[Connection, str]] = {}
+        self._followers: dict[str, set[Follower]] = {}  # by room; they are no people in it
 
     def add(self, connection: Connection) -> None:
         """Know a connection that has not joined yet."""
@@ -61,13 +72,28 @@ class Registry:
             self._take_out(connection)
             self._connections[connection] = None
 
+    def follow(self, room: str, follower: Follower) -> None:
+        """Let somebody who has no connection know of a room's entries from now on."""
+        with self._lock:
+            self._followers.setdefault(room, set()).add(follower)
+
+    def unfollow(self, room: str, follower: Follower) -> None:
+        """Forget such a one."""
+        with self._lock:
+            followers = self._followers[room]
+            followers.discard(follower)
+            if not followers:
+                del self._followers[room]
+
     def deliver(self, room: str, entries: Sequence[Entry]) -> None:
         """Give a room's new entries to each of its connections; only delivery calls this."""
         with self._lock:
-            entry = self._rooms.get(room)
-            if entry is None:
-                return
-            targets = tuple(entry)
+            targets = tuple(self._rooms.get(room, ()))
+            followers = tuple(self._followers.get(room, ()))
+        for follower in followers:
+            follower.deliver(entries)
+        if not targets:
+            return
         failed: list[tuple[Connection, Exception]] = []
         try:
             batch = Batch(entries)
@@ -105,6 +131,8 @@ class Registry:
     def close(self, code: CloseCode, rooms: Collection[str] | None = None) -> None:
         """Close the connections in these rooms; all connections without rooms."""
         failed: list[tuple[Connection, Exception]] = []
+        for follower in self._following(rooms):
+            follower.close(code)
         for connection in self.connections() if rooms is None else self._in_rooms(rooms):
             try:
                 connection.close(code)
@@ -114,9 +142,9 @@ class Registry:
             _give_up("(all)", failed)
 
     def is_occupied(self, room: str) -> bool:
-        """Tell whether a room has a connection here."""
+        """Tell whether a room has a connection here, or somebody who follows it."""
         with self._lock:
-            return room in self._rooms
+            return room in self._rooms or room in self._followers
 
     def rooms_count(self) -> int:
         """Count the rooms that have a connection here."""
@@ -140,6 +168,11 @@ class Registry:
     def _in_rooms(self, rooms: Collection[str]) -> list[Connection]:
         with self._lock:
             return [each for room in rooms for each in self._rooms.get(room, ())]
+
+    def _following(self, rooms: Collection[str] | None) -> list[Follower]:
+        with self._lock:
+            names = tuple(self._followers) if rooms is None else rooms
+            return [each for room in names for each in self._followers.get(room, ())]
 
     def connected_users(self) -> int:
         """Count members, and connections that have not joined yet."""

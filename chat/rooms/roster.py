@@ -16,10 +16,11 @@ AnyAccount = Hashable
 class Person:
     """A member in a room."""
 
-    __slots__ = ("account", "connections", "member", "renamed_at")
+    __slots__ = ("account", "came_ms", "connections", "member", "renamed_at")
 
-    def __init__(self, member: Member, account: AnyAccount) -> None:
+    def __init__(self, member: Member, account: AnyAccount, came_ms: int = 0) -> None:
         self.member = member
+        self.came_ms = came_ms  # milliseconds since 1970
         self.account = account
         self.connections = 1
         self.renamed_at = float("-inf")  # monotonic seconds
@@ -31,6 +32,7 @@ class Reservation(NamedTuple):
     member_id: str
     account: AnyAccount
     until: float  # monotonic seconds
+    nick: str
     looks: tuple[str, ...]  # of which another nick may have taken some over
 
 
@@ -63,7 +65,7 @@ class Roster:
 
     def reserve(self, nick: str, member_id: str, until: float, account: AnyAccount = None) -> None:
         """Reserve a nick, until a time in monotonic seconds, for the member who had it."""
-        new = Reservation(member_id, account or member_id, until, looks(nick))
+        new = Reservation(member_id, account or member_id, until, nick, looks(nick))
         for look in new.looks:
             self.holders.pop(look, None)
             self._take(look)
@@ -75,6 +77,11 @@ class Roster:
         self.reserved.update(dict.fromkeys(new.looks, new))
         while len(self.reserved) > LOOKS_LIMIT:
             self._make_place()
+
+    def last_nick(self, member_id: str, now: float) -> str | None:
+        """Give the nick that is kept for a member since the last time; None for none."""
+        kept = self.kept.get(member_id)
+        return kept[-1].nick if kept and kept[-1].until > now else None
 
     def _make_place(self) -> None:
         """Forget the oldest nick of the account with the most: who takes many loses them first."""

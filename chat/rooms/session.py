@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hmac import compare_digest
 
 from chat.log import Record
-from chat.protocol import ErrorCode, Event, Refused
+from chat.protocol import CloseCode, ErrorCode, Event, Member, Refused
 from chat.rooms.ledger import Account
 from chat.rooms.pace import Pace
 from chat.sockets.connection import Connection
@@ -17,11 +17,12 @@ _DIGESTS_LIMIT = 4  # owner keys of one session: the one that it came with, and 
 class Session:
     """A sender of commands: who it is, in which room, and how it is answered.
 
-    For one thread at a time, but for `send`, `owns` and what does not change after the join, which
-    any thread may use.
+    For one thread at a time, but for `send`, `close`, `owns` and what does not change after the
+    join, which any thread may use.
     """
 
     __slots__ = (
+        "_close",
         "_owner_digests",
         "account",
         "address",
@@ -32,6 +33,7 @@ class Session:
         "pace",
         "room",
         "send",
+        "visitor",
         "was_owner",
     )
 
@@ -43,25 +45,33 @@ class Session:
         pace: Pace | None = None,
         connection: Connection | None = None,
         address: str = "",
+        close: Callable[[CloseCode], None] | None = None,
     ) -> None:
         """Begin outside of any room.
 
         `send` gives an event to this sender alone, and tells its size in bytes. Without an
         `account`, which is its address's, and a `pace` of its own, nothing is limited; without a
         `connection`, to which a room's messages are delivered, it cannot join. `address` is what
-        its subscriber has of the network; empty where that is many people's, or unknown.
+        its subscriber has of the network; empty where that is many people's, or unknown. `close` is
+        called, from any thread, when it may be in its room no longer.
         """
         self.send = send
         self.account = account
         self.pace = pace
         self.connection = connection
         self.address = address
+        self._close = close or (lambda _code: None)
         self.room: str | None = None
         self.followed: object = None  # what the log gave it for all that it sends
         self.member_id = ""
+        self.visitor: Member | None = None  # who it is, if it is no member who is in the room
         self.is_operator = False  # may do in all rooms what owners may
         self.was_owner = False  # as far as it was told
         self._owner_digests: tuple[bytes, ...] = ()
+
+    def close(self, code: CloseCode) -> None:
+        """End its stay in the room; from any thread."""
+        self._close(code)
 
     def forget_owner(self) -> None:
         """Own nothing any more: it asks for a room anew."""

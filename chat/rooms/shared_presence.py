@@ -28,7 +28,7 @@ from redis.exceptions import RedisError
 
 from chat.log import StorageUnavailable
 from chat.names.faces import looks
-from chat.names.nicks import guest_nick, similar_nicks
+from chat.names.nicks import guest_nick, similar_nicks, visitor_nick
 from chat.names.rooms import room_in_log
 from chat.protocol import Joined, Left, Member, Refused, Renamed
 from chat.redis.attempts import Attempts
@@ -37,7 +37,7 @@ from chat.redis.partitions import key, partition_of
 from chat.redis.servers import Command, Servers
 from chat.rooms.announcer import Announcer
 from chat.rooms.leases import Leases
-from chat.rooms.people_scripts import PeopleScripts, held
+from chat.rooms.people_scripts import PeopleScripts, Recent, held
 from chat.rooms.presence import (
     ANNOUNCE_EVERY_S,
     YOUNG_S,
@@ -204,11 +204,53 @@ class SharedPresence:
             copy = self._rooms[room]
             return copy.find(member_id) or copy.held[member_id].member
 
+    def visit(
+        self, room: str, member_id: str, nick: str | None, account: bytes | None = None
+    ) -> Member:
+        """Give a member that may not be in the room, as the contract says; a round trip or two."""
+        wanted = nick or visitor_nick(member_id)
+        recent: list[Recent] | None = None
+        try:
+            for _ in range(_TRIES):
+                command = self._scripts.visit(
+                    room,
+                    member_id,
+                    now_ms=self._now_ms(),
+                    nick=wanted,
+                    looks=looks(wanted),
+                    is_wanted=nick is not None,
+                    account=account.hex() if account else "",
+                    recent=recent,
+                )
+                (reply,) = self._servers.ask_strictly([command])
+                if reply[0] == b"visits":
+                    return Member(member_id, reply[1].decode())
+                if reply[0] == b"unknown":
+                    recent = self._recent(room)
+                    continue
+                wanted = self._choose(room, member_id, wanted)
+                if nick is not None:
+                    raise nick_taken(wanted)
+        except RedisError as error:
+            raise StorageUnavailable(f"Redis: {error}") from error
+        raise StorageUnavailable("no nick is free")
+
     def members(self, room: str) -> list[Member]:
-        """List who is in a room, as the contract says."""
+        """List who is in a room, as the contract says; one round trip where nobody is here."""
         with self._lock:
             copy = self._rooms.get(room)
-            return copy.members() if copy else []
+            if copy is not None:
+                return copy.members()
+        return [member for member, _ in self._ask_who(room)]
+
+    def people(self, room: str) -> list[tuple[Member, int]]:
+        """List who is in a room, with the time of arrival; as the contract says."""
+        with self._lock:
+            copy = self._rooms.get(room)
+            if copy is not None and copy.is_loaded:
+                orders = copy.orders
+                return [(each, orders.get(each.id, 0) // 1000) for each in copy.members()]
+        return self._ask_who(room)
 
     def is_occupied(self, room: str) -> bool:
         """Tell whether anybody is in a room, as the contract says; one round trip."""
@@ -221,6 +263,17 @@ class SharedPresence:
             raise StorageUnavailable(f"Redis: {error}") from error
         return bool(found)
 
+    def _ask_who(self, room: str) -> list[tuple[Member, int]]:
+        """Ask Redis who is in a room, and since when. Raises StorageUnavailable."""
+        try:
+            ((_, pairs),) = self._servers.ask_strictly([self._scripts.load(room)])
+        except RedisError as error:
+            raise StorageUnavailable(f"Redis: {error}") from error
+        return [
+            (Member(member_id, person.nick), int(person.order) // 1000)
+            for member_id, person in decode_people(pairs).items()
+        ]
+
     # --- asking for one member: on a connection's thread, or on that of the people --------------
 
     def _hold(self, room: str, mine: Held, nick: str | None) -> bool:
@@ -231,7 +284,7 @@ class SharedPresence:
         """
         member_id = mine.member.id
         wanted = nick or mine.member.nick or guest_nick()
-        recent: list[tuple[str, Sequence[str], int]] | None = None
+        recent: list[Recent] | None = None
         for _ in range(_TRIES):
             (reply,) = self._servers.ask_strictly(
                 [self._hold_command(room, mine, wanted, nick is not None, recent)]
@@ -255,7 +308,7 @@ class SharedPresence:
         mine: Held,
         nick: str,
         is_wanted: bool,
-        recent: list[tuple[str, Sequence[str], int]] | None,
+        recent: list[Recent] | None,
     ) -> tuple[int, Command]:
         with self._lock:
             copy = self._rooms[room]
@@ -293,13 +346,13 @@ class SharedPresence:
                 self._take(copy, step)
         return bool(is_known)
 
-    def _recent(self, room: str) -> list[tuple[str, Sequence[str], int]]:
+    def _recent(self, room: str) -> list[Recent]:
         """Read from the log whose nicks are reserved in a room that Redis does not know."""
         now_ms = self._now_ms()
         until_ms = now_ms + int(self._nick_reservation_s * 1000)
         recent = lately(self._recent_nicks, room, self._nick_reservation_s, now_ms / 1000)
         return [
-            (member.id, looks(member.nick), until_ms - int(ago_s * 1000))
+            (member.id, looks(member.nick), until_ms - int(ago_s * 1000), member.nick)
             for member, ago_s in recent
         ]
 

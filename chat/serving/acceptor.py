@@ -26,10 +26,11 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from chat import Chat
 from chat.serving.limits import ANSWERED_AT_ONCE, CHECKED_AT_ONCE
-from chat.serving.peer_socket import LIMIT_BYTES, PeerSocket, has_head
+from chat.serving.peer_socket import LIMIT_BYTES, PeerSocket, body_bytes, head_end
 from chat.serving.spread import FULL, Place
 from chat.serving.threads import RequestThreads
 from chat.serving.waiting import Waiting
+from chat.web.problems import API_PATH
 from chat.web.refusals import SparingFilter
 
 _HEAD_WITHIN_S = 5.0  # from accepting, or from the first byte of a further request
@@ -93,6 +94,7 @@ class Acceptor(ThreadWorker):  # type: ignore[misc]
         behind_proxy = chat.settings.trusted_proxies > 0
         self._ledger = None if behind_proxy else chat.ledger
         prefix = re.escape(chat.settings.script_name.encode())
+        self._reads_body = re.compile(rb"(?:\r\n)?[A-Z]+ (?:%b)?%b/" % (prefix, API_PATH.encode()))
         self._check = re.compile(rb"(?:\r\n)?(?:GET|HEAD) (?:%b)?/(?:healthz|status)[ ?]" % prefix)
 
     def set_accept_enabled(self, enabled: bool) -> None:
@@ -150,24 +152,24 @@ class Acceptor(ThreadWorker):  # type: ignore[misc]
             self.place.tell(FULL if self._admission.full else self.nr_conns)
 
     def enqueue_req(self, conn: Any) -> None:
-        """Give a connection a thread, now or once its next head is whole."""
+        """Give a connection a thread, now or once its next request is there."""
         try:
-            self._await_head(conn)
+            self._await_request(conn)
         except Exception as error:  # noqa: BLE001 -- logged by _fail
             self._fail(conn, error)
 
-    def _await_head(self, conn: Any) -> None:
+    def _await_request(self, conn: Any) -> None:
         # A further request may have come right behind the one before.
         is_first, is_beyond = conn.parser is None, conn.sock.is_beyond
         received = bytearray() if is_first else bytearray(conn.parser.unreader.take_buffered())
 
         def settle() -> None:
-            if len(received) > LIMIT_BYTES and not has_head(received):
+            if len(received) > LIMIT_BYTES and not head_end(received):
                 self.log.warning(_HEAD_TOO_LARGE)
                 conn.sock.sendall(self._unread(431))
                 self._after_answer(conn, lambda: self._see_off(conn))
                 return
-            if not has_head(received):
+            if not self._is_whole(received):
                 self._end(conn)
                 return
             is_check = self._check.match(received)
@@ -182,12 +184,21 @@ class Acceptor(ThreadWorker):  # type: ignore[misc]
 
         self._read(self._beyond if is_beyond else self._arriving, conn, received, settle)
 
+    def _is_whole(self, received: bytearray) -> bool:
+        """Tell whether a request has come: its head, and its body where one is read."""
+        if not (end := head_end(received)):
+            return len(received) > LIMIT_BYTES
+        return not self._reads_body.match(received) or len(received) >= end + body_bytes(
+            received, end
+        )
+
     def handle_request(self, req: Any, conn: Any) -> bool:
         """Answer a request, on the connection's thread; some are their connection's last.
 
-        Nothing here reads bodies: gunicorn would wait for the rest of it on a thread. Who asked for
-        a WebSocket in vain sends no further request. And who is sent to another server
-        (chat/web/files.py) might come back to this one on the same connection.
+        Only the API reads bodies, which have come whole: gunicorn would wait for the rest of
+        another one on a thread. Who asked for a WebSocket in vain sends no further request. And who
+        is sent to another server (chat/web/files.py) might come back to this one on the same
+        connection.
         """
         is_sent_on = req.query.startswith("again=")
         if conn.sock.is_beyond or is_sent_on or any(name in _LAST for name, _ in req.headers):
@@ -304,16 +315,16 @@ class Acceptor(ThreadWorker):  # type: ignore[misc]
         self.method_queue.defer(self.finish_request, conn, outcome)
 
     def _read(
-        self, waiting: Waiting, conn: Any, head: bytearray | None, settle: Callable[[], None]
+        self, waiting: Waiting, conn: Any, received: bytearray | None, settle: Callable[[], None]
     ) -> None:
-        """Read without waiting until there is a head, if one is wanted, or an end; then settle."""
+        """Read without waiting until there is a request, if one is wanted, or an end; settle."""
         conn.sock.setblocking(False)
-        if conn.sock.read(head):
+        if conn.sock.read(received, self._is_whole):
             settle()
             return
 
         def readable() -> None:
-            if conn.sock.read(head):
+            if conn.sock.read(received, self._is_whole):
                 waiting.discard(conn, self.poller)
                 settle()
 

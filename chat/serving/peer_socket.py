@@ -1,17 +1,21 @@
-"""A peer's socket before it is a WebSocket: its requests' heads, and answers nobody waits for."""
+"""A peer's socket before it is a WebSocket: its requests, and answers nobody waits for."""
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from chat.rooms.ledger import Account
 from chat.sockets.nonblocking import SEND_FLAGS
 
 LIMIT_BYTES = 16_384  # of a head, which waits in memory; a browser's are a twentieth of it
+BODY_BYTES = 16_384  # of a body that is read, which waits there too
 _CHUNK_BYTES = 8192
 _HEAD_END = b"\r\n\r\n"
+_LENGTH = re.compile(rb"\r\nContent-Length:[ \t]*([0-9]{1,9})[ \t]*\r\n", re.IGNORECASE)
 _AT_ONCE = struct.pack("ii", 1, 0)  # for SO_LINGER: forget what was not sent
 _PIECES = 16  # of an answer, given to the kernel at once
 
@@ -68,22 +72,22 @@ class PeerSocket(socket.socket):
                 sent -= len(piece)
                 del self._unsent[0]
 
-    def read(self, head: bytearray | None) -> bool:
-        """Read what is there; return True for a head, for too much, and for the peer's end."""
+    def read(self, received: bytearray | None, is_enough: Callable[[bytearray], bool]) -> bool:
+        """Read what is there, or throw it away; return True once it is enough, or the peer ends."""
         try:
             for _ in range(LIMIT_BYTES // _CHUNK_BYTES):  # then it is the others' turn
-                if head is not None and (has_head(head) or len(head) > LIMIT_BYTES):
+                if received is not None and is_enough(received):
                     return True
                 data = self.recv(_CHUNK_BYTES)
                 if not data:
                     return True
-                if head is not None:
-                    head += data
+                if received is not None:
+                    received += data
         except BlockingIOError:
             return False
         except OSError:  # the peer reset the connection
             return True
-        return head is not None and has_head(head)
+        return received is not None and is_enough(received)
 
     def close(self) -> None:
         """Close, and tell the account once; gunicorn closes some sockets twice."""
@@ -97,7 +101,18 @@ class PeerSocket(socket.socket):
             account.close_socket()
 
 
-def has_head(received: bytearray) -> bool:
-    """Tell whether a request's whole head has come."""
+def head_end(received: bytearray) -> int:
+    """Give how many bytes a request's head has; 0 while it has not come whole."""
     # gunicorn passes over one empty line before a request (RFC 9112, section 2.2).
-    return received.find(_HEAD_END, 2 if received.startswith(b"\r\n") else 0) >= 0
+    found = received.find(_HEAD_END, 2 if received.startswith(b"\r\n") else 0)
+    return found + len(_HEAD_END) if found >= 0 else 0
+
+
+def body_bytes(received: bytearray, end: int) -> int:
+    """Give how many bytes of body a request says that it has, as far as it may have them.
+
+    Nobody waits for a body that is too long: it is refused by its head.
+    """
+    found = _LENGTH.search(received, 0, end)
+    length = int(found[1]) if found else 0
+    return length if length <= BODY_BYTES else 0

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from chat.web.application import WS_PATH
 from chat.web.headers import DOCUMENT
+from chat.web.problems import answer, is_of_api, of_status
 from chat.web.shell import LANGUAGES, PAPER, Shell
 
 _PAGE = "text/html"
@@ -56,6 +57,8 @@ class ErrorPages:
         `room` is what stands where a room's name should be, `near` a room that may be meant.
         """
         status = error.code or 500
+        if is_of_api(request.path):
+            return _for_program(error, status)
         if _is_reader():
             hosts = error.hosts if isinstance(error, Refusal) else None
             page = self._page(status, [str(get_locale())], request.root_path, room, near, hosts)
@@ -111,6 +114,14 @@ class ErrorPages:
         return render_template(
             "error.html", status=status, words=words, paper=PAPER, shell=self._shell, root=root
         )
+
+
+def _for_program(error: HTTPException, status: int) -> Response:
+    """Tell a program of the API what is wrong."""
+    detail = error.sentence if isinstance(error, Refusal) else f"{error.name}."
+    response = answer(of_status(status, detail))
+    response.headers.update(_headers(error))
+    return response
 
 
 def _is_reader() -> bool:

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, g, request
 from flask_sock import Sock
 
 from chat.config import Settings
-from chat.names.addresses import peer_address, peer_in_log, subscriber
+from chat.names.addresses import is_forwarded, own_subscriber, peer_address, peer_in_log
 from chat.names.rooms import room_in_log
 from chat.protocol import CloseCode
 from chat.rooms.amounts import Abuse
@@ -102,7 +102,7 @@ def create_ws(
         if ledger is not None:
             account = ledger.account(peer_address(environ))
             if wait_s := account.open_ws():
-                if settings.trusted_proxies == 0 and _is_forwarded(environ):
+                if settings.trusted_proxies == 0 and is_forwarded(environ):
                     refusals.note("forwarded", _PROXY_HINT)
                 line = "its address has used up what the settings CHAT_ADDRESS_… allow one"
                 again = {"Retry-After": str(ceil(wait_s))}
@@ -139,9 +139,7 @@ def create_ws(
             join_within_s=settings.chat_join_within_s if settings.limited else None,
         )
         started_at = monotonic()
-        # Who comes through a proxy that is not trusted has its address, like everybody else.
-        is_own = settings.trusted_proxies > 0 or not _is_forwarded(request.environ)
-        address = subscriber(peer_address(request.environ)) if is_own else ""
+        address = own_subscriber(request.environ, settings.trusted_proxies)
         with hub.attached(connection, g.get("account"), address) as session:
             try:
                 for text in connection.receive():
@@ -186,11 +184,6 @@ def _foreign(environ: Mapping[str, Any]) -> str:
         f"the page's origin is {origin}, but Host is {host}. If that page is yours: {_HOST_HINT}, "
         f"or set CHAT_ALLOWED_ORIGINS={origin}"
     )
-
-
-def _is_forwarded(environ: Mapping[str, Any]) -> bool:
-    """Tell whether a proxy, or whoever plays one, passed a request on."""
-    return "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ
 
 
 def _ended(status: int, sentence: str, headers: Mapping[str, str]) -> Refusal:

@@ -320,3 +320,24 @@ def test_recent_nicks_are_those_of_who_posted_since(place: Engine, heard: Record
     assert {member: rfc3339(at_ms) for member, at_ms in nicks.items()} == posted
     assert log.recent_nicks("general", max(nicks.values()) + 1) == []
     assert log.recent_nicks("nowhere", 0) == []
+
+
+def test_entry_is_found_by_its_members_id_as_it_is_now(place: Engine, heard: Recorder) -> None:
+    log = opened(place, heard)
+    (message,) = heard.post(log, draft(1))
+    heard.post(log, draft(1, BOB), Draft("general", "answer", BOB, "yes", reply=1))
+    edit = Edit("edit", 1, "another text")
+    log.append(Proposal("general", ANN, edit, within_s=900), heard.answers.put)
+    (edited,) = heard.committed()[1]
+
+    found = log.own("general", ANN.id, message.id)
+    answer = log.own("general", BOB.id, "answer")
+
+    assert isinstance(found, Message)
+    assert (found.seq, found.text, found.edited) == (1, "another text", edited.at)
+    assert isinstance(answer, Message)
+    assert answer.reply is not None
+    assert answer.reply.text == "another text"
+    assert log.own("general", ANN.id, "edit") == edited
+    assert log.own("general", ANN.id, "answer") is None
+    assert log.own("other", ANN.id, message.id) is None

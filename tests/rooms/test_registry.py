@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from queue import SimpleQueue
@@ -12,7 +12,7 @@ from threading import Event, Thread
 
 import pytest
 
-from chat.protocol import CloseCode, Error, ErrorCode, Pong
+from chat.protocol import CloseCode, Entry, Error, ErrorCode, Pong
 from chat.rooms.registry import Registry
 from chat.sockets.connection import Connection
 from chat.sockets.frames import Batch, encode_event
@@ -335,3 +335,44 @@ def test_peer_that_does_not_read_delays_nobody(registry: Registry) -> None:
 
         assert slow.close_code == 4008
         registry.discard(slow)
+
+
+# --- followers --------------------------------------------------------------------
+
+
+class Follower:
+    """One who follows a room, and notes what it is told."""
+
+    def __init__(self) -> None:
+        self.seqs: list[int] = []
+        self.closed_with: CloseCode | None = None
+
+    def deliver(self, entries: Sequence[Entry]) -> None:
+        self.seqs += [entry.seq for entry in entries]
+
+    def close(self, code: CloseCode) -> None:
+        self.closed_with = code
+
+
+def test_follower_is_told_of_its_room_alone_and_is_nobody_there(registry: Registry) -> None:
+    follower = Follower()
+    registry.follow("general", follower)
+    registry.deliver("general", [message(1), message(2)])
+    registry.deliver("kitchen", [message(1)])
+    assert follower.seqs == [1, 2]
+    assert registry.is_occupied("general")
+    assert (registry.connected_users(), registry.rooms_count()) == (0, 0)
+    registry.unfollow("general", follower)
+    registry.deliver("general", [message(3)])
+    assert follower.seqs == [1, 2]
+    assert not registry.is_occupied("general")
+
+
+def test_followers_are_closed_with_their_room_and_with_all(registry: Registry) -> None:
+    general, kitchen = Follower(), Follower()
+    registry.follow("general", general)
+    registry.follow("kitchen", kitchen)
+    registry.close(CloseCode.ENDED, ["general"])
+    assert (general.closed_with, kitchen.closed_with) == (CloseCode.ENDED, None)
+    registry.close(CloseCode.RESTARTING)
+    assert kitchen.closed_with == CloseCode.RESTARTING

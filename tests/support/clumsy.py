@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from chat import create_app
-from chat.serving import peer_socket
+from chat.serving import acceptor
 
 app = create_app()
 
-_has_head = peer_socket.has_head
+_head_end = acceptor.head_end
 
 
-def has_head_with_a_bug(received: bytearray) -> bool:
+def head_end_with_a_bug(received: bytearray) -> int:
     if b"X-Bug" in received:
         raise ZeroDivisionError("a bug")
-    return _has_head(received)
+    return _head_end(received)
 
 
-peer_socket.has_head = has_head_with_a_bug
+acceptor.head_end = head_end_with_a_bug

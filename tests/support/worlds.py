@@ -21,6 +21,7 @@ from chat.rooms.local_presence import LocalPresence
 from chat.rooms.presence import Arrival, Presence
 from chat.rooms.shared_presence import SharedPresence
 from tests.support.peers import WAIT_S
+from tests.support.waiting import wait_until
 
 GRACE_S = 10.0
 RESERVATION_S = 600.0
@@ -274,6 +275,23 @@ class Alternating:
                 return lists[0] if lists else []
             assert monotonic() < deadline, lists
             sleep(_PAUSE_S)  # bounded by the deadline: there is no event to wait for
+
+    def people(self, room: str) -> list[tuple[Member, int]]:
+        """List who is in a room since when, as soon as both workers agree."""
+        one, other = (worker.presence for worker in self._workers)
+
+        def agreed() -> list[list[tuple[Member, int]]]:
+            found = one.people(room)
+            return [found] if found == other.people(room) else []
+
+        return wait_until(agreed)[0]
+
+    def visit(
+        self, room: str, member_id: str, nick: str | None, account: bytes | None = None
+    ) -> Member:
+        """Give a visitor's member at the worker whose turn it is."""
+        at = next(self._next[room]) % 2
+        return self._workers[at].presence.visit(room, member_id, nick, account)
 
     def _of(self, room: str, member_id: str) -> SharedPresence:
         return self._workers[self._connections[room, member_id][0]].presence
