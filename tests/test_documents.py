@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import get_args
 
 import msgspec
@@ -50,6 +51,8 @@ def test_each_has_one_row_and_no_row_is_of_something_else(kind: str) -> None:
 
 # --- the site ---------------------------------------------------------------------------
 
+PAGES = sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
+
 
 def pages_of(entries: Iterable[dict[str, object]]) -> list[str]:
     """Give the pages of a navigation."""
@@ -62,16 +65,16 @@ def pages_of(entries: Iterable[dict[str, object]]) -> list[str]:
 
 def test_each_page_is_in_the_navigation_once() -> None:
     project = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]
-    pages = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
-    pages |= {path.name for path in ROOT.glob("*.md")}
-    assert sorted(pages_of(project["nav"])) == sorted(pages)
+    assert sorted(pages_of(project["nav"])) == sorted(str(page.relative_to(ROOT)) for page in PAGES)
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
-def test_each_file_that_a_page_links_exists(page: object) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_file_that_a_page_links_exists_and_each_picture_is_told(page: Path) -> None:
     text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
         assert link.startswith("https://") or (page.parent / link).exists(), link
+    for words in re.findall(r"!\[([^]]*)\]", text):
+        assert len(words) > 20, words
 
 
 # --- the READMEs ------------------------------------------------------------------------

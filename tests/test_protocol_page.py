@@ -7,7 +7,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -141,6 +142,37 @@ def test_each_command_and_each_event_is_in_an_example() -> None:
         for message in operation["messages"]:
             name = message["$ref"].rpartition("/")[2]
             assert (direction, ASYNCAPI["components"]["messages"][name]["name"]) in shown, name
+
+
+HANDSHAKE = {
+    "Host": "localhost",
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+#: What a client sends otherwise, and the status that answers it.
+ANSWERED = {
+    "101": ("GET", {}),
+    "400": ("GET", {"Upgrade": "h2c"}),
+    "403": ("GET", {"Origin": "https://other.example"}),
+    "405": ("POST", {}),
+    "421": ("GET", {"Host": "other.example.org"}),
+    "426": ("GET", {"Sec-WebSocket-Version": "12"}),
+}
+#: These need a house that is full, or an address that asks too much: tests/whole/test_strangers.py.
+OF_FULL_HOUSE = {"429", "503"}
+
+
+@pytest.mark.parametrize("status", ANSWERED)
+def test_handshake_is_answered_as_the_page_says(server: ChatServer, status: str) -> None:
+    method, headers = ANSWERED[status]
+    asked = HTTPConnection("127.0.0.1", server.port, timeout=WAIT_S)
+    with closing(asked):
+        asked.request(method, "/ws", headers={**HANDSHAKE, **headers})
+        assert str(asked.getresponse().status) == status
+    statuses = set(re.findall(r"^\| (\d{3}) \|", PAGE, re.MULTILINE))
+    assert statuses == ANSWERED.keys() | OF_FULL_HOUSE
 
 
 # --- docs/asyncapi.json -----------------------------------------------------------------
