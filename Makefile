@@ -1,4 +1,4 @@
-# The commands of Tchat. `make` alone lists them; README.md explains them.
+# The commands of Tchat. `make` alone lists them; docs/contributing.md explains those of every day.
 #
 # This file works with GNU make 3.81 and a POSIX shell, which a Mac has. It needs only Python 3.11
 # or newer and git.
