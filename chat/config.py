@@ -1,7 +1,7 @@
 """Every setting: its name, default, unit and bounds; read once, refused at boot.
 
-The table below is the documentation: a field's name in lower case is the setting's
-name, but for what tools outside the project fixed (`HOST`, `PORT`, …).
+The table below is the documentation: `make reference` makes docs/settings.md from its names, types,
+defaults and comments. A field's name in upper case is the setting's name.
 """
 
 from __future__ import annotations
@@ -25,41 +25,63 @@ class SettingError(Exception):
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     """The settings of one process."""
 
-    #: Address to listen on; 0.0.0.0 where a platform sets PORT.
+    # --- Address and proxies
+
+    #: Address to listen on; with `PORT` and without `HOST` it is `0.0.0.0`, as platforms expect.
     host: str = "127.0.0.1"
     #: TCP port to listen on.
     port: Annotated[int, Meta(ge=1, le=65535)] = 8080
-    #: Reverse proxies in front whose X-Forwarded-… headers are believed.
+    #: Reverse proxies in front whose X-Forwarded-For, -Host, -Prefix and -Proto are believed; the
+    #: Procfile sets 1, for the router of the platform.
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] = 0
-    #: The path under which a proxy in front shows the chat, like /chat.
+    #: The path under which a proxy in front shows the chat, like `/chat`.
     script_name: str = ""
-    #: Workers, which are processes; more than one needs REDIS_URL. A platform may set it by itself.
+
+    # --- Workers and storage
+
+    #: Workers, which are processes; more than one needs `REDIS_URL`. A platform may set it by
+    #: itself.
     web_concurrency: Annotated[int, Meta(ge=1, le=1024)] = 1
-    #: The Redis server, or one of a cluster, that has the log; empty: the SQLite file has it.
+    #: The Redis server, or one of a cluster, that has the log, like
+    #: `redis://:password@host:6379/0`, `rediss://…` or `unix:///path`; empty: the SQLite file has
+    #: it.
     redis_url: str = ""
     #: Replicas of the Redis server that must have a post before it is acknowledged.
     chat_redis_replicas: Annotated[int, Meta(ge=0, le=10)] = 0
-    #: The SQLite file; empty: instance/tchat.db beside the program.
+    #: The SQLite file; empty: `instance/tchat.db` beside the program.
     chat_database: str = ""
+
+    # --- Who may connect
+
     #: WebSockets admitted per worker; the next one gets 503.
     chat_max_connections: Annotated[int, Meta(ge=1, le=50_000)] = 1000
-    #: Origins besides our own whose pages may connect, separated by commas.
+    #: Origins besides our own whose pages may connect, separated by commas, like
+    #: `https://www.example.org`.
     chat_allowed_origins: str = ""
-    #: Names under which the chat may be asked for, besides those of this machine and its network.
+    #: Names under which the chat may be asked for, besides those of this machine and its network,
+    #: separated by commas, like `chat.example.org,*.example.net`.
     chat_hosts: str = ""
-    #: The secret that lets a program on another machine read /metrics; empty: none may.
+
+    # --- Secrets and the log
+
+    #: The secret that lets a program on another machine read `/metrics`; empty: none may.
     chat_metrics_token: Annotated[str, Meta(min_length=16, max_length=256)] = ""
-    #: The secret that owns every room, typed on the page; empty: nobody owns all.
+    #: The secret that owns every room, typed on the page and never in an address; empty: nobody
+    #: looks after rooms that have no owner.
     chat_admin_token: Annotated[str, Meta(min_length=16, max_length=256)] = ""
-    #: What the log says of people's addresses: their network, all of them, or nothing.
+    #: What the log says of people's addresses: their network (`203.0.113.x`, `2001:db8:1::/48`),
+    #: all of them, or nothing.
     chat_log_addresses: Literal["short", "full", "none"] = "short"
+
+    # --- What people may ask
+
     #: All limits on what one person or one address may ask; off for benchmarks.
     chat_limits: Literal["on", "off"] = "on"
     # An address is IPv4's, or the first 64 bits of IPv6's. All of an amount may be used at once;
-    # then it comes back evenly.
+    # then it comes back evenly. docs/limits.md explains it.
     #: Sockets of one address at a time; 0: a quarter of all.
     chat_address_sockets: Annotated[int, Meta(ge=0, le=100_000)] = 0
-    #: WebSockets of one address at a time; 0: a quarter of CHAT_MAX_CONNECTIONS, but at least 40.
+    #: WebSockets of one address at a time; 0: a quarter of `CHAT_MAX_CONNECTIONS`, but at least 40.
     chat_address_websockets: Annotated[int, Meta(ge=0, le=50_000)] = 0
     #: New WebSockets of one address a minute.
     chat_address_connects: Annotated[int, Meta(ge=1, le=1_000_000)] = 600
@@ -101,16 +123,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     chat_cool_down_s: Annotated[float, Meta(ge=0, le=3600)] = 30.0
     #: Bytes that wait for one slow connection before it is closed (4008).
     chat_outbox_bytes: Annotated[int, Meta(ge=65_536, le=67_108_864)] = 1_048_576
-    #: Messages kept in each room's log.
+
+    # --- What is kept
+
+    #: Messages kept in each room's log, besides all that `CHAT_RETENTION_MIN_HOURS` keeps.
     chat_retention_messages: Annotated[int, Meta(ge=1000, le=100_000_000)] = 100_000
     #: Hours in which a message is kept, however many there are; 0: none.
     chat_retention_min_hours: Annotated[int, Meta(ge=0, le=8760)] = 24
     #: Days a message is kept; 0 for as long as it is not one too many.
     chat_retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
-    #: Days after which a room that nobody used loses its messages; 0: never.
+    #: Days on which the server ran and nobody used a room, until it loses its messages; 0: never.
     chat_room_idle_days: Annotated[int, Meta(ge=0, le=36_500)] = 365
-    #: Bytes of the database with its WAL, at least 16 MiB; 0: by the disk's free space.
+    #: Bytes of the database with its WAL, at least 16777216; then no message is stored until there
+    #: is space. 0: the disk's free space decides.
     chat_database_bytes: Annotated[int, Meta(ge=0, le=1 << 60)] = 0
+
+    # --- People and connections
+
     #: Seconds after which a message can no longer be edited; 0: none is ever edited.
     chat_edit_within_s: Annotated[int, Meta(ge=0, le=31_536_000)] = 900
     #: Seconds a nick stays its member's after its last use in the room.
@@ -185,7 +214,7 @@ def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
             # A secret is not for the log, not even one that is too short.
             value = "" if name.endswith("_TOKEN") else f"={given[name]!r}"
             raise SettingError(
-                f"{name}{value} is not allowed: it must be {_allowed(field.type)}"
+                f"{name}{value} is not allowed: it must be {allowed_values(field.type)}"
             ) from None
     if "port" in values:
         values.setdefault("host", "0.0.0.0")  # noqa: S104 - a platform's router must reach it
@@ -230,7 +259,7 @@ def unknown_settings() -> list[str]:
     for name in sorted(os.environ):
         if name.upper().startswith("CHAT_") and name not in known:
             nearest = get_close_matches(name.upper(), known, n=1)
-            hint = f"do you mean {nearest[0]}?" if nearest else "README.md lists them all"
+            hint = f"do you mean {nearest[0]}?" if nearest else "docs/settings.md lists them all"
             sentences.append(f"{name} is ignored, because there is no such setting: {hint}")
     return sentences
 
@@ -238,8 +267,8 @@ def unknown_settings() -> list[str]:
 _DATABASE_BYTES_MIN = 16 << 20  # the WAL alone takes some megabytes
 
 
-def _allowed(kind: type) -> str:
-    """Say which values a setting's type allows."""
+def allowed_values(kind: object) -> str:
+    """Say which values a setting's type allows: "a whole number from 1 to 65535"."""
     known = inspect.type_info(kind)
     match known:
         case inspect.LiteralType(values):

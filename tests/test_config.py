@@ -68,14 +68,45 @@ def test_nothing_set_gives_a_server_for_this_machine_alone() -> None:
     assert settings.allowed_origins == frozenset()
 
 
-def test_each_setting_is_in_the_documents_with_its_default() -> None:
-    tables = "".join((ROOT / name).read_text() for name in ("README.md", "docs/limits.md"))
-    documented = dict(re.findall(r"^\| `([A-Z_]+)` \| *([^|]*?) *\|", tables, re.MULTILINE))
+#: A row of a table of settings: name, default and what else stands there.
+ROW = re.compile(r"^\| `([A-Z_]+)` \| *([^|]*?) *\| *(.*) \|$", re.MULTILINE)
+
+
+def test_page_of_settings_is_what_the_module_makes() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools/settings.py", "--check"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_each_setting_is_on_its_page_with_its_default_its_bounds_and_a_sentence() -> None:
+    rows = {row[1]: row for row in ROW.finditer((ROOT / "docs/settings.md").read_text())}
     for field in msgspec.structs.fields(Settings):
-        name = field.encode_name
-        if name.startswith("CHAT_") and name != "CHAT_DATABASE":
-            default = str(field.default).removesuffix(".0")
-            assert documented[name].strip("`") == default, name
+        row = rows[field.encode_name]
+        assert row[2].strip("`") == str(field.default).removesuffix(".0"), row[0]
+        allowed, meaning = row[3].split(" | ")
+        assert len(meaning.split()) > 3, row[0]
+        kind = msgspec.inspect.type_info(field.type)
+        bounds = ("ge", "le", "min_length", "max_length")
+        for bound in filter(None, (getattr(kind, bound, None) for bound in bounds)):
+            assert str(bound) in allowed.split(), row[0]
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.fr.md", "docs/limits.md"])
+def test_default_of_a_setting_is_the_same_on_every_page(page: str) -> None:
+    defaults = {
+        field.encode_name: str(field.default).removesuffix(".0")
+        for field in msgspec.structs.fields(Settings)
+    }
+    rows = ROW.findall((ROOT / page).read_text())
+    assert rows
+    for name, default, _ in rows:
+        if name != "CHAT_DATABASE":  # the default is computed
+            assert default.strip("`") == defaults[name], name
 
 
 @pytest.mark.parametrize(("name", "attribute", "low", "high", "below", "above"), BOUNDS)
