@@ -52,6 +52,8 @@ test: $(DEV) $(BUILDER) $(SCHEMAS)  ## run all tests but the long ones (installs
 	@tools/need.sh chromium
 	@tools/need.sh headless-shell || true
 	@tools/need.sh node
+	@tools/need.sh curl
+	@tools/need.sh jq
 	@tools/need.sh nginx
 	@tools/need.sh redis
 	$(if $(JS_TESTS),node --test $(JS_TESTS))

@@ -15,6 +15,7 @@ import pytest
 
 from chat import protocol
 from chat.config import Settings
+from chat.web.problems import ProblemCode
 from tests.support.client import Client
 from tests.support.servers import ROOT, ChatServer
 
@@ -29,6 +30,7 @@ WANTED = {
     ),
     "gaps": ("protocol.md", "Coming back", protocol.Gap),
     "errors": ("protocol.md", "Errors", protocol.ErrorCode),
+    "problems": ("api.md", "Problems", [*protocol.ErrorCode, *ProblemCode]),
     "closes": ("protocol.md", "Close codes", [str(int(code)) for code in protocol.CloseCode]),
 }
 

@@ -20,6 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.support.client import WAIT_S
 from tests.support.servers import ROOT, ChatServer
+from tests.support.shown import Shown
 
 PAGE = (ROOT / "docs/protocol.md").read_text()
 EXAMPLES = re.findall(r"^#+ ([^\n]+)$|^```ws\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -27,9 +28,6 @@ ASYNCAPI = json.loads((ROOT / "docs/asyncapi.json").read_text())
 
 #: A line of an example: who, in which direction, and what. An indented line goes on with the last.
 LINE = re.compile(r"^(\w+) ([<>]) (.+(?:\n +.+)*)$", re.MULTILINE)
-#: What stands in a place in which each run has another value.
-NAMED = re.compile(r"<(.+)>")
-LEFT_OUT = "…"
 NEWS_OF_PEOPLE = ("joined", "left")
 
 
@@ -55,13 +53,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
 
 
 class Play:
-    """An example on its way: the connections of its people, and the values that were named."""
+    """An example on its way, and the connections of its people."""
 
     def __init__(self, ws_url: str, stack: ExitStack) -> None:
         self._ws_url = ws_url
         self._stack = stack
         self._connections: dict[str, ClientConnection] = {}
-        self._named: dict[str, Any] = {}
+        self._shown = Shown()
 
     def send(self, who: str, what: str) -> None:
         """Do what a line with `>` says."""
@@ -74,7 +72,7 @@ class Play:
         if what == "a binary message":
             self._connections[who].send(b"5")
         else:
-            command = self._filled(json.loads(what))
+            command = self._shown.filled(json.loads(what))
             if command["type"] != "wave":  # the example of a command that there is not
                 validate(command, "receive")
             self._connections[who].send(json.dumps(command))
@@ -96,32 +94,7 @@ class Play:
             # They come up to 50 ms late, and the example leaves out those that do not matter.
             if event["type"] == shown["type"] or event["type"] not in NEWS_OF_PEOPLE:
                 break
-        self._compare(shown, event, what)
-
-    def _filled(self, value: Any) -> Any:
-        """Give a command with the values that were named before."""
-        if isinstance(value, dict):
-            return {name: self._filled(each) for name, each in value.items()}
-        if isinstance(value, str) and (name := NAMED.fullmatch(value)):
-            return self._named[name[1]]
-        return value
-
-    def _compare(self, shown: Any, real: Any, where: str) -> None:
-        if shown == LEFT_OUT:
-            return
-        if isinstance(shown, str) and (name := NAMED.fullmatch(shown)):
-            assert self._named.setdefault(name[1], real) == real, f"{name[0]} in {where}"
-        elif isinstance(shown, dict) and isinstance(real, dict):
-            names = shown.keys() - {LEFT_OUT}
-            assert names == (real.keys() & names if LEFT_OUT in shown else real.keys()), where
-            for each in names:
-                self._compare(shown[each], real[each], where)
-        elif isinstance(shown, list) and isinstance(real, list):
-            assert len(shown) == len(real), where
-            for one, other in zip(shown, real, strict=True):
-                self._compare(one, other, where)
-        else:
-            assert shown == real, where
+        self._shown.compare(shown, event, what)
 
 
 @pytest.mark.parametrize("lines", list(examples()))

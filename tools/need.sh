@@ -2,7 +2,7 @@
 # Make sure that one thing is installed that pip cannot install.
 #
 #   tools/need.sh python | venv | chromium | headless-shell | firefox | webkit | emoji | node | npm | binutils |
-#       libpython | nginx | redis | haproxy | network | go | go-sqlite3 | go-centrifuge
+#       libpython | curl | jq | nginx | redis | haproxy | network | go | go-sqlite3 | go-centrifuge
 #
 # It first looks for it. If it is missing, and apt-get can be used without a question (as root, or
 # with sudo without a password), it installs Debian's package. Otherwise it says in one line what is
@@ -135,6 +135,10 @@ webkit)
         for package in webkit2gtk-driver xvfb openbox locales; do apt_install $package; done
         have_webkit
     } || missing "WebKitGTK, for make browsers (Debian: apt-get install webkit2gtk-driver xvfb openbox locales)"
+    ;;
+curl | jq)
+    command -v "$1" >/dev/null || { apt_install "$1" && command -v "$1" >/dev/null; } ||
+        missing "$1, for the examples of docs/api.md (Debian: apt-get install $1)"
     ;;
 emoji)
     have_emoji || { apt_install fonts-noto-color-emoji && have_emoji; } ||

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from http import HTTPStatus
 from math import ceil
+from typing import Annotated
 
 import msgspec
 from flask import Response
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from chat.protocol import Error, ErrorCode, Refused
 
@@ -41,12 +43,31 @@ STATUS = {
 }
 
 
+class ProblemCode(StrEnum):
+    """What can be wrong with a request besides; the socket has its own ways to say so."""
+
+    KEY_MISSING = "key_missing"
+    KEY_INVALID = "key_invalid"
+    LENGTH_REQUIRED = "length_required"
+    TOO_LARGE = "too_large"
+    GONE = "gone"
+    TOO_MANY = "too_many"
+    FULL = "full"
+    STOPPING = "stopping"
+    BAD_REQUEST = "bad_request"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    MISDIRECTED_REQUEST = "misdirected_request"
+    INTERNAL_SERVER_ERROR = "internal_server_error"
+
+
 class Problem(Struct, frozen=True, omit_defaults=True):
     """Why a request is refused: `code` is for programs, `detail` for people."""
 
     title: str
     status: int
-    code: str
+    code: Annotated[str, Meta(extra_json_schema={"enum": [*ErrorCode, *ProblemCode]})]
     detail: str
     retry_after: float | None = None  # seconds
     suggest: str | None = None  # a nick that is free
@@ -73,7 +94,7 @@ def of_refusal(refusal: Refused) -> Problem:
 
 def problem(
     status: int,
-    code: str,
+    code: ErrorCode | ProblemCode,
     detail: str,
     *,
     retry_after: float | None = None,
@@ -84,8 +105,11 @@ def problem(
 
 
 def of_status(status: int, detail: str) -> Problem:
-    """Make the problem of an answer that knows its status alone; the code is the status's name."""
-    return problem(status, HTTPStatus(status).name.lower(), detail)
+    """Make the problem of an answer that knows its status alone."""
+    name = HTTPStatus(status).name.lower()
+    if name not in set(ProblemCode):
+        name = "bad_request" if status < 500 else "internal_server_error"
+    return problem(status, ProblemCode(name), detail)
 
 
 def answer(told: Problem) -> Response:

@@ -69,7 +69,7 @@ class Caller:
             given.setdefault("Authorization", f"Bearer {self.key}")
         if self.owner:
             given["Tchat-Owner"] = self.owner
-        address = f"/api{quote(path)}" + (f"?{urlencode(query)}" if query else "")
+        address = f"/api{quote(path, safe='/?&=%~')}" + (f"?{urlencode(query)}" if query else "")
         connection = HTTPConnection("127.0.0.1", self.server.port, timeout=WAIT_S)
         try:
             connection.request(method, address, data, given)

@@ -15,7 +15,7 @@ from chat.protocol import ErrorCode, Refused
 from chat.rooms.ledger import Budget
 from chat.rooms.visits import Guest
 from chat.web.api.shapes import BODY_LIMIT
-from chat.web.problems import Problem, problem
+from chat.web.problems import Problem, ProblemCode, problem
 
 OPERATOR = "tchat.operator"  # in the environ of a request that only the operator can send
 
@@ -34,7 +34,7 @@ class Told(Exception):
         self.problem = told
 
 
-def told(status: int, code: str, detail: str, *, retry_after: float | None = None) -> Told:
+def told(status: int, code: ProblemCode, detail: str, *, retry_after: float | None = None) -> Told:
     """Make the exception that answers a request with a problem."""
     return Told(problem(status, code, detail, retry_after=retry_after))
 
@@ -63,11 +63,11 @@ def read_guest(request: Request, *, in_query: bool, **known: Any) -> tuple[Guest
     is_operator = request.environ.get(OPERATOR) is True
     owner = request.headers.get("Tchat-Owner")
     if owner is not None and len(owner) > _OWNER_LIMIT:
-        raise told(401, "key_invalid", "Tchat-Owner is too long.")
+        raise told(401, ProblemCode.KEY_INVALID, "Tchat-Owner is too long.")
     key = request.args.get("key") if in_query else _bearer(request.headers.get("Authorization"))
     if key is not None and not _KEY.fullmatch(key):
         detail = "A key has 22 to 128 letters, digits, hyphens or underscores."
-        raise told(401, "key_invalid", detail)
+        raise told(401, ProblemCode.KEY_INVALID, detail)
     return (
         Guest(key or owner or new_key(), owner, is_operator=is_operator, **known),
         bool(key or owner or is_operator),
@@ -80,12 +80,16 @@ def _bearer(header: str | None) -> str | None:
         return None
     scheme, _, key = header.partition(" ")
     if scheme.lower() != "bearer":
-        raise told(401, "key_invalid", "Send the key like this: Authorization: Bearer <key>.")
+        raise told(
+            401, ProblemCode.KEY_INVALID, "Send the key like this: Authorization: Bearer <key>."
+        )
     return key.strip()
 
 
 def read_query(request: Request, shape: type[_Shape]) -> _Shape:
     """Read a query. Raises Refused (`bad_command`)."""
+    if len(request.args) < len(list(request.args.items(multi=True))):
+        raise Refused(ErrorCode.BAD_COMMAND, "Ask for each thing once.")
     try:
         return msgspec.convert(request.args.to_dict(), shape, strict=False)
     except msgspec.ValidationError as error:
@@ -108,9 +112,9 @@ def read_body(request: Request, shape: type[_Shape]) -> _Shape:
 
 def _bytes_of(request: Request) -> bytes:
     if "Transfer-Encoding" in request.headers:
-        raise told(411, "length_required", "Send the body with a Content-Length.")
+        raise told(411, ProblemCode.LENGTH_REQUIRED, "Send the body with a Content-Length.")
     if (request.content_length or 0) > BODY_LIMIT:
-        raise told(413, "too_large", f"A body has at most {BODY_LIMIT} bytes.")
+        raise told(413, ProblemCode.TOO_LARGE, f"A body has at most {BODY_LIMIT} bytes.")
     return request.get_data(cache=False) or b"{}"
 
 

@@ -28,9 +28,9 @@ from chat.protocol import (
 )
 from chat.rooms.commands import Hub
 from chat.rooms.visits import Following, Outcome, Visit
-from chat.web import problems
 from chat.web.api import shapes
 from chat.web.api.calls import Call, Told, json_answer, told
+from chat.web.problems import ProblemCode, of_error
 
 _WITHIN_S = 10.0  # for a command: longer than a commit takes on a slow disk
 _FOUND_LIMIT, _PAGE_LIMIT = 50, 100  # messages in one answer, as on the socket
@@ -127,7 +127,7 @@ def _remove(hub: Hub, call: Call) -> Response:
             command = protocol.Remove(_new_id(call), target=_message(visit, call).seq)
         outcome = _outcome(visit, command)
         if isinstance(outcome.event, Error) and not _is_gone(visit, call, outcome.event):
-            raise Told(problems.of_error(outcome.event))
+            raise Told(of_error(outcome.event))
         return _nothing()
 
 
@@ -199,7 +199,7 @@ def _owner_to_be(call: Call) -> str | None:
     """Give the owner key that a room is to have: with it, a repetition is harmless."""
     owner = call.guest.owner
     if owner is not None and not is_owner_key(owner):
-        raise told(400, "key_invalid", "An owner key has 22 letters, digits, - or _.")
+        raise told(400, ProblemCode.KEY_INVALID, "An owner key has 22 letters, digits, - or _.")
     return owner
 
 
@@ -275,7 +275,7 @@ def _done(visit: Visit, command: AnyCommand) -> Outcome:
     """Do a command. Raises Told when it is refused later."""
     outcome = _outcome(visit, command)
     if isinstance(outcome.event, Error):
-        raise Told(problems.of_error(outcome.event))
+        raise Told(of_error(outcome.event))
     return outcome
 
 
@@ -286,7 +286,7 @@ def _outcome(visit: Visit, command: AnyCommand) -> Outcome:
 def _known(outcome: Outcome | None) -> Outcome:
     outcome = _in_time(outcome)
     if isinstance(outcome.event, Error):
-        raise Told(problems.of_error(outcome.event))
+        raise Told(of_error(outcome.event))
     return outcome
 
 
@@ -307,7 +307,9 @@ def _message(visit: Visit, call: Call) -> Message:
 def _posted(done: Outcome) -> Message:
     """Give the message that a post became. Raises Told for one that was removed before."""
     if not isinstance(done.event, Message):
-        raise told(410, "gone", "This id was removed before it came, or used for a change.")
+        raise told(
+            410, ProblemCode.GONE, "This id was removed before it came, or used for a change."
+        )
     return done.event
 
 

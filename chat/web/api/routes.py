@@ -23,7 +23,7 @@ from chat.web.api.operations import OPERATIONS, Operation
 from chat.web.api.shapes import HookKey, Reading
 from chat.web.api.stream import stream
 from chat.web.origins import Origins
-from chat.web.problems import API_PATH, Problem, answer, of_error, of_refusal, problem
+from chat.web.problems import API_PATH, Problem, ProblemCode, answer, of_error, of_refusal, problem
 
 _AGAIN_S = 5.0  # when to try again where there is no place
 
@@ -41,20 +41,22 @@ def create_api(
         Raises Told.
         """
         if hub.stopping:
-            raise _wait(503, "stopping", "Stopping: try again later.", _AGAIN_S)
+            raise _wait(503, ProblemCode.STOPPING, "Stopping: try again later.", _AGAIN_S)
         account = None
         if ledger is not None and not request.environ.get(OPERATOR):
             account = ledger.account(peer_address(request.environ))
             if wait_s := account.open_ws(connects=0):
-                raise _wait(429, "too_many", "Too much from your network: wait a moment.", wait_s)
+                raise _wait(
+                    429, ProblemCode.TOO_MANY, "Too much from your network: wait a moment.", wait_s
+                )
             stack.callback(account.close_ws)
         if not admission.enter():
-            raise _wait(503, "full", "Full: try again later.", _AGAIN_S)
+            raise _wait(503, ProblemCode.FULL, "Full: try again later.", _AGAIN_S)
         stack.callback(admission.leave)
         try:
             admission.go_apart()
         except RuntimeError:
-            raise _wait(503, "full", "No thread: try again later.", _AGAIN_S) from None
+            raise _wait(503, ProblemCode.FULL, "No thread: try again later.", _AGAIN_S) from None
         return account
 
     def read(operation: Operation, path: dict[str, str], account: Account | None) -> Call:
@@ -73,13 +75,13 @@ def create_api(
             idempotency_key=request.headers.get("Idempotency-Key"),
         )
         if operation.needs and not has_key:
-            raise told(401, "key_missing", "Send a key: Authorization: Bearer <key>.")
+            raise told(401, ProblemCode.KEY_MISSING, "Send a key: Authorization: Bearer <key>.")
         return call
 
     def serve(operation: Operation) -> Callable[..., Response]:
         def view(**path: str) -> Response:
             if not origins.allow(request.environ):
-                return answer(problem(403, "forbidden", "This page may not ask here."))
+                return answer(problem(403, ProblemCode.FORBIDDEN, "This page may not ask here."))
             account: Account | None = None
             with ExitStack() as stack:
                 try:
@@ -134,5 +136,5 @@ def _wants_stream() -> bool:
     )
 
 
-def _wait(status: int, code: str, detail: str, wait_s: float) -> Told:
+def _wait(status: int, code: ProblemCode, detail: str, wait_s: float) -> Told:
     return told(status, code, detail, retry_after=rounded_up(wait_s))
