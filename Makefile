@@ -53,8 +53,9 @@ test: $(DEV) $(BUILDER)  ## run all tests but the long ones (installs Chromium a
 	@tools/need.sh node
 	@tools/need.sh nginx
 	@tools/need.sh redis
+	@tools/need.sh systemd
 	$(if $(JS_TESTS),node --test $(JS_TESTS))
-	$(BIN)/python -m pytest -q -m "alone and not long" tests/log tests/serving tests/whole
+	$(BIN)/python -m pytest -q -m "alone and not long" tests/deploy tests/log tests/serving tests/whole
 	$(BIN)/python -m pytest -m "not alone and not long" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 # tests/whole/test_binary.py makes dist/chat-server. The servers to compare with are written in Go.
@@ -115,9 +116,9 @@ faults: $(DEV)  ## break Redis, a cluster of it and workers in every way, lose n
 
 # Several machines are in a namespace of their own. Whatever is made there, addresses and processes,
 # ends with it.
-machines: $(DEV) $(BUILDER)  ## try, as root on Linux, a container's limits, and several machines
-	@for thing in network chromium nginx haproxy redis; do tools/need.sh $$thing || exit 1; done
-	$(BIN)/python -m pytest -q tests/long/machines.py
+machines: $(DEV) $(BUILDER)  ## try, as root on Linux, a container's limits, the service, several machines
+	@for thing in network systemd chromium nginx haproxy redis; do tools/need.sh $$thing || exit 1; done
+	$(BIN)/python -m pytest -q tests/long/machines.py tests/long/systemd.py
 	unshare --net --mount --mount-proc --pid --fork --kill-child \
 		$(BIN)/python -m pytest tests/long/network.py $(PYTEST_ARGS)
 

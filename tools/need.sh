@@ -2,7 +2,7 @@
 # Make sure that one thing is installed that pip cannot install.
 #
 #   tools/need.sh python | venv | chromium | headless-shell | firefox | webkit | emoji | node | npm | binutils |
-#       libpython | nginx | redis | haproxy | network | go | go-sqlite3 | go-centrifuge
+#       libpython | nginx | redis | haproxy | systemd | network | go | go-sqlite3 | go-centrifuge
 #
 # It first looks for it. If it is missing, and apt-get can be used without a question (as root, or
 # with sudo without a password), it installs Debian's package. Otherwise it says in one line what is
@@ -89,7 +89,13 @@ have_redis() { command -v redis-server || command -v redis-check-rdb; } >/dev/nu
 
 have_haproxy() { command -v haproxy || [ -x /usr/sbin/haproxy ]; } >/dev/null
 
-have_network() { command -v ip && command -v nsenter && command -v systemd-analyze; } >/dev/null
+# What checks units, and what gives a socket to a program; also a systemd to be started by the tests.
+have_systemd() {
+    [ "$(uname)" != Linux ] ||
+        { command -v systemd-analyze && command -v systemd-socket-activate && [ -x /usr/lib/systemd/systemd ]; }
+} >/dev/null
+
+have_network() { command -v ip && command -v nsenter; } >/dev/null
 
 # gorilla/websocket is a Debian package, so that the peer can be built without a network.
 have_go() { command -v go && [ -d /usr/share/gocode/src/github.com/gorilla/websocket ]; } >/dev/null
@@ -171,10 +177,14 @@ haproxy)
     have_haproxy || { apt_install haproxy && have_haproxy; } ||
         missing "HAProxy, for make machines (Debian: apt-get install haproxy)"
     ;;
+systemd)
+    have_systemd || { apt_install systemd && have_systemd; } ||
+        missing "systemd's programs, for tests/deploy (Debian: apt-get install systemd)"
+    ;;
 network)
     [ "$(uname)$(id -u)" = Linux0 ] || missing "Linux, and to be root, for make machines"
-    have_network || { apt_install iproute2 && apt_install systemd && have_network; } ||
-        missing "the commands ip and systemd-analyze, for make machines (Debian: apt-get install iproute2 systemd)"
+    have_network || { apt_install iproute2 && have_network; } ||
+        missing "the commands ip and nsenter, for make machines (Debian: apt-get install iproute2)"
     ;;
 go)
     have_go || { apt_install golang-go && apt_install golang-github-gorilla-websocket-dev && have_go; } ||
