@@ -51,9 +51,7 @@ test: $(DEV) $(BUILDER)  ## run all tests but the long ones (installs Chromium a
 	@tools/need.sh chromium
 	@tools/need.sh headless-shell || true
 	@tools/need.sh node
-	@tools/need.sh nginx
-	@tools/need.sh redis
-	@tools/need.sh systemd
+	@for thing in nginx caddy haproxy redis systemd; do tools/need.sh $$thing || exit 1; done
 	$(if $(JS_TESTS),node --test $(JS_TESTS))
 	$(BIN)/python -m pytest -q -m "alone and not long" tests/deploy tests/log tests/serving tests/whole
 	$(BIN)/python -m pytest -m "not alone and not long" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)

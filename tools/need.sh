@@ -2,7 +2,7 @@
 # Make sure that one thing is installed that pip cannot install.
 #
 #   tools/need.sh python | venv | chromium | headless-shell | firefox | webkit | emoji | node | npm | binutils |
-#       libpython | nginx | redis | haproxy | systemd | network | go | go-sqlite3 | go-centrifuge
+#       libpython | nginx | redis | caddy | haproxy | systemd | network | go | go-sqlite3 | go-centrifuge
 #
 # It first looks for it. If it is missing, and apt-get can be used without a question (as root, or
 # with sudo without a password), it installs Debian's package. Otherwise it says in one line what is
@@ -73,14 +73,17 @@ nginx=build/nginx/usr/sbin/nginx
 
 have_nginx() { command -v nginx >/dev/null || { [ -x $nginx ] && $nginx -v 2>/dev/null; }; }
 
-unpack_nginx() {
-    mkdir -p build/nginx
+# So is this one.
+have_caddy() { command -v caddy || [ -x build/caddy/usr/bin/caddy ]; } >/dev/null
+
+unpack() {
+    mkdir -p "build/$1"
     (
-        cd build/nginx || exit 1
-        apt-get -qq download nginx </dev/null >/dev/null 2>&1 ||
+        cd "build/$1" || exit 1
+        apt-get -qq download "$1" </dev/null >/dev/null 2>&1 ||
             { [ "$(id -u)" = 0 ] && apt-get -qq update </dev/null >/dev/null 2>&1 &&
-                apt-get -qq download nginx </dev/null >/dev/null 2>&1; } || exit 1
-        dpkg -x nginx_*.deb . && rm -f nginx_*.deb
+                apt-get -qq download "$1" </dev/null >/dev/null 2>&1; } || exit 1
+        dpkg -x "$1"_*.deb . && rm -f "$1"_*.deb
     )
 }
 
@@ -163,7 +166,7 @@ libpython)
         missing "Python's shared library, for the binary (Debian: apt-get install lib$(python_series))"
     ;;
 nginx)
-    have_nginx || { unpack_nginx && have_nginx; } ||
+    have_nginx || { unpack nginx && have_nginx; } ||
         missing "nginx, for tests/whole/test_reverse_proxy.py (Debian: apt-get install nginx-light)"
     command -v openssl >/dev/null || { apt_install openssl && command -v openssl >/dev/null; } ||
         missing "the openssl command, for tests/whole/test_reverse_proxy.py"
@@ -172,10 +175,14 @@ redis)
     have_redis || { apt_install redis-tools && have_redis; } ||
         missing "Redis 7, for the tests with several workers (Debian: apt-get install redis-tools)"
     ;;
+caddy)
+    have_caddy || { unpack caddy && have_caddy; } ||
+        missing "Caddy, for tests/deploy (Debian: apt-get install caddy)"
+    ;;
 haproxy)
     # Debian's service of it listens nowhere until somebody configures it.
     have_haproxy || { apt_install haproxy && have_haproxy; } ||
-        missing "HAProxy, for make machines (Debian: apt-get install haproxy)"
+        missing "HAProxy, for tests/deploy and make machines (Debian: apt-get install haproxy)"
     ;;
 systemd)
     have_systemd || { apt_install systemd && have_systemd; } ||
