@@ -114,11 +114,20 @@ faults: $(DEV)  ## break Redis, a cluster of it and workers in every way, lose n
 
 # Several machines are in a namespace of their own. Whatever is made there, addresses and processes,
 # ends with it.
-machines: $(DEV) $(BUILDER)  ## try, as root on Linux, a container's limits, the service, several machines
-	@for thing in network systemd chromium nginx haproxy redis; do tools/need.sh $$thing || exit 1; done
+machines: $(DEV) $(BUILDER) .venv-deploy/.installed build/wheels/.complete  ## try, as root on Linux, the service, containers, several machines
+	@for thing in network systemd podman chromium nginx haproxy redis; do tools/need.sh $$thing || exit 1; done
 	$(BIN)/python -m pytest -q tests/long/machines.py tests/long/systemd.py
 	unshare --net --mount --mount-proc --pid --fork --kill-child \
 		$(BIN)/python -m pytest tests/long/network.py $(PYTEST_ARGS)
+	unshare --net --mount --mount-proc --pid --fork --kill-child \
+		$(BIN)/python -m pytest -q tests/long/containers.py
+
+# An image is built without a network from these.
+build/wheels/.complete: requirements.txt | $(DEV)
+	rm -rf $(@D)
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --only-binary=:all: \
+		--require-hashes --dest $(@D) -r $<
+	@touch $@
 
 arrival: $(DEV)  ## measure the page on a slow line (BESIDE=folder: beside another checkout)
 	@tools/need.sh chromium
@@ -139,11 +148,13 @@ pictures: $(DEV)  ## take pictures of the page into build/pictures/, and renew t
 	@tools/need.sh emoji
 	$(BIN)/python -m tests.long.pictures
 
-lint: $(DEV)  ## check format, rules, types and layers
+lint: $(DEV) .venv-deploy/.installed  ## check format, rules, types and layers, and the files for containers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	.venv-deploy/bin/hadolint Dockerfile
+	.venv-deploy/bin/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yml
 
 format: $(DEV)  ## put the Python code into its format
 	$(BIN)/ruff check --fix .
@@ -159,6 +170,7 @@ lock: $(DEV)  ## compile the requirements files from pyproject.toml and the .in 
 	$(LOCK) --output-file requirements-dev.txt --constraint requirements.txt --group dev pyproject.toml
 	$(LOCK) --output-file requirements-fuzz.txt --constraint requirements.txt --group fuzz pyproject.toml
 	$(LOCK) --output-file requirements-audit.txt --group audit
+	$(LOCK) --output-file requirements-deploy.txt --group deploy
 	$(LOCK) --output-file bench/requirements.txt bench/requirements.in
 	$(LOCK) --no-deps --output-file tools/unicode/requirements.txt tools/unicode/requirements.in
 	$(LOCK) --no-deps --output-file tools/valkey/requirements.txt tools/valkey/requirements.in
@@ -273,7 +285,7 @@ fuzz: .venv-fuzz/.installed  ## fuzz the code that parses a stranger's input (SE
 	@touch $@
 
 clean:  ## remove what make made; instance/, with the conversations, stays
-	rm -rf .venv .venv-audit .venv-autobahn .venv-bench .venv-fuzz .venv-unicode .venv-valkey build dist \
+	rm -rf .venv .venv-audit .venv-autobahn .venv-bench .venv-deploy .venv-fuzz .venv-unicode .venv-valkey build dist \
 		test-results .hypothesis \
 		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
 		tools/lighthouse/node_modules tools/page/node_modules tools/vendor/node_modules

@@ -2,7 +2,7 @@
 # Make sure that one thing is installed that pip cannot install.
 #
 #   tools/need.sh python | venv | chromium | headless-shell | firefox | webkit | emoji | node | npm | binutils |
-#       libpython | nginx | redis | caddy | haproxy | systemd | network | go | go-sqlite3 | go-centrifuge
+#       libpython | nginx | redis | caddy | haproxy | systemd | podman | network | go | go-sqlite3 | go-centrifuge
 #
 # It first looks for it. If it is missing, and apt-get can be used without a question (as root, or
 # with sudo without a password), it installs Debian's package. Otherwise it says in one line what is
@@ -98,6 +98,10 @@ have_systemd() {
         { command -v systemd-analyze && command -v systemd-socket-activate && [ -x /usr/lib/systemd/systemd ]; }
 } >/dev/null
 
+have_podman() {
+    command -v podman && command -v crun && [ -x /usr/lib/podman/netavark ] && [ -x /usr/lib/podman/aardvark-dns ]
+} >/dev/null
+
 have_network() { command -v ip && command -v nsenter; } >/dev/null
 
 # gorilla/websocket is a Debian package, so that the peer can be built without a network.
@@ -187,6 +191,12 @@ haproxy)
 systemd)
     have_systemd || { apt_install systemd && have_systemd; } ||
         missing "systemd's programs, for tests/deploy (Debian: apt-get install systemd)"
+    ;;
+podman)
+    have_podman || {
+        for package in crun netavark aardvark-dns podman; do apt_install $package; done
+        have_podman
+    } || missing "Podman, for make machines (Debian: apt-get install podman crun netavark aardvark-dns)"
     ;;
 network)
     [ "$(uname)$(id -u)" = Linux0 ] || missing "Linux, and to be root, for make machines"

@@ -118,3 +118,5 @@ def test_python_version_is_the_one_that_the_tests_and_the_image_have() -> None:
     assert re.fullmatch(r"3\.\d+", version)  # the platform chooses the newest of that series
     requires = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     assert requires == f">={version}"
+    bases = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert [base.partition("-")[0] for base in bases] == [f"python:{version}"] * len(bases)
