@@ -25,9 +25,14 @@ def program(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def service(tmp_path: Path, program: Path) -> Iterator[Service]:
-    """Give the service, once it answers."""
-    service = Service(tmp_path / "machine", program, _ENVIRONMENT)
+def service(request: pytest.FixtureRequest, tmp_path: Path, program: Path) -> Iterator[Service]:
+    """Give the service, once it answers; with the parameter "redis", two workers on Redis."""
+    settings, redis_url = _ENVIRONMENT, None
+    if getattr(request, "param", "sqlite") == "redis":
+        redis_url = request.getfixturevalue("redis_server").url
+        settings += f"REDIS_URL={redis_url}\nWEB_CONCURRENCY=2\n"
+    service = Service(tmp_path / "machine", program, settings)
+    service.redis_url = redis_url
     try:
         service.start()
         yield service
@@ -35,6 +40,7 @@ def service(tmp_path: Path, program: Path) -> Iterator[Service]:
         service.end()
 
 
+@pytest.mark.parametrize("service", ["sqlite", "redis"], indirect=True)
 def test_reload_replaces_the_server_while_people_post(service: Service, program: Path) -> None:
     assert versions(service) == (False, False)
     pids = [service.show("MainPID")]
