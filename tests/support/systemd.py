@@ -2,8 +2,8 @@
 
 It needs root on Linux. It shares the network with the tests. What it must find elsewhere than on a
 real machine is mounted for it alone: the program at /opt/tchat, with a Python beside it, because a
-service cannot look into /root; the user `tchat`; /etc/tchat.env; an empty /run and /var/lib. When
-it is killed, its processes and its mounts are gone.
+service cannot look into /root; a copy of /etc, with the user `tchat` and
+/etc/tchat.env; an empty /run and /var/lib. When it is killed, its processes and mounts are gone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from tests.support.waiting import wait_until
 
 #: What systemd starts by itself, and what units are ordered after.
 _TARGETS = ("basic", "multi-user", "network-online", "shutdown", "sockets", "sysinit")
-_USER = {"passwd": "tchat:x:64998:64998::/opt/tchat:/bin/false", "group": "tchat:x:64998:"}
 _SERIES = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _PACKAGES = f".venv/lib/{_SERIES}/site-packages"
 _TREES = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
@@ -40,8 +39,9 @@ mount --bind {python} /opt/python
 mount --bind {program} /opt/tchat
 mount --bind {packages} {mounted_packages}
 mount --bind {folder}/lib /var/lib
-for file in passwd group; do mount --bind {folder}/$file /etc/$file; done
-touch /etc/tchat.env && mount --bind {folder}/tchat.env /etc/tchat.env
+cp -a /etc /run/etc && mount --bind /run/etc /etc
+echo tchat:x:64998:64998::/opt/tchat:/bin/false >>/etc/passwd && echo tchat:x:64998: >>/etc/group
+install --mode=600 {folder}/tchat.env /etc/tchat.env
 export container=tests SYSTEMD_UNIT_PATH={folder}/units SYSTEMD_LOG_TARGET=null
 exec /usr/lib/systemd/systemd --system --unit=multi-user.target
 """
@@ -80,8 +80,6 @@ class Service(ChatServer):
         here = f"StandardOutput=append:{self.output}\nStandardError=inherit\n"
         here += "Environment=LD_LIBRARY_PATH=/opt/python/lib\n"
         self._write("units/tchat.service.d/here.conf", f"[Service]\n{here}", {})
-        for file, line in _USER.items():
-            self._write(file, f"{Path('/etc', file).read_text()}{line}\n", {})
         (folder / "lib").mkdir()
         _make_environment(program)
         self._command = ["unshare", "--mount", "sh", str(folder / "outside")]
