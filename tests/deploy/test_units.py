@@ -19,7 +19,7 @@ import pytest
 from tests.serving.test_handover import wait_for_end
 from tests.support.nginx import deployed
 from tests.support.posters import Posters
-from tests.support.servers import GUNICORN, ChatServer
+from tests.support.servers import GUNICORN, ROOT, ChatServer
 
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="systemd is on Linux alone")
 _WITHIN_S = 20.0
@@ -94,16 +94,19 @@ def test_server_with_systemds_socket_is_replaced_and_tells_which_process_is_the_
         with Posters(server) as posters:
             for _ in range(2):  # the second server hands over what was handed over to it
                 posters.more()
-                os.kill(pids[-1], signal.SIGUSR2)
+                # What `systemctl reload` calls, with a pid.
+                command = [sys.executable, "-m", "chat.serving.replace", str(pids[-1])]
+                replacing = subprocess.Popen(command, cwd=ROOT, env=server._environment)
                 while not (told := manager.recv(4096)).startswith(b"MAINPID="):
                     assert told.startswith(b"READY=1")
-                wait_for_end(pids[-1])
+                server.process.wait(_WITHIN_S)  # the first one is a child of this process
+                assert replacing.wait(_WITHIN_S) == 0
                 pids.append(int(told.removeprefix(b"MAINPID=")))
                 posters.more(1)
                 assert times_open(pids[-1], server.port) == 1
         posters.check(within_s=10.0)
     finally:
-        os.kill(pids[-1], signal.SIGTERM)
+        os.killpg(server.process.pid, signal.SIGTERM)  # whichever of them runs
     wait_for_end(pids[-1])
     assert len(set(pids)) == 3
     assert not re.search("Traceback|ERROR", server.log())
