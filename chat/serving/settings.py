@@ -21,6 +21,7 @@ from chat.serving.addresses import in_url, refuse_addresses
 from chat.serving.holder import predecessor, refuse_stranger
 from chat.serving.limits import RESERVE, affordable
 from chat.serving.spread import Spread
+from chat.serving.systemd import hand_over_service, hand_over_sockets
 from chat.serving.terminal import ends_with_its_terminal, has_terminal, ignore_further_stops
 
 _WORKER = "chat.serving.worker.Worker"
@@ -59,6 +60,7 @@ def gunicorn_settings() -> dict[str, Any]:
     def on_starting(server: Any) -> None:
         # What USR2 executes. gunicorn would do without `-m` and without the first directory.
         server.START_CTX.update(cwd=str(started_in), args=[sys.executable, *sys.orig_argv[1:]])
+        server.handle_usr2 = lambda: _replace(server)
         serve_with_this_version(server)
         _or_exit(_check, server, settings)
         _or_exit(_check_machine, server, chat)
@@ -78,6 +80,15 @@ def gunicorn_settings() -> dict[str, Any]:
     def child_exit(server: Any, worker: Any) -> None:
         if worker.place is not None:
             worker.place.give_back()
+
+    def pre_exec(server: Any) -> None:
+        if server.systemd:
+            hand_over_sockets(server.LISTENERS)
+
+    def on_exit(server: Any) -> None:
+        if server.reexec_pid:
+            hand_over_service(server.reexec_pid, server.log)
+        ignore_further_stops()
 
     return {
         "bind": f"{in_url(settings.host)}:{settings.port}",
@@ -103,8 +114,18 @@ def gunicorn_settings() -> dict[str, Any]:
         "on_reload": on_reload,
         "pre_fork": pre_fork,
         "child_exit": child_exit,
-        "on_exit": lambda server: ignore_further_stops(),
+        "pre_exec": pre_exec,
+        "on_exit": on_exit,
     }
+
+
+def _replace(server: Any) -> None:
+    """Start the server that replaces this one, also right after this one replaced another.
+
+    gunicorn notices within a second that the other one has ended, and does nothing until then.
+    """
+    server.maybe_promote_master()
+    server.reexec()
 
 
 def _or_exit(check: Callable[..., None], *arguments: Any) -> None:

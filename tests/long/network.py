@@ -8,8 +8,6 @@ from __future__ import annotations
 import random
 import shlex
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -27,7 +25,6 @@ from tests.support.bed import FRONTS, Bed
 from tests.support.checker import judge
 from tests.support.client import Refused
 from tests.support.history import Entry, Record
-from tests.support.nginx import deployed
 from tests.support.pace import Pace
 from tests.support.talker import Talker
 from tests.support.trees import copy_program
@@ -151,15 +148,6 @@ def has(tab: Tab, *texts: str) -> None:
     """Wait until the log has these messages, in any order, each once."""
     expect(tab.log.get_by_role("listitem")).to_have_count(len(texts), timeout=_SEEN_MS)
     assert sorted(tab.texts()) == sorted(texts)
-
-
-def test_systemd_understands_the_unit(tmp_path: Path) -> None:
-    unit = tmp_path / "tchat.service"
-    unit.write_text(deployed("tchat.service", ("/opt/tchat/.venv/bin/gunicorn", sys.executable)))
-    found = subprocess.run(
-        ("systemd-analyze", "verify", unit), capture_output=True, text=True, check=False
-    )
-    assert (found.returncode, found.stderr) == (0, "")
 
 
 def test_people_of_all_machines_and_both_proxies_are_in_one_conversation(

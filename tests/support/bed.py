@@ -42,15 +42,16 @@ class Workers(ChatServer):
         self, folder: Path, machine: Machine, address: str, changes: dict[str, str], cwd: Path
     ) -> None:
         """Prepare; `changes` are settings that the test needs otherwise."""
-        unit = _lines("tchat.service")
+        unit = _lines(deployed("tchat.service"))
         program, *arguments = shlex.split(unit["ExecStart"])
         assert program == "/opt/tchat/.venv/bin/gunicorn"
         name, _, value = unit["Environment"].partition("=")
         environment = {
             "PATH": os.environ["PATH"],
             name: value.replace("/var/lib/tchat", str(folder)),
-            **_lines("tchat.env"),
+            **_settings(),
             "HOST": address,
+            "PORT": str(_PORT),
             "PYTHONDONTWRITEBYTECODE": "1",
             **changes,
         }
@@ -194,7 +195,7 @@ class Bed:
 
     def log(self, room: str) -> list[Message]:
         """Read the messages of a room, as Redis has them."""
-        return read_log(_lines("tchat.env")["REDIS_URL"], room)[1]
+        return read_log(_settings()["REDIS_URL"], room)[1]
 
     def most_used(self, people: int) -> tuple[Workers, int]:
         """Wait until all connections are those of so many people, who just came; give the workers
@@ -219,10 +220,16 @@ class Bed:
         return Client(f"wss://{FRONTS[front]}/ws", ssl=self.trust, **options)
 
 
-def _lines(file: str) -> dict[str, str]:
-    """Read the lines of a file of deploy/ that set something; of a name, the first counts."""
+def _settings() -> dict[str, str]:
+    """Read the settings of deploy/tchat.env, with those for several machines."""
+    several = ("REDIS_URL", "WEB_CONCURRENCY", "CHAT_MAX_CONNECTIONS")
+    return _lines(deployed("tchat.env", *((f"# {name}=", f"{name}=") for name in several)))
+
+
+def _lines(text: str) -> dict[str, str]:
+    """Read the lines that set something; of a name, the first counts."""
     found: dict[str, str] = {}
-    for line in deployed(file).splitlines():
+    for line in text.splitlines():
         name, is_set, value = line.partition("=")
         if is_set and not line.startswith("#"):
             found.setdefault(name, value)
