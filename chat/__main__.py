@@ -1,4 +1,4 @@
-"""`python -m chat`: see chat/cli.py."""
+"""`python -m chat`: see chat/cli/."""
 
 from chat.cli import main
 

@@ -17,6 +17,9 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from msgspec import Meta, inspect
 
+#: The settings of a server that has its conversations in a file.
+NO_REDIS = {"REDIS_URL": "", "CHAT_REDIS_REPLICAS": ""}
+
 
 class SettingError(Exception):
     """A setting that is wrong: one line with its name, its value and what is allowed."""
