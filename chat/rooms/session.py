@@ -63,6 +63,12 @@ class Session:
         self.was_owner = False  # as far as it was told
         self._owner_digests: tuple[bytes, ...] = ()
 
+    @property
+    def ids(self) -> dict[str, str]:
+        """Give what tells whose a line of the log is: its connection, and its member if any."""
+        ids = {} if self.connection is None else {"connection": self.connection.id}
+        return {**ids, "member": self.member_id} if self.member_id else ids
+
     def forget_owner(self) -> None:
         """Own nothing any more: it asks for a room anew."""
         self.is_operator = self.was_owner = False
