@@ -53,6 +53,7 @@ test: $(DEV) $(BUILDER)  ## run all tests but the long ones (installs Chromium a
 	@tools/need.sh node
 	@tools/need.sh nginx
 	@tools/need.sh redis
+	@tools/need.sh prometheus
 	$(if $(JS_TESTS),node --test $(JS_TESTS))
 	$(BIN)/python -m pytest -q -m "alone and not long" tests/log tests/serving tests/whole
 	$(BIN)/python -m pytest -m "not alone and not long" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
@@ -72,6 +73,7 @@ redis: $(DEV) $(BUILDER)  ## run the tests of whole servers again: two workers o
 	@tools/need.sh chromium
 	@tools/need.sh headless-shell || true
 	@tools/need.sh nginx
+	@tools/need.sh prometheus
 	$(BIN)/python -m pytest -q --engine redis -m alone tests/whole
 	$(BIN)/python -m pytest --engine redis -m "not alone and not long" -n $(WORKERS) --dist worksteal \
 		$(PYTEST_ARGS) $(ON_REDIS)

@@ -2,7 +2,7 @@
 # Make sure that one thing is installed that pip cannot install.
 #
 #   tools/need.sh python | venv | chromium | headless-shell | firefox | webkit | emoji | node | npm | binutils |
-#       libpython | nginx | redis | haproxy | network | go | go-sqlite3 | go-centrifuge
+#       libpython | nginx | prometheus | redis | haproxy | network | go | go-sqlite3 | go-centrifuge
 #
 # It first looks for it. If it is missing, and apt-get can be used without a question (as root, or
 # with sudo without a password), it installs Debian's package. Otherwise it says in one line what is
@@ -68,19 +68,26 @@ have_libpython() {
 import sys; sys.exit(path() is None)' 2>/dev/null
 }
 
-# It is unpacked, not installed: the installed Debian package would start a server on this machine.
+# These two are unpacked, not installed: the installed Debian packages would start servers on this
+# machine.
 nginx=build/nginx/usr/sbin/nginx
+prometheus=build/prometheus/usr/bin/prometheus
 
 have_nginx() { command -v nginx >/dev/null || { [ -x $nginx ] && $nginx -v 2>/dev/null; }; }
 
-unpack_nginx() {
-    mkdir -p build/nginx
+have_prometheus() {
+    { command -v prometheus && command -v promtool; } >/dev/null ||
+        { [ -x $prometheus ] && $prometheus --version >/dev/null 2>&1; }
+}
+
+unpack() {
+    mkdir -p "build/$1"
     (
-        cd build/nginx || exit 1
-        apt-get -qq download nginx </dev/null >/dev/null 2>&1 ||
+        cd "build/$1" || exit 1
+        apt-get -qq download "$1" </dev/null >/dev/null 2>&1 ||
             { [ "$(id -u)" = 0 ] && apt-get -qq update </dev/null >/dev/null 2>&1 &&
-                apt-get -qq download nginx </dev/null >/dev/null 2>&1; } || exit 1
-        dpkg -x nginx_*.deb . && rm -f nginx_*.deb
+                apt-get -qq download "$1" </dev/null >/dev/null 2>&1; } || exit 1
+        dpkg -x "$1"_*.deb . && rm -f "$1"_*.deb
     )
 }
 
@@ -157,10 +164,14 @@ libpython)
         missing "Python's shared library, for the binary (Debian: apt-get install lib$(python_series))"
     ;;
 nginx)
-    have_nginx || { unpack_nginx && have_nginx; } ||
+    have_nginx || { unpack nginx && have_nginx; } ||
         missing "nginx, for tests/whole/test_reverse_proxy.py (Debian: apt-get install nginx-light)"
     command -v openssl >/dev/null || { apt_install openssl && command -v openssl >/dev/null; } ||
         missing "the openssl command, for tests/whole/test_reverse_proxy.py"
+    ;;
+prometheus)
+    have_prometheus || { unpack prometheus && have_prometheus; } ||
+        missing "Prometheus, for tests/whole/test_watching.py (Debian: apt-get install prometheus)"
     ;;
 redis)
     have_redis || { apt_install redis-tools && have_redis; } ||
