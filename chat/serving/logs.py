@@ -38,7 +38,6 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) i
 # Exceptions that quote what they do not like, which may be what somebody wrote.
 _QUOTING = (ValueError, LookupError, MsgspecError)
 
-
 # What tells whose an event is; a line is given them by `extra=`.
 _IDS = ("connection", "member")
 
@@ -237,19 +236,20 @@ class Lines:
                     return self._opened
             except FileNotFoundError:
                 pass  # it was renamed or removed: a new one is made
-            os.close(self._opened)
-            self._opened = None
+            # A fork in between must not know a descriptor that is another file's by then.
+            outdated, self._opened = self._opened, None
+            os.close(outdated)
         self._opened = open_file(self.file)
         return self._opened
 
 
 def open_file(path: str) -> int:
-    """Open a file to add lines to it, for the server's user and group alone if it is new.
+    """Open a file to add lines to it; a new one is for the server's user and group alone.
 
     Never waits, not even for the reader of a named pipe. Raises OSError.
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
-    return os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o640)
+    return os.open(path, flags, 0o640)
 
 
 def _event(form: Form, text: str, level: int) -> str:

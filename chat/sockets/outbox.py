@@ -119,7 +119,7 @@ class Outbox:
 
     @property
     def waiting_bytes(self) -> int:
-        """Give how much waits, as of a moment ago: nothing waits for the lock to say so."""
+        """Give how much waits, as of a moment ago; it takes no lock."""
         return max(0, self._size - self._sent)
 
     def unwatch(self) -> bool:

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tomllib
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -32,6 +33,7 @@ MakeServer = Callable[..., ChatServer]
 DEPLOY = ROOT / "deploy"
 TOKEN = "a-secret-of-the-operator"
 BATCH = 20  # posts
+LIMIT_BYTES = 64 << 20
 
 
 def program(name: str) -> str:
@@ -44,7 +46,7 @@ def program(name: str) -> str:
 
 @pytest.mark.embedded
 def test_posts_deliveries_and_commits_are_counted(make_server: MakeServer) -> None:
-    server = make_server()
+    server = make_server(settings={"CHAT_DATABASE_BYTES": str(LIMIT_BYTES)})
     server.start()
     with Client(server.ws_url) as ann, Client(server.ws_url) as bob:
         ann.join("Ann")
@@ -64,7 +66,9 @@ def test_posts_deliveries_and_commits_are_counted(make_server: MakeServer) -> No
     assert 0 < scrape.value("commit_seconds_sum") < 60
     assert scrape.value("storage_available") == 1
     assert scrape.value("database_bytes") >= server.database.stat().st_size > 0
-    assert scrape.value("database_free_bytes") > 0
+    assert (
+        0 < scrape.value("database_free_bytes") < LIMIT_BYTES - scrape.value("database_bytes") + 1
+    )
 
 
 @pytest.mark.embedded
@@ -186,6 +190,22 @@ def test_several_workers_count_as_one_and_keep_it_when_they_are_replaced(
     assert scrape.value("posts_total") == scrape.value("joins_total") == posts
     assert scrape.value("commit_seconds_count") > 0
     assert scrape.value("database_bytes") > 0
+
+
+@pytest.mark.parametrize("limit_bytes", [0, LIMIT_BYTES])
+def test_memory_of_redis_is_the_size_of_the_database(
+    make_server: MakeServer, make_redis: Callable[..., RedisServer], limit_bytes: int
+) -> None:
+    redis = make_redis(maxmemory=limit_bytes)
+    server = make_server(redis_url=redis.url)
+    server.start()
+    scrape = wait_until(lambda: "tchat_database_bytes" in (found := Scrape(server)).names and found)
+    used = scrape.value("database_bytes")
+    assert used > 0
+    if limit_bytes:
+        assert scrape.value("database_free_bytes") == LIMIT_BYTES - used
+    else:
+        assert "tchat_database_free_bytes" not in scrape.names
 
 
 # --- Prometheus --------------------------------------------------------------------------
@@ -320,5 +340,8 @@ def test_alerts_dashboard_and_document_name_the_metrics_that_there_are(
         f"{family.name}_total" if family.type == "counter" else family.name
         for family in scrape.families
     }
+    (built,) = (family for family in scrape.families if family.name == "tchat_build_info")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert built.samples[0].labels["version"] == project["version"]
     document = (ROOT / "docs/watching.md").read_text()
     assert set(re.findall(r"^\| `(tchat_\w+)`", document, re.MULTILINE)) == families
