@@ -25,7 +25,7 @@ from prometheus_client.registry import Collector
 
 from chat.protocol import CloseCode, ErrorCode, Gap
 
-#: Workers of one master that have a row of their own; more share the last row.
+#: Rows of the memory: each worker has its own; those for whom none is left share the last one.
 ROWS = 257
 
 _CELLS = 256  # of a row; more than all metrics have

@@ -190,6 +190,15 @@ def test_several_workers_count_as_one_and_keep_it_when_they_are_replaced(
     assert scrape.value("posts_total") == scrape.value("joins_total") == posts
     assert scrape.value("commit_seconds_count") > 0
     assert scrape.value("database_bytes") > 0
+    before = set(worker_pids(server))
+    assert server.process is not None
+    server.process.send_signal(signal.SIGHUP)  # another version, which counts anew
+    wait_until(lambda: len(pids := worker_pids(server)) == 2 and not before & set(pids))
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")
+        ann.post("hello")
+        for _ in range(8):
+            assert Scrape(server).value("posts_total") == 1
 
 
 @pytest.mark.parametrize("limit_bytes", [0, LIMIT_BYTES])
