@@ -52,7 +52,7 @@ test: $(DEV) $(BUILDER) $(SCHEMAS)  ## run all tests but the long ones (installs
 	@tools/need.sh chromium
 	@tools/need.sh headless-shell || true
 	@tools/need.sh node
-	@for thing in curl jq nginx caddy haproxy redis systemd; do tools/need.sh $$thing || exit 1; done
+	@for thing in curl jq nginx caddy haproxy prometheus redis systemd; do tools/need.sh $$thing || exit 1; done
 	$(if $(JS_TESTS),node --test $(JS_TESTS))
 	$(BIN)/python -m pytest -q -m "alone and not long" tests/deploy tests/log tests/serving tests/whole
 	$(BIN)/python -m pytest -m "not alone and not long" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
@@ -72,6 +72,7 @@ redis: $(DEV) $(BUILDER)  ## run the tests of whole servers again: two workers o
 	@tools/need.sh chromium
 	@tools/need.sh headless-shell || true
 	@tools/need.sh nginx
+	@tools/need.sh prometheus
 	$(BIN)/python -m pytest -q --engine redis -m alone tests/whole
 	$(BIN)/python -m pytest --engine redis -m "not alone and not long" -n $(WORKERS) --dist worksteal \
 		$(PYTEST_ARGS) $(ON_REDIS)

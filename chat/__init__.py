@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,11 @@ from flask_babel import Babel
 from chat.config import Settings, read_settings
 from chat.engines import Engines, make_engines
 from chat.log import Holder, MessageLog
+from chat.metrics import Metrics
 from chat.rooms.commands import Hub
 from chat.rooms.ledger import Ledger, read_allowance
 from chat.rooms.registry import Registry
-from chat.serving.logs import dropped_lines
+from chat.serving.logs import count_dropped
 from chat.sockets.flusher import Flusher
 from chat.web.admission import Admission
 from chat.web.api.routes import create_api
@@ -34,6 +34,8 @@ from chat.web.refusals import Refusals
 from chat.web.shell import DIST, LANGUAGES, Shell, read_shell
 from chat.web.socket import create_ws
 
+__version__ = "0.1.0"
+
 
 @dataclass(frozen=True)
 class Chat:
@@ -46,6 +48,7 @@ class Chat:
     flusher: Flusher
     engines: Engines
     errors: ErrorPages
+    metrics: Metrics
 
     @property
     def log(self) -> MessageLog:
@@ -79,6 +82,7 @@ class Chat:
         left later on can then take nothing away from the connections that are there. Raises
         LogError.
         """
+        count_dropped(self.metrics.dropped_log_lines.add)
         self.flusher.start()
         self.engines.start()
         self.hub.start()
@@ -102,29 +106,35 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     shell = Shell() if get_debug_flag() else read_shell(package)
     app = Application("chat", static_folder=None if shell.is_built else "static")
     app.config["BABEL_DEFAULT_LOCALE"] = LANGUAGES[0]
-    app.logger.setLevel(logging.INFO)  # the parent of every logger here
+    app.logger.setLevel(settings.chat_log_level.upper())  # the parent of every logger here
     app.logger.removeHandler(default_handler)  # all lines go one way: chat/serving/logs.py
 
-    registry = Registry()
+    metrics = Metrics()
+    registry = Registry(metrics)
     admission = Admission(settings.chat_max_connections)
-    flusher = Flusher()
+    flusher = Flusher(metrics)
     ledger = None
     if settings.limited:
         ledger = Ledger(read_allowance(settings), Refusals(app.logger).note)
         # The worker knows what the machine allows, and may lower both.
         ledger.fit(settings.chat_max_connections, settings.chat_max_connections)
-    engines = make_engines(settings, registry, ledger, lambda: admission.limit)
+    engines = make_engines(settings, registry, ledger, lambda: admission.limit, metrics)
     log, counts = engines.log, engines.counts
-    hub = Hub(settings, log, registry, engines.presence, page=shell.version)
+    hub = Hub(settings, log, registry, engines.presence, page=shell.version, metrics=metrics)
 
     Babel(app, locale_selector=_language)
     errors = ErrorPages(app, shell, settings.script_name)
     hosts = Hosts(settings, Refusals(app.logger))
     app.before_request(lambda: hosts.check(request.environ))
     app.register_blueprint(create_pages(settings, shell, errors))
-    app.register_blueprint(create_machines(settings, hub, log, counts, admission, dropped_lines))
-    app.register_blueprint(create_ws(settings, hub, admission, ledger, flusher))
-    app.register_blueprint(create_api(settings, hub, admission, ledger))
+    build = {
+        "version": __version__,
+        "page": shell.version,
+        "engine": "redis" if settings.redis_url else "sqlite",
+    }
+    app.register_blueprint(create_machines(settings, hub, log, counts, admission, metrics, build))
+    app.register_blueprint(create_ws(settings, hub, admission, ledger, flusher, metrics))
+    app.register_blueprint(create_api(settings, hub, admission, ledger, metrics))
     if shell.is_built:
         keep_pages(app)
         are_many = bool(settings.redis_url)
@@ -149,7 +159,9 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         # Each proxy adds an address. The prefix is the nearest one's, or one that it passed on.
         fixed = TrustedProxies(app.wsgi_app, settings.trusted_proxies, x_proto=0, x_prefix=1)
         app.wsgi_app = fixed.__call__  # type: ignore[method-assign]
-    app.extensions["chat"] = Chat(settings, hub, admission, ledger, flusher, engines, errors)
+    app.extensions["chat"] = Chat(
+        settings, hub, admission, ledger, flusher, engines, errors, metrics
+    )
     return app
 
 

@@ -72,6 +72,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     #: The secret that owns every room, typed on the page and never in an address; empty: nobody
     #: looks after rooms that have no owner.
     chat_admin_token: Annotated[str, Meta(min_length=16, max_length=256)] = ""
+    #: The least important lines that are in the log.
+    chat_log_level: Literal["debug", "info", "warning", "error"] = "info"
+    #: How a line of the log looks: for people, or one JSON object.
+    chat_log_format: Literal["console", "json"] = "console"
+    #: The file that has the log; empty: standard error.
+    chat_log_file: str = ""
     #: What the log says of people's addresses: their network (`203.0.113.x`, `2001:db8:1::/48`),
     #: all of them, or nothing.
     chat_log_addresses: Literal["short", "full", "none"] = "short"
@@ -168,6 +174,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
         if path.is_dir():
             raise SettingError(f"{given} is a folder: name a file in it, {path / 'tchat.db'}")
         return path
+
+    @property
+    def log_file(self) -> str:
+        """Give the file that has the log; empty for standard error.
+
+        Raises SettingError when nothing can be written there, before anybody misses a line.
+        """
+        if not self.chat_log_file:
+            return ""
+        path = Path(self.chat_log_file)
+        if not path.is_absolute():  # gunicorn may change the folder
+            raise SettingError(
+                f"CHAT_LOG_FILE={self.chat_log_file!r} is not allowed: it must be a whole path, "
+                "like /var/log/tchat/tchat.log"
+            )
+        if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise SettingError(
+                f"CHAT_LOG_FILE={self.chat_log_file!r} is not allowed: no file can be written there"
+            )
+        return self.chat_log_file
 
     @property
     def redis_place(self) -> str:

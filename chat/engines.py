@@ -11,6 +11,7 @@ from typing import Protocol
 from chat.config import Settings
 from chat.log import MessageLog
 from chat.log.sqlite import SQLiteLog
+from chat.metrics import Metrics
 from chat.rooms.announcer import Announcer
 from chat.rooms.counts import Counts, LocalCounts
 from chat.rooms.ledger import Ledger
@@ -37,11 +38,15 @@ class Engines(Protocol):
 
 
 def make_engines(
-    settings: Settings, registry: Registry, ledger: Ledger | None, limit: Callable[[], int]
+    settings: Settings,
+    registry: Registry,
+    ledger: Ledger | None,
+    limit: Callable[[], int],
+    metrics: Metrics,
 ) -> Engines:
     """Choose by REDIS_URL alone; `limit` gives how many WebSockets this worker admits."""
     make = Together if settings.redis_url else Alone
-    return make(settings, registry, ledger, limit)
+    return make(settings, registry, ledger, limit, metrics)
 
 
 class Alone:
@@ -53,6 +58,7 @@ class Alone:
         registry: Registry,
         _ledger: Ledger | None,
         limit: Callable[[], int],
+        metrics: Metrics,
     ) -> None:
         self.log: MessageLog = SQLiteLog(
             settings.database,
@@ -62,6 +68,7 @@ class Alone:
             room_idle_days=settings.chat_room_idle_days,
             database_bytes=settings.chat_database_bytes,
             edit_within_s=settings.chat_edit_within_s,
+            metrics=metrics,
         )
         self.presence: Presence = LocalPresence(
             Announcer(registry),
@@ -91,6 +98,7 @@ class Together:
         registry: Registry,
         ledger: Ledger | None,
         limit: Callable[[], int],
+        metrics: Metrics,
     ) -> None:
         # A worker that is alone does not wait for redis-py to be loaded.
         from chat.log.redis import RedisLog
@@ -114,6 +122,7 @@ class Together:
             retention_days=settings.chat_retention_days,
             room_idle_days=settings.chat_room_idle_days,
             replicas=settings.chat_redis_replicas,
+            metrics=metrics,
         )
         self.presence: Presence = SharedPresence(
             self._servers,

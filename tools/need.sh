@@ -2,7 +2,7 @@
 # Make sure that one thing is installed that pip cannot install.
 #
 #   tools/need.sh python | venv | chromium | headless-shell | firefox | webkit | emoji | node | npm | binutils |
-#       libpython | curl | jq | nginx | redis | caddy | haproxy | systemd | podman |
+#       libpython | curl | jq | nginx | redis | prometheus | caddy | haproxy | systemd | podman |
 #       network | go | go-sqlite3 | go-centrifuge
 #
 # It first looks for it. If it is missing, and apt-get can be used without a question (as root, or
@@ -69,13 +69,19 @@ have_libpython() {
 import sys; sys.exit(path() is None)' 2>/dev/null
 }
 
-# It is unpacked, not installed: the installed Debian package would start a server on this machine.
+# These two are unpacked, not installed: the installed Debian packages would start servers on this
+# machine.
 nginx=build/nginx/usr/sbin/nginx
+prometheus=build/prometheus/usr/bin/prometheus
 
 have_nginx() { command -v nginx >/dev/null || { [ -x $nginx ] && $nginx -v 2>/dev/null; }; }
 
 # So is this one.
 have_caddy() { command -v caddy || [ -x build/caddy/usr/bin/caddy ]; } >/dev/null
+have_prometheus() {
+    { command -v prometheus && command -v promtool; } >/dev/null ||
+        { [ -x $prometheus ] && $prometheus --version >/dev/null 2>&1; }
+}
 
 unpack() {
     mkdir -p "build/$1"
@@ -179,6 +185,10 @@ nginx)
         missing "nginx, for tests/whole/test_reverse_proxy.py (Debian: apt-get install nginx-light)"
     command -v openssl >/dev/null || { apt_install openssl && command -v openssl >/dev/null; } ||
         missing "the openssl command, for tests/whole/test_reverse_proxy.py"
+    ;;
+prometheus)
+    have_prometheus || { unpack prometheus && have_prometheus; } ||
+        missing "Prometheus, for tests/whole/test_watching.py (Debian: apt-get install prometheus)"
     ;;
 redis)
     have_redis || { apt_install redis-tools && have_redis; } ||

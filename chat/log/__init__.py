@@ -47,6 +47,13 @@ class Holder(NamedTuple):
 Progress = Callable[[str, int, int], None]
 
 
+class Usage(NamedTuple):
+    """The space that a log takes."""
+
+    used: int  # bytes
+    free: int | None  # bytes that it may still take; None: nothing limits it
+
+
 class Contents(NamedTuple):
     """What is in a log."""
 
@@ -240,6 +247,9 @@ class MessageLog(Protocol):
 
     def recent_nicks(self, room: str, since_ms: int) -> list[tuple[Member, int]]:
         """Give who posted since a time, with the time: milliseconds since 1970."""
+
+    def usage(self) -> Usage | None:
+        """Give the space that the log takes, as of a moment ago; None if unknown. Never waits."""
 
     def check(self) -> None:
         """Raise StorageUnavailable if the log could lately not be read or written; never wait."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import NamedTuple
 
 from chat.log import Answer, Draft, Record, entries, records, refusals
@@ -39,6 +40,7 @@ class Commit:
         self.database = opened.database
         self.at_ms = at_ms
         self.at = rfc3339(at_ms)
+        self.began_at = monotonic()  # seconds
         self.committed: dict[str, list[Entry]] = {}  # the new entries of each room
         self.answers: list[tuple[Answer, Entry | Done | Made | Refused]] = []
         self.acted: list[tuple[str, Record, Deed | None]] = []

@@ -7,6 +7,7 @@ from time import monotonic
 
 from chat.log import StorageUnavailable
 from chat.log.damage import is_damage
+from chat.metrics import Metrics
 
 _logger = logging.getLogger(__name__)
 
@@ -19,9 +20,10 @@ class Condition:
     The writer's thread sets them, and whoever finds damage; any thread asks.
     """
 
-    def __init__(self, log: str, cause: str) -> None:
+    def __init__(self, log: str, cause: str, metrics: Metrics) -> None:
         """Begin with a log that is not open, its name, and what it waits for when it hangs."""
         self._log = log
+        self._errors = metrics.storage_errors
         self._cause = cause
         self.closed_because = "the log is not open"  # said while no file is open
         self.trouble: str | None = None  # why nothing can be stored
@@ -53,10 +55,16 @@ class Condition:
         self.trouble, self._said = None, ""
 
     def say(self, sentence: str, why: str) -> None:
-        """Log why something cannot be done, once, however often it is tried."""
+        """Count that something cannot be done; log why, once, however often it is tried."""
+        self._errors.add()
         if why != self._said:
             self._said = why
             _logger.error(f"log: {sentence}", why)  # noqa: G004 -- a constant sentence
+
+    def note_full(self, why: str) -> None:
+        """Note that there is no space for what was posted; who measures it logs that."""
+        self.trouble = why
+        self._errors.add()
 
     def say_failure(self, sentence: str, error: Exception) -> None:
         """Log what SQLite could not do; damage is a reason of its own."""
@@ -70,3 +78,5 @@ class Condition:
         if self.damage is None:
             self.damage = f"{self._log} is damaged ({found}): restore it from a copy"
             self.say("%s; no post is stored any more", self.damage)
+        else:
+            self._errors.add()

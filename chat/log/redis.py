@@ -33,6 +33,7 @@ from chat.log import (
     Replaced,
     StorageUnavailable,
     Tail,
+    Usage,
     reading_scripts,
     record_scripts,
     scripts,
@@ -48,6 +49,7 @@ from chat.log.redis_writer import Terms, Writer
 from chat.log.scripts import Diverged, EpochGone
 from chat.log.upkeep import Rules
 from chat.log.words import matches, read_query
+from chat.metrics import Metrics
 from chat.protocol import Deed, Entry, Member, Message, rfc3339
 from chat.redis.channels import Channels
 from chat.redis.partitions import partition_of
@@ -78,6 +80,7 @@ class RedisLog:
         retention_days: int = 0,
         room_idle_days: int = 0,
         replicas: int = 0,
+        metrics: Metrics | None = None,
     ) -> None:
         """Prepare; nothing is asked yet. `place` names the log to people.
 
@@ -90,7 +93,8 @@ class RedisLog:
         self._upkeep = RedisUpkeep(servers, rules)
         self._followed = Followed()
         self._records = KnownRecords()
-        self._condition = Condition(place, "Redis")
+        metrics = metrics or Metrics()
+        self._condition = Condition(place, "Redis", metrics)
         self._writer = Writer(
             servers,
             channels,
@@ -99,6 +103,7 @@ class RedisLog:
             self._condition,
             self._upkeep,
             self._terms,
+            metrics,
         )
         # Guards _started and _closed.
         self._lock = Lock()
@@ -279,6 +284,10 @@ class RedisLog:
                 times.pop(member, None)
                 times[member] = at_ms
         return list(times.items())
+
+    def usage(self) -> Usage | None:
+        """Give Redis's memory, as it was asked for last; None before that. Never waits."""
+        return self._writer.usage
 
     def check(self) -> None:
         """Raise StorageUnavailable if the log could lately not be read or written; never wait."""

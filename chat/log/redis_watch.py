@@ -18,6 +18,7 @@ from chat.log import (
     Record,
     Replaced,
     Tail,
+    Usage,
     reading_scripts,
     record_scripts,
     scripts,
@@ -43,12 +44,15 @@ _BEHIND_LIMIT = 5000  # entries of a room that are read; who missed more is give
 FULL = "Redis has no memory for more (OOM): no message is stored until there is some."
 
 
-def check_servers(servers: Servers, place: str) -> None:
-    """Look whether Redis may keep a log.
+def check_servers(servers: Servers, place: str) -> Usage:
+    """Look whether Redis may keep a log, and give the memory that it takes.
+
+    What is free is that of the server that has least, because a post needs room on its own one.
 
     Raises LogError for one that would lose entries by itself, or is too old; RedisError for one
     that cannot be asked.
     """
+    used, free = 0, None
     for info in servers.info():
         version = info.get("redis_version", "0")
         major = version.partition(".")[0]
@@ -59,6 +63,12 @@ def check_servers(servers: Servers, place: str) -> None:
                 f"{place} may delete messages when its memory is full "
                 f"(maxmemory-policy is {policy}): set it to noeviction"
             )
+        memory, limit = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
+        used += memory
+        if limit:
+            left = max(0, limit - memory)
+            free = left if free is None else min(free, left)
+    return Usage(used, free)
 
 
 class Out:

@@ -34,6 +34,7 @@ from chat.log import (
     StorageFull,
     StorageUnavailable,
     Tail,
+    Usage,
     refusals,
     scripts,
     shares,
@@ -47,8 +48,9 @@ from chat.log.redis_upkeep import RedisUpkeep
 from chat.log.redis_watch import FULL, Out, Watch, check_servers
 from chat.log.scripts import Diverged, EpochGone, Full, Outcome, Stored, Where
 from chat.log.shares import Batch
+from chat.metrics import Metrics
 from chat.names.keys import new_owner_key
-from chat.protocol import Done, Entry, Made, Make, Refused
+from chat.protocol import Done, Entry, Made, Make, Message, Refused
 from chat.redis.channels import Channels
 from chat.redis.partitions import PARTITIONS, partition_of
 from chat.redis.servers import Command, NotReplicated, Servers
@@ -99,6 +101,7 @@ class Writer:
         condition: Condition,
         upkeep: RedisUpkeep,
         terms: Terms,
+        metrics: Metrics,
     ) -> None:
         """Prepare; nothing is asked yet, and drafts may be queued."""
         self._servers = servers
@@ -108,6 +111,7 @@ class Writer:
         self._condition = condition
         self._upkeep = upkeep
         self._terms = terms
+        self._metrics = metrics
         # start() makes these:
         self._worker = ""
         self._is_occupied: IsOccupied
@@ -120,6 +124,7 @@ class Writer:
         # Monotonic seconds: when it is time for each. Other threads set the first two to 0.
         self._look_at = self._info_at = self._upkeep_at = self._due_at = 0.0
         self.is_ready = False  # all epochs are known, and Redis may keep a log
+        self.usage: Usage | None = None  # of Redis's memory, once that was asked for
         self.has_looked = Event()  # once, whatever it found
         self._set_aside: Batch = []  # taken from the queue too early; they come first
         self._unsure: dict[str, Batch] = {}  # by room: what was sent, and may be stored or not
@@ -345,10 +350,12 @@ class Writer:
         """
         by_room = dict(by_room)
         self._unsure |= by_room  # until Redis has said what became of them
+        began_at = monotonic()
         replies = self._send(
             [(partition_of(room), self._append(room, share)) for room, share in by_room.items()]
         )
-        failures = 0
+        self._metrics.commit_seconds.observe(monotonic() - began_at)
+        stored_entries = failures = 0
         published: list[tuple[int, Command]] = []
         for (room, share), reply in zip(by_room.items(), replies, strict=True):
             if isinstance(reply, _UNSURE):
@@ -382,6 +389,9 @@ class Writer:
                 self._refuse(share, str(problem))
             else:
                 if stored.new is not None:
+                    stored_entries += len(stored.new.entries)
+                    posts = sum(isinstance(entry, Message) for entry in stored.new.entries)
+                    self._metrics.posts.add(posts)
                     self._give(room, stored.new)
                     if self._terms.replicas:
                         published.append(self._publication(room, stored))
@@ -389,6 +399,7 @@ class Writer:
                     self._set_aside += [share[index] for index in stored.unfinished]
                 if stored.outcomes:
                     self._answer(room, share, stored.outcomes)
+        self._metrics.commit_entries.observe(stored_entries)
         if not failures:
             self._condition.note_stored()
         if published:
@@ -488,7 +499,7 @@ class Writer:
             self._records.by_partition()
         )
         if monotonic() >= self._info_at:
-            check_servers(self._servers, self._terms.place)
+            self.usage = check_servers(self._servers, self._terms.place)
             self._info_at = monotonic() + _INFO_EVERY_S
             partitions = range(PARTITIONS)
         self._watch.look_at_epochs(partitions)

@@ -65,6 +65,11 @@ class Space:
             self._look()
         return self._full
 
+    @property
+    def free_bytes(self) -> int:
+        """Give how much may still be stored, as it was looked at last; from any thread."""
+        return 0 if self._full is not None else max(0, self._allowed - self._size())
+
     def _size(self) -> int:
         return self._opened.file_bytes + 2 * self._opened.wal_bytes
 

@@ -36,6 +36,7 @@ from chat.log import (
     Replaced,
     StorageUnavailable,
     Tail,
+    Usage,
     entries,
     finding,
     records,
@@ -52,6 +53,7 @@ from chat.log.space import Space
 from chat.log.statements import Head
 from chat.log.transactions import Batch, Told, Transactions
 from chat.log.upkeep import Rules, Upkeep
+from chat.metrics import Metrics
 from chat.protocol import Deed, Entry, Member, rfc3339
 
 _logger = logging.getLogger(__name__)
@@ -78,6 +80,7 @@ class SQLiteLog:
         database_bytes: int = 0,
         edit_within_s: int = 900,
         now_ms: Callable[[], int] = lambda: int(time() * 1000),
+        metrics: Metrics | None = None,
     ) -> None:
         """Prepare; nothing is done to the file yet. With 0 days, age deletes nothing.
 
@@ -95,7 +98,8 @@ class SQLiteLog:
         self._lock = Lock()
         self._writer: Thread | None = None
         self._closed = False
-        self._condition = Condition(f"the database {self._path}", "the disk")
+        self._metrics = metrics or Metrics()
+        self._condition = Condition(f"the database {self._path}", "the disk", self._metrics)
         self._server: int | None = None  # the pid that others are told
         # The writer's thread sets these:
         self._file_lock = FileLock(path.resolve())
@@ -248,6 +252,13 @@ class SQLiteLog:
             if head.ended:
                 return []
             return entries.recent_nicks(database, head.room, head.seq, since_ms)
+
+    def usage(self) -> Usage | None:
+        """Give the space that file and WAL take; None while no file is open. Never waits."""
+        opened, space = self._opened, self._space
+        if opened is None or space is None:
+            return None
+        return Usage(opened.file_bytes + opened.wal_bytes, space.free_bytes)
 
     def check(self) -> None:
         """Raise StorageUnavailable if the log could lately not be read or written; never wait.
@@ -419,7 +430,7 @@ class SQLiteLog:
         self._erase_at = monotonic() + _UPKEEP_EVERY_S  # if this fails
         if (full := self._space.problem()) is not None:
             opened.check()
-            self._condition.trouble = full
+            self._condition.note_full(full)
             # Nor what waits behind it, which must not overtake it.
             self._transactions.answer_full([*batch, *self._waiting()], full, self._now_ms())
             return
@@ -475,7 +486,9 @@ class SQLiteLog:
                 trouble = space.problem()
                 upkeep = Upkeep(opened, space, self._rules, self._now_ms, self._edit_within_s)
                 assert self._told is not None
-                transactions = Transactions(opened, self._condition, self._told, upkeep)
+                transactions = Transactions(
+                    opened, self._condition, self._told, upkeep, self._metrics
+                )
             except (LogChanged, OSError, sqlite3.Error) as error:
                 raise LogError(f"the database {path} cannot be used: {error}") from error
             on_failure.pop_all()

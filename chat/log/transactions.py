@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from time import monotonic
 from typing import NamedTuple
 
 from chat.log import (
@@ -24,8 +25,9 @@ from chat.log.condition import Condition
 from chat.log.opened import Opened
 from chat.log.proposals import propose
 from chat.log.upkeep import Upkeep
+from chat.metrics import Metrics
 from chat.names.rooms import room_in_log
-from chat.protocol import Done, End, Entry, Make
+from chat.protocol import Done, End, Entry, Make, Message
 
 _logger = logging.getLogger(__name__)
 
@@ -43,12 +45,20 @@ class Told(NamedTuple):
 class Transactions:
     """The transactions on one open file; on the writer's thread."""
 
-    def __init__(self, opened: Opened, condition: Condition, told: Told, upkeep: Upkeep) -> None:
+    def __init__(
+        self,
+        opened: Opened,
+        condition: Condition,
+        told: Told,
+        upkeep: Upkeep,
+        metrics: Metrics,
+    ) -> None:
         """Prepare; raises sqlite3.Error."""
         self._opened = opened
         self._condition = condition
         self._told = told
         self._upkeep = upkeep
+        self._metrics = metrics
         # By room and member: who waits until all of the member's messages are removed.
         self._waiting: dict[tuple[str, str], list[tuple[str, Answer]]] = {}
         #: Whether messages are still to be removed, in further transactions.
@@ -135,6 +145,7 @@ class Transactions:
         # Where it was stored is still where others will look for it.
         opened.check_place()
         self._condition.note_stored()
+        self._count(commit)
         for name, new in commit.committed.items():
             try:
                 self._told.tail(name, new)
@@ -148,3 +159,9 @@ class Transactions:
                 _logger.exception("log: what was done in room %s", room_in_log(name))
         for answer, outcome in commit.answers:
             answer(outcome)
+
+    def _count(self, commit: Commit) -> None:
+        new = [entry for each in commit.committed.values() for entry in each]
+        self._metrics.commit_seconds.observe(monotonic() - commit.began_at)
+        self._metrics.commit_entries.observe(len(new))
+        self._metrics.posts.add(sum(isinstance(entry, Message) for entry in new))

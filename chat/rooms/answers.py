@@ -55,8 +55,7 @@ def answer_to(session: Session, command: AnyCommand) -> Answer:
             else:
                 session.send(outcome)
         except Exception:
-            room = room_in_log(session.room)
-            _logger.exception("room %s member %s: a bug", room, session.member_id)
+            _logger.exception("room %s: a bug", room_in_log(session.room), extra=session.ids)
             if session.connection is not None:
                 session.connection.give_up()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from hmac import compare_digest
 
 from msgspec import UNSET
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from chat import protocol
 from chat.config import Settings
 from chat.log import MessageLog, Proposal, Record, StorageUnavailable
+from chat.metrics import Metrics
 from chat.names.keys import (
     member_id,
     new_key,
@@ -18,7 +20,7 @@ from chat.names.keys import (
     private_room,
 )
 from chat.names.nicks import clean_nick
-from chat.names.rooms import HOME, clean_room, clean_title
+from chat.names.rooms import HOME, clean_room, clean_title, room_in_log
 from chat.protocol import (
     CloseCode,
     ErrorCode,
@@ -49,6 +51,8 @@ from chat.rooms.registry import Registry
 from chat.rooms.session import Session
 from chat.sockets.frames import encode_event
 
+_logger = logging.getLogger(__name__)
+
 
 class Arrival:
     """The commands before a session is in a room; each is done on its connection's thread."""
@@ -63,6 +67,7 @@ class Arrival:
         presence: Presence,
         attendance: Attendance,
         door: Door,
+        metrics: Metrics,
         *,
         page: str,
     ) -> None:
@@ -74,6 +79,7 @@ class Arrival:
         self._presence = presence
         self._attendance = attendance
         self._door = door
+        self._metrics = metrics
         self._page_version = page
         self._limits = protocol.Limits(
             retention_messages=settings.chat_retention_messages,
@@ -137,6 +143,7 @@ class Arrival:
         try:
             self._delivery.join(connection, room, session.member_id, command.after, welcome)
         except ReplayFailed:
+            self._metrics.refusals.add(1, ErrorCode.STORAGE_UNAVAILABLE)
             connection.abandon(encode_event(storage_error(command)), CloseCode.RESTARTING)
             self._registry.part(connection)
         finally:
@@ -176,7 +183,22 @@ class Arrival:
             account.charge(Budget.SENT_BYTES, len(frame))
             if replay.resumed and replay.seq and command.key and is_known:
                 account.resumed()
+        self._count(session, room, replay)
         return frame
+
+    def _count(self, session: Session, room: str, replay: Replay) -> None:
+        """Count a join, and what it was given of what it missed."""
+        metrics, given = self._metrics, len(replay.messages) + len(replay.changes)
+        metrics.joins.add()
+        if replay.resumed:
+            metrics.resumes.add()
+            metrics.resumed_entries.add(given)
+        elif replay.gap is not None:
+            metrics.resets.add(1, replay.gap)
+            metrics.reset_messages.add(given, replay.gap)
+        how = "resumed" if replay.resumed else replay.gap or "new"
+        line = "join room %s %s, %d entries"
+        _logger.debug(line, room_in_log(room), how, given, extra=session.ids)
 
     def _look_again(self, session: Session, room: str) -> Record:
         """Read the record again: another one was told while somebody came in."""

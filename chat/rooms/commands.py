@@ -6,6 +6,7 @@ back.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,10 +14,12 @@ from typing import Any
 from chat import protocol
 from chat.config import Settings
 from chat.log import MessageLog, StorageUnavailable
+from chat.metrics import Metrics
 from chat.names.nicks import clean_nick
 from chat.protocol import (
     CloseCode,
     Entry,
+    Error,
     ErrorCode,
     Event,
     Join,
@@ -50,6 +53,8 @@ from chat.rooms.visits import Visits
 from chat.sockets.connection import Connection
 from chat.sockets.frames import encode_event
 
+_logger = logging.getLogger(__name__)
+
 #: Does a command of somebody in a room. Raises Refused, or StorageUnavailable.
 _Do = Callable[[Session, str, Any], None]
 
@@ -80,9 +85,11 @@ class Hub:
         presence: Presence,
         *,
         page: str = "",
+        metrics: Metrics | None = None,
     ) -> None:
         """Prepare; `page` is the version of the page that this server gives."""
         self._log = log
+        self._metrics = metrics = metrics or Metrics()
         self._registry = registry
         self._delivery = delivery = Delivery(log, registry)
         self._presence = presence
@@ -94,7 +101,16 @@ class Hub:
         self._consequences = Consequences(log, records, attendance)
         door = Door(settings, log, presence)
         self._arrival = Arrival(
-            settings, log, registry, delivery, records, presence, attendance, door, page=page
+            settings,
+            log,
+            registry,
+            delivery,
+            records,
+            presence,
+            attendance,
+            door,
+            metrics,
+            page=page,
         )
         often = MemberAmount(_OFTEN)
         self._conversation = conversation = Conversation(
@@ -154,6 +170,9 @@ class Hub:
         """
 
         def send(event: Event) -> int:
+            if isinstance(event, Error):
+                self._metrics.refusals.add(1, event.code)
+                _logger.debug("refused: %s", event.code, extra=session.ids)
             frame = encode_event(event)
             connection.enqueue(frame)
             return len(frame)

@@ -105,7 +105,8 @@ def _send(room: str, sessions: Iterable[Session], event: Event) -> None:
         try:
             session.send(event)
         except Exception:
-            _logger.exception("room %s: a bug; a connection is closed", room_in_log(room))
+            said = "room %s: a bug; a connection is closed"
+            _logger.exception(said, room_in_log(room), extra=session.ids)
             if session.connection is not None:
                 session.connection.give_up()
 

@@ -14,6 +14,9 @@ class Counts(Protocol):
     def connected_users(self) -> int:
         """Count members, each once, and connections that have not joined yet."""
 
+    def members(self) -> int:
+        """Count members with a connection, each once."""
+
     def connections(self) -> int:
         """Count open WebSockets."""
 
@@ -33,6 +36,10 @@ class LocalCounts:
         self.connected_users = registry.connected_users
         self.connections_max = limit
         self.rooms = registry.rooms_count
+
+    def members(self) -> int:
+        """Count members with a connection, each once."""
+        return len(self._registry.counted().members)
 
     def connections(self) -> int:
         """Count open WebSockets."""

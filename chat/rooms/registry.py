@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from threading import Lock
 from typing import NamedTuple, Protocol
 
+from chat.metrics import Metrics
 from chat.names.rooms import room_in_log
 from chat.protocol import CloseCode, Entry
 from chat.sockets.connection import Connection
@@ -41,7 +42,8 @@ class Follower(Protocol):
 class Registry:
     """The open connections of this worker, and the rooms that they are in; from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Metrics | None = None) -> None:
+        self._metrics = metrics or Metrics()
         # Guards all below. Never held across I/O.
         self._lock = Lock()
         self._connections: dict[Connection, str | None] = {}  # connection: its room, once joined
@@ -106,6 +108,7 @@ class Registry:
                 connection.deliver(batch)
             except Exception as error:  # noqa: BLE001 -- logged by _give_up
                 failed.append((connection, error))
+        self._metrics.deliveries.add(len(entries) * (len(targets) - len(failed)))
         if failed:
             _give_up(room, failed)
 

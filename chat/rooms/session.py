@@ -73,6 +73,12 @@ class Session:
         """End its stay in the room; from any thread."""
         self._close(code)
 
+    @property
+    def ids(self) -> dict[str, str]:
+        """Give what tells whose a line of the log is: its connection, and its member if any."""
+        ids = {} if self.connection is None else {"connection": self.connection.id}
+        return {**ids, "member": self.member_id} if self.member_id else ids
+
     def forget_owner(self) -> None:
         """Own nothing any more: it asks for a room anew."""
         self.is_operator = self.was_owner = False

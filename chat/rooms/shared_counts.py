@@ -141,6 +141,10 @@ class SharedCounts:
         """Count members, each once, and connections that have not joined yet."""
         return self._registry.connected_users() + self._others.users + self._others.waiting
 
+    def members(self) -> int:
+        """Count members with a connection, each once."""
+        return len(self._registry.counted().members) + self._others.users
+
     def connections(self) -> int:
         """Count open WebSockets."""
         return len(self._registry.connections()) + self._others.connections

@@ -15,7 +15,7 @@ from gunicorn.glogging import Logger as GunicornLogger
 from chat.config import read_settings
 from chat.names.addresses import peer_in_log
 from chat.names.rooms import without_private_rooms
-from chat.serving.logs import Form, LineHandler, Lines, log_everything
+from chat.serving.logs import LineHandler, Lines, form_named, log_everything
 
 # What it says of a request that it cannot read: whose, why, and often the request.
 _INVALID = re.compile(r"(Invalid request from ip=)(\S*)(: [^:]*)")
@@ -39,10 +39,15 @@ class Logger(GunicornLogger):  # type: ignore[misc]
 
     def setup(self, cfg: Any) -> None:
         """Set the handlers, at the start and at each reload."""
-        self._told = read_settings().chat_log_addresses
+        settings = read_settings()
+        self._told = settings.chat_log_addresses
+        self._is_json = settings.chat_log_format == "json"
+        self._stderr.file = settings.log_file
+        for lines in (self._stderr, self._stdout):
+            lines.form = form_named(settings.chat_log_format)
         super().setup(cfg)
         if not (cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json):
-            log_everything(self._stderr, self.error_log.handlers)
+            log_everything(self._stderr, self.error_log.handlers, settings.chat_log_level)
 
     def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
         """Warn; of a request that cannot be read, without what a stranger put into it."""
@@ -80,7 +85,8 @@ class Logger(GunicornLogger):  # type: ignore[misc]
             log.addHandler(handler)
         if handler := self._get_gunicorn_handler(log):
             # The access log has a format of its own, which --access-logformat changes.
-            handler.setFormatter(Form() if log is self.error_log else fmt)
+            is_own = log is self.access_log and not self._is_json
+            handler.setFormatter(fmt if is_own else self._stderr.form)
 
     def _standard(self, output: str, stream: Any) -> Lines | None:
         """Give the standard stream that an output is; /dev/stderr is one, by another name."""

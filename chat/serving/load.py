@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import sys
 from pathlib import Path
@@ -13,10 +14,10 @@ from flask.cli import FlaskGroup
 from flask.helpers import get_debug_flag
 
 from chat import Chat, create_app
-from chat.config import SettingError, unknown_settings
+from chat.config import SettingError, read_settings, unknown_settings
 from chat.log import LogError
 from chat.serving.holder import take_log
-from chat.serving.logs import Lines, log_everything
+from chat.serving.logs import Lines, form_named, log_everything
 from chat.serving.werkzeug_server import tell_less
 
 _BOOT_ERROR = 3  # in gunicorn's terms: it does not try again and again
@@ -24,13 +25,17 @@ _BOOT_ERROR = 3  # in gunicorn's terms: it does not try again and again
 
 def load() -> Flask:
     """Make the application, and start it if this process will serve it."""
-    if not _is_gunicorn():
-        log_everything(Lines(sys.__stderr__))
     try:
+        settings = read_settings()
+        if not _is_gunicorn():
+            form = form_named(settings.chat_log_format)
+            lines = Lines(sys.__stderr__, form, settings.log_file)
+            log_everything(lines, level=settings.chat_log_level)
+            logging.getLogger("werkzeug").setLevel(settings.chat_log_level.upper())
         _refuse_gunicorn_without_our_settings()
         app = create_app()
         if not _is_gunicorn():
-            tell_less(app.extensions["chat"].settings.chat_log_addresses)
+            tell_less(settings.chat_log_addresses)
         if _serves_here():
             for sentence in unknown_settings():
                 app.logger.warning("%s", sentence)

@@ -1,4 +1,4 @@
-"""The log of a process: all lines in one form, on standard error, and nobody waits for them.
+"""The log of a process: all lines in one form, to one place, and nobody waits for them.
 
 A write to a pipe that nobody reads (a log collector that has stopped) does not return. So lines
 wait in a bounded queue, one thread writes them, and lines that find no room are counted. The
@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import atexit
 import io
+import json
 import logging
 import os
 import re
 import select
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from queue import SimpleQueue
 from threading import Event, RLock, Thread
 from time import monotonic
@@ -36,9 +38,12 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) i
 # Exceptions that quote what they do not like, which may be what somebody wrote.
 _QUOTING = (ValueError, LookupError, MsgspecError)
 
+# What tells whose an event is; a line is given them by `extra=`.
+_IDS = ("connection", "member")
+
 
 class Form(logging.Formatter):
-    """The one form of all lines: time, process, level, text.
+    """The form of all lines for people: time, process, level, text, and whose event it is.
 
     An event is one line. What else it has, a traceback, follows it and is indented, so that
     nothing in an event can look like another event.
@@ -49,9 +54,14 @@ class Form(logging.Formatter):
             "%(asctime)s [%(process)d] [%(levelname)s] %(message)s", "[%Y-%m-%d %H:%M:%S %z]"
         )
 
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- as below
+        """Give the line of an event."""
+        ids = "".join(f" {name}={value}" for name, value in _ids(record).items())
+        return super().formatMessage(record) + ids
+
     def format(self, record: logging.LogRecord) -> str:
         """Give an event as it is written, without the end of its last line."""
-        text = without_private_rooms(_STYLE.sub("", super().format(record))[:_EVENT_LIMIT])
+        text = _without_secrets(super().format(record))
         return "\n    ".join(line.translate(_CONTROLS) for line in text.splitlines())
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 -- the standard library's name
@@ -61,6 +71,40 @@ class Form(logging.Formatter):
             if isinstance(error, _QUOTING) and (said := str(error)):
                 text = text.replace(f": {said}", ": …")
         return text
+
+
+class JsonForm(Form):
+    """The form of all lines for programs: an event is one line, and that is one JSON object."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give an event as it is written, without the end of its line."""
+        event: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created)
+            .astimezone()
+            .isoformat("T", "milliseconds"),
+            "level": record.levelname.lower(),
+            "process": record.process,
+            "logger": record.name,
+            "message": _without_secrets(record.getMessage()),
+            **_ids(record),
+        }
+        if record.exc_info:
+            event["traceback"] = _without_secrets(self.formatException(record.exc_info))
+        return json.dumps(event)  # in ASCII: nothing in it moves a cursor
+
+
+def form_named(name: str) -> Form:
+    """Give the form that CHAT_LOG_FORMAT names."""
+    return JsonForm() if name == "json" else Form()
+
+
+def _ids(record: logging.LogRecord) -> dict[str, str]:
+    return {name: value for name in _IDS if (value := getattr(record, name, ""))}
+
+
+def _without_secrets(text: str) -> str:
+    """Give a text as the log may have it: not too long, and without the names of private rooms."""
+    return without_private_rooms(_STYLE.sub("", text)[:_EVENT_LIMIT])
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -73,11 +117,20 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 class Lines:
-    """The way of lines to a standard stream; from any thread, without waiting."""
+    """The way of lines to a standard stream or a file; from any thread, without waiting."""
 
-    def __init__(self, stream: TextIO | None) -> None:
-        """Prepare for a stream; None, of a process that was started without it, takes nothing."""
-        self._descriptor = None if stream is None else stream.fileno()
+    def __init__(self, stream: TextIO | None, form: Form | None = None, file: str = "") -> None:
+        """Prepare for a stream; None, of a process that was started without it, takes nothing.
+
+        With a `file`, lines go there. Its name is looked up for each line: who renames it, like
+        logrotate, finds a new one in its place.
+        """
+        self.form = form or Form()
+        self.file = file
+        #: Is told of each line that is not written; for any thread.
+        self.count: Callable[[], object] = int
+        self._stream = None if stream is None else stream.fileno()
+        self._opened: int | None = None  # the descriptor of the file
         # Guards what `_begin` makes, but the queue. A signal handler may log while it is held.
         self._lock = RLock()
         self._begin()
@@ -133,6 +186,7 @@ class Lines:
         with self._lock:
             self.dropped += 1
             self._why = why
+            self.count()
 
     # --- on the writing thread ---------------------------------------------------------
 
@@ -150,22 +204,23 @@ class Lines:
         """Say how many lines are missing here."""
         with self._lock:
             count = self.dropped - self._told
-            line = _event(f"{count} lines were not logged: {self._why}", logging.WARNING)
+            line = _event(self.form, f"{count} lines were not logged: {self._why}", logging.WARNING)
         if self._send(line):
             self._told += count
 
     def _send(self, line: str) -> bool:
         """Write a line; False if it could not be written. Waits for a reader."""
-        if self._descriptor is None:
-            return True
         data = f"{line}\n".encode(errors="backslashreplace")
         self._writing_since = monotonic()
         try:
+            descriptor = self._open() if self.file else self._stream
+            if descriptor is None:
+                return True
             while data:
                 try:
-                    data = data[os.write(self._descriptor, data) :]
+                    data = data[os.write(descriptor, data) :]
                 except BlockingIOError:  # another process has made the stream non-blocking
-                    select.select([], [self._descriptor], [])
+                    select.select([], [descriptor], [])
         except OSError as error:  # the reader is gone, or the disk is full
             self._drop(str(error))
             return False
@@ -173,13 +228,33 @@ class Lines:
             self._writing_since = None
         return True
 
+    def _open(self) -> int:
+        """Give the descriptor of the file that has the name now. Raises OSError."""
+        if self._opened is not None:
+            try:
+                if os.path.samestat(os.stat(self.file), os.fstat(self._opened)):  # noqa: PTH116
+                    return self._opened
+            except FileNotFoundError:
+                pass  # it was renamed or removed: a new one is made
+            # A fork in between must not know a descriptor that is another file's by then.
+            outdated, self._opened = self._opened, None
+            os.close(outdated)
+        self._opened = open_file(self.file)
+        return self._opened
 
-_form = Form()
+
+def open_file(path: str) -> int:
+    """Open a file to add lines to it; a new one is for the server's user and group alone.
+
+    Never waits, not even for the reader of a named pipe. Raises OSError.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
+    return os.open(path, flags, 0o640)
 
 
-def _event(text: str, level: int) -> str:
+def _event(form: Form, text: str, level: int) -> str:
     """Give a text in the form of the log."""
-    return _form.format(logging.LogRecord("", level, "", 0, text, None, None))
+    return form.format(logging.LogRecord("chat", level, "", 0, text, None, None))
 
 
 class LineHandler(logging.Handler):
@@ -188,7 +263,7 @@ class LineHandler(logging.Handler):
     def __init__(self, lines: Lines) -> None:
         super().__init__()
         self.lines = lines
-        self.setFormatter(_form)
+        self.setFormatter(lines.form)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Have a record written."""
@@ -234,21 +309,26 @@ class _Printed(io.TextIOBase):
 
     def _log(self, line: str) -> None:
         if line.strip():
-            self._lines.put(_event(line, logging.ERROR))
+            self._lines.put(_event(self._lines.form, line, logging.ERROR))
 
 
-def log_everything(stderr: Lines, handlers: Sequence[logging.Handler] = ()) -> None:
+def log_everything(
+    stderr: Lines, handlers: Sequence[logging.Handler] = (), level: str = "info"
+) -> None:
     """Log all that this process logs, warns of or prints as an error; on standard error.
 
-    `handlers`, if there are any, log the records in its place.
+    `handlers`, if there are any, log the records in its place. Libraries log warnings at least;
+    with the `level` error, nothing less than errors.
     """
-    logging.getLogger().handlers[:] = handlers or [LineHandler(stderr)]
+    root = logging.getLogger()
+    root.handlers[:] = handlers or [LineHandler(stderr)]
+    root.setLevel("ERROR" if level == "error" else "WARNING")
     logging.captureWarnings(True)
     sys.stderr = _Printed(stderr)
 
 
-def dropped_lines() -> int:
-    """Count the lines of this process's log that were not written.
+def count_dropped(count: Callable[[], object]) -> None:
+    """Have the lines of this process's log counted that are not written, from now on.
 
     They are counted where the handlers are: those of a gunicorn that has loaded a newer version of
     this program (SIGHUP) are of the older one.
@@ -256,5 +336,5 @@ def dropped_lines() -> int:
     handlers = (
         handler for name in ("", "gunicorn.access") for handler in logging.getLogger(name).handlers
     )
-    ways = {handler.lines for handler in handlers if hasattr(handler, "lines")}
-    return sum(lines.dropped for lines in ways)
+    for lines in {handler.lines for handler in handlers if hasattr(handler, "lines")}:
+        lines.count = count

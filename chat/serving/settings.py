@@ -33,6 +33,7 @@ def gunicorn_settings() -> dict[str, Any]:
     """Give gunicorn's settings, hooks included; end the process for a wrong one of ours."""
     try:
         settings = read_settings()
+        _ = settings.log_file  # or SettingError
         # In the master, so that its workers are of one version, page and all, and start at once.
         app = create_app()
     except SettingError as error:
@@ -79,6 +80,7 @@ def gunicorn_settings() -> dict[str, Any]:
 
     def child_exit(server: Any, worker: Any) -> None:
         if worker.place is not None:
+            chat.metrics.worker_ended(worker.place.index)
             worker.place.give_back()
 
     def pre_exec(server: Any) -> None:
@@ -94,6 +96,7 @@ def gunicorn_settings() -> dict[str, Any]:
         "bind": f"{in_url(settings.host)}:{settings.port}",
         "worker_class": _WORKER,
         "logger_class": "chat.serving.gunicorn_log.Logger",
+        "loglevel": settings.chat_log_level,
         "workers": workers,
         "threads": allowed.connections + RESERVE,
         # What gunicorn accepts must exceed its threads, or /status waits for a WebSocket; and

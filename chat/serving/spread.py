@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from mmap import mmap
 
+from chat.metrics import ROWS
+
 FULL = 2**30  # connections: more than any worker has that is not full
 
 _AHEAD = 8  # so many connections more than another worker, and a 32nd, are nothing
-_PLACES = 256  # for workers; one that finds none takes whoever comes
+_PLACES = ROWS - 1  # for workers; one that finds none takes whoever comes
 _NOBODY = 2**31 - 1  # in a place: nobody who could let peers in
 _BYTES = 4
 
@@ -37,20 +39,20 @@ class Place:
 
     def __init__(self, spread: Spread, index: int) -> None:
         self._spread = spread
-        self._index = index
+        self.index = index
 
     def tell(self, connections: int) -> None:
         """Tell the others how many connections this worker has."""
-        self._spread.counts[self._index] = connections
+        self._spread.counts[self.index] = connections
 
     def leave(self) -> None:
         """Tell the others that this worker lets nobody in."""
-        self._spread.counts[self._index] = _NOBODY
+        self._spread.counts[self.index] = _NOBODY
 
     def give_back(self) -> None:
         """Let another worker have the place; the master does it when this one has ended."""
         self.leave()
-        self._spread.free.add(self._index)
+        self._spread.free.add(self.index)
 
     def count_workers(self) -> int:
         """Count the workers that let peers in."""
@@ -59,6 +61,6 @@ class Place:
     def is_ahead(self) -> bool:
         """Tell whether another worker has clearly fewer connections, and should have the next."""
         counts = self._spread.counts.tolist()
-        own = counts[self._index]
+        own = counts[self.index]
         fewest = min(counts)
         return own > fewest + _AHEAD + fewest // 32

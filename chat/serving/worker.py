@@ -11,6 +11,7 @@ from types import FrameType
 
 from chat import Chat
 from chat.log import LogError
+from chat.metrics import ROWS
 from chat.serving.acceptor import Acceptor
 from chat.serving.addresses import start_lines
 from chat.serving.holder import predecessor, refuse_stranger
@@ -34,6 +35,7 @@ class Worker(Acceptor):
         os.environ.pop("SCRIPT_NAME", None)
         tune_interpreter()
         chat: Chat = self.wsgi.extensions["chat"]
+        chat.metrics.take_row(ROWS if self.place is None else self.place.index)
         chat.admission.limit = min(chat.admission.limit, self.cfg.threads - RESERVE)
         if chat.ledger is not None:
             chat.ledger.fit(self.worker_connections, chat.admission.limit)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Iterator
+from os import urandom
 from time import monotonic
 
 from wsproto.events import BytesMessage, CloseConnection, Ping
@@ -24,6 +25,8 @@ _logger = logging.getLogger(__name__)
 
 _RECEIVE_BYTES = 1024  # allocated for as long as a connection waits
 _NOWHERE = -1  # the position while nothing may be delivered
+# Where a peer breaks the protocol, wsproto says so as if that peer had sent a close frame.
+_BROKEN = frozenset((CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_TEXT, CloseCode.TOO_BIG))
 _NO_CODE = 1005  # wsproto's word for a close frame without a code
 
 
@@ -42,7 +45,9 @@ class Connection:
         "_ping_interval_s",
         "_position",
         "_sock",
+        "id",
         "outbox",
+        "was_left",
     )
 
     def __init__(
@@ -56,6 +61,8 @@ class Connection:
     ) -> None:
         """Begin; with `join_within_s` it is closed unless it asks for a room within that time."""
         nonblocking.prepare(sock)
+        self.id = urandom(4).hex()  # for lines of the log
+        self.was_left = False  # the peer has closed it, by a frame of its own
         # Monotonic seconds. None: it has asked for a room, or need not.
         self._join_by = None if join_within_s is None else monotonic() + join_within_s
         if join_within_s is None:
@@ -86,7 +93,9 @@ class Connection:
         try:
             self.close(CloseCode.RESTARTING)
         except Exception:
-            _logger.exception("a connection could not be closed, and is cut")
+            _logger.exception(
+                "a connection could not be closed, and is cut", extra={"connection": self.id}
+            )
             self.outbox.cut()
 
     def finish(self) -> None:
@@ -156,6 +165,7 @@ class Connection:
         if isinstance(item, Ping):
             self.outbox.send(frames.pong_frame(bytes(item.payload)))
         elif isinstance(item, CloseConnection):
+            self.was_left = item.code not in _BROKEN
             self.close(None if item.code == _NO_CODE else item.code)
         else:
             self.close(CloseCode.UNSUPPORTED, "text messages only")

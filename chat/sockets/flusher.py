@@ -12,6 +12,8 @@ from threading import Event, Thread
 from time import monotonic, sleep
 from typing import Protocol
 
+from chat.metrics import Metrics
+
 _logger = logging.getLogger(__name__)
 
 _SWEEP_S = 0.1  # how often deadlines are looked at
@@ -33,6 +35,10 @@ class Flushable(Protocol):
     def waits(self) -> bool:
         """Tell whether bytes wait for the socket."""
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Give how much waits, as of a moment ago."""
+
     def unwatch(self) -> bool:
         """Leave the flusher unless there is still something to do; tell whether it left."""
 
@@ -43,7 +49,8 @@ class Flushable(Protocol):
 class Flusher:
     """One thread for all outboxes that wait for their socket, or for a close to end."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Metrics | None = None) -> None:
+        self._waiting_bytes = (metrics or Metrics()).outbox_bytes
         # They need no lock: they are atomic.
         self._arriving: deque[Flushable] = deque()
         self._leaving: deque[tuple[Flushable, Event]] = deque()
@@ -111,12 +118,18 @@ class Flusher:
             self._swept_at = now
             for outbox in tuple(self._watched):
                 self._tend(outbox, partial(outbox.enforce_deadlines, now))
+            self._measure()
         while self._leaving:
             outbox, gone = self._leaving.popleft()
             try:
                 self._drop(outbox)
             finally:
                 gone.set()
+        if not self._watched:  # nobody sweeps while nothing waits
+            self._measure()
+
+    def _measure(self) -> None:
+        self._waiting_bytes.set(sum(outbox.waiting_bytes for outbox in self._watched))
 
     def _tend(self, outbox: Flushable, task: Callable[[], None] | None = None) -> None:
         """Do a task for one outbox; what goes wrong with it ends this one alone."""

@@ -117,6 +117,11 @@ class Outbox:
         with self.lock:
             return bool(self._waiting)
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Give how much waits, as of a moment ago; it takes no lock."""
+        return max(0, self._size - self._sent)
+
     def unwatch(self) -> bool:
         """Leave the flusher unless bytes wait or a close goes on; tell whether it left."""
         with self.lock:
@@ -208,6 +213,7 @@ class Outbox:
             return
         self._state = _CUT
         self._waiting = []
+        self._size = self._sent = 0
         try:
             self._sock.shutdown(socket.SHUT_RDWR)
         except OSError:

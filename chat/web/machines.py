@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+import platform
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from hmac import compare_digest
 from ipaddress import ip_address
 from typing import Any
 
 from flask import Blueprint, Response, request
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from chat.config import Settings
 from chat.log import MessageLog, StorageUnavailable
+from chat.metrics import Metrics
 from chat.names.addresses import peer_address, peer_in_log
 from chat.rooms.commands import Hub
 from chat.rooms.counts import Counts
@@ -34,12 +36,14 @@ def create_machines(
     log: MessageLog,
     counts: Counts,
     admission: Admission,
-    dropped_lines: Callable[[], int],
+    metrics: Metrics,
+    build: Mapping[str, str],
 ) -> Blueprint:
-    """Make the blueprint of what machines ask."""
+    """Make the blueprint of what machines ask; `build` names the version and its parts."""
     blueprint = Blueprint("machines", __name__)
-    metrics = _metrics(counts)
-    metrics.register(_DroppedLines(dropped_lines))
+    collectors = CollectorRegistry()
+    collectors.register(metrics)
+    collectors.register(_Present(counts, log, build))
     refusals = Refusals(logging.getLogger(__name__))
 
     @blueprint.get("/status")
@@ -72,7 +76,7 @@ def create_machines(
                 "or set CHAT_METRICS_TOKEN and send it (Authorization: Bearer …)",
             )
             raise Refusal(403, "From this machine, or with CHAT_METRICS_TOKEN.", {})
-        return Response(generate_latest(metrics), content_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(collectors), content_type=CONTENT_TYPE_LATEST)
 
     return blueprint
 
@@ -108,27 +112,46 @@ def _has_token(environ: Mapping[str, Any], token: str) -> bool:
     return token != "" and scheme.lower() == "bearer" and is_same
 
 
-class _DroppedLines(Collector):
-    """The counter of the log's lines that nobody read."""
+class _Present(Collector):
+    """The gauges of now: what this worker knows, of all workers where they share it."""
 
-    def __init__(self, count: Callable[[], int]) -> None:
-        self._count = count
+    def __init__(self, counts: Counts, log: MessageLog, build: Mapping[str, str]) -> None:
+        self._counts = counts
+        self._log = log
+        self._build = {**build, "python": platform.python_version()}
 
     def collect(self) -> Iterator[Metric]:
-        """Give the number of now."""
-        yield CounterMetricFamily(
-            "tchat_dropped_log_lines", "Lines of the log that were not written", self._count()
+        """Give the numbers of now."""
+        counts = self._counts
+        yield _gauge(
+            "connected_users", "Members, and connections not joined yet", counts.connected_users()
         )
+        yield _gauge("members", "Members with a connection, each once", counts.members())
+        yield _gauge("connections", "Open WebSockets", counts.connections())
+        yield _gauge("connections_max", "WebSockets admitted at most", counts.connections_max())
+        yield _gauge("rooms", "Rooms with a connection", counts.rooms())
+        yield _gauge(
+            "storage_available", "1 if messages can be stored and read, else 0", self._can_store()
+        )
+        if (usage := self._log.usage()) is not None:
+            yield _gauge("database_bytes", "The size of the database", usage.used)
+            if usage.free is not None:
+                yield _gauge(
+                    "database_free_bytes",
+                    "Bytes that it may still take until posts are refused",
+                    usage.free,
+                )
+        built = GaugeMetricFamily("tchat_build_info", "What serves", labels=list(self._build))
+        built.add_metric(list(self._build.values()), 1)
+        yield built
+
+    def _can_store(self) -> bool:
+        try:
+            self._log.check()
+        except StorageUnavailable:
+            return False
+        return True
 
 
-def _metrics(counts: Counts) -> CollectorRegistry:
-    collectors = CollectorRegistry()
-
-    def gauge(name: str, meaning: str, value: Callable[[], float]) -> None:
-        Gauge(f"tchat_{name}", meaning, registry=collectors).set_function(value)
-
-    gauge("connected_users", "Members, and connections not joined yet", counts.connected_users)
-    gauge("connections", "Open WebSockets", counts.connections)
-    gauge("connections_max", "WebSockets admitted at most", counts.connections_max)
-    gauge("rooms", "Rooms with a connection", counts.rooms)
-    return collectors
+def _gauge(name: str, meaning: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"tchat_{name}", meaning, value=value)

@@ -13,6 +13,7 @@ from flask import Blueprint, Response, g, request
 from flask_sock import Sock
 
 from chat.config import Settings
+from chat.metrics import LEFT, Metrics
 from chat.names.addresses import is_forwarded, own_subscriber, peer_address, peer_in_log
 from chat.names.rooms import room_in_log
 from chat.protocol import CloseCode
@@ -30,6 +31,7 @@ from chat.web.refusals import Refusals, quoted
 
 _logger = logging.getLogger(__name__)
 
+_NONE: Mapping[str, str] = {}
 _KEY = re.compile(r"[A-Za-z0-9+/]{22}==")  # 16 bytes in base64 (RFC 6455, section 4.1)
 
 # What the log says when a reverse proxy in front is the usual cause.
@@ -52,7 +54,12 @@ _PROXY_HINT = (
 
 
 def create_ws(
-    settings: Settings, hub: Hub, admission: Admission, ledger: Ledger | None, flusher: Flusher
+    settings: Settings,
+    hub: Hub,
+    admission: Admission,
+    ledger: Ledger | None,
+    flusher: Flusher,
+    metrics: Metrics,
 ) -> Blueprint:
     """Make the blueprint of the `/ws` route; without a `ledger` no address is limited."""
     blueprint = Blueprint("ws", __name__)
@@ -64,8 +71,11 @@ def create_ws(
     def peer() -> str:
         return peer_in_log(request.environ, settings.chat_log_addresses)
 
-    def refuse(status: int, sentence: str, line: str, **headers: str) -> NoReturn:
-        """Answer with a sentence, and let the log say what would help."""
+    def refuse(
+        status: int, reason: str, sentence: str, line: str, headers: Mapping[str, str] = _NONE
+    ) -> NoReturn:
+        """Answer with a sentence, count the reason, and let the log say what would help."""
+        metrics.refused_handshakes.add(1, reason)
         refusals.note(sentence, f"/ws refused {peer()} with {status}: {line}")
         raise _ended(status, sentence, headers)
 
@@ -75,30 +85,30 @@ def create_ws(
         environ = request.environ  # RFC 6455, section 4.2.1
         if request.method != "GET":
             line = f"a WebSocket begins with GET, not {quoted(request.method)}"
-            refuse(405, "A WebSocket begins with GET.", line, Allow="GET")
+            refuse(405, "method", "A WebSocket begins with GET.", line, {"Allow": "GET"})
         if not _asks_for_upgrade(environ):
-            refuse(400, "Upgrade or Connection is missing.", _UPGRADE_HINT)
+            refuse(400, "upgrade", "Upgrade or Connection is missing.", _UPGRADE_HINT)
         if environ["SERVER_PROTOCOL"] < "HTTP/1.1":
-            refuse(400, "A WebSocket begins with HTTP/1.1.", _HTTP_HINT)
+            refuse(400, "http_version", "A WebSocket begins with HTTP/1.1.", _HTTP_HINT)
         if not environ.get("HTTP_HOST"):
-            refuse(400, "Host is missing.", f"it has no Host: {_HOST_HINT}")
+            refuse(400, "host", "Host is missing.", f"it has no Host: {_HOST_HINT}")
         if not origins.allow(environ):
-            refuse(403, "This page may not connect here.", _foreign(environ))
+            refuse(403, "origin", "This page may not connect here.", _foreign(environ))
         version = environ.get("HTTP_SEC_WEBSOCKET_VERSION", "")
         if version != "13":
             line = f"it speaks version {quoted(version)} of WebSocket. Only 13 is spoken here"
             headers = {"Sec-WebSocket-Version": "13"}
-            refuse(426, "WebSocket version 13 only.", line, **headers)
+            refuse(426, "version", "WebSocket version 13 only.", line, headers)
         key = environ.get("HTTP_SEC_WEBSOCKET_KEY", "")
         if not _KEY.fullmatch(key):
             line = f"Sec-WebSocket-Key is {quoted(key)}. It is no browser's"
-            refuse(400, "Sec-WebSocket-Key is missing or malformed.", line)
+            refuse(400, "key", "Sec-WebSocket-Key is missing or malformed.", line)
         again = {"Retry-After": "5"}
         if hub.stopping:
-            refuse(503, "Stopping: try again later.", "the server stops", **again)
+            refuse(503, "stopping", "Stopping: try again later.", "the server stops", again)
         full = f"all {admission.limit} places are taken. CHAT_MAX_CONNECTIONS sets their number"
         if admission.full:
-            refuse(503, "Full: try again later.", full, **again)
+            refuse(503, "full", "Full: try again later.", full, again)
         if ledger is not None:
             account = ledger.account(peer_address(environ))
             if wait_s := account.open_ws():
@@ -106,15 +116,16 @@ def create_ws(
                     refusals.note("forwarded", _PROXY_HINT)
                 line = "its address has used up what the settings CHAT_ADDRESS_… allow one"
                 again = {"Retry-After": str(ceil(wait_s))}
-                refuse(429, "Too many connections from your network.", line, **again)
+                refuse(429, "address", "Too many connections from your network.", line, again)
             g.account = account
         if not admission.enter():
-            refuse(503, "Full: try again later.", full, **again)
+            refuse(503, "full", "Full: try again later.", full, again)
         g.admitted = True
         try:
             admission.go_apart()
         except RuntimeError:
-            refuse(503, "No thread: try again later.", "the machine has no thread left", **again)
+            line = "the machine has no thread left"
+            refuse(503, "thread", "No thread: try again later.", line, again)
 
     @blueprint.errorhandler(OSError)
     def give_up(_error: OSError) -> Response:
@@ -139,6 +150,7 @@ def create_ws(
             join_within_s=settings.chat_join_within_s if settings.limited else None,
         )
         started_at = monotonic()
+        _logger.debug("connect %s", peer(), extra={"connection": connection.id})
         address = own_subscriber(request.environ, settings.trusted_proxies)
         with hub.attached(connection, g.get("account"), address) as session:
             try:
@@ -150,18 +162,20 @@ def create_ws(
             except Exception:
                 # Escaping, it would write an HTTP 500 into the WebSocket's stream.
                 room = room_in_log(session.room)
-                _logger.exception("room %s member %s: a bug", room, session.member_id)
+                _logger.exception("room %s: a bug", room, extra=session.ids)
                 connection.give_up()
             finally:
                 connection.finish()
+        code = connection.close_code
+        metrics.closed.add(1, LEFT if connection.was_left or code is None else str(int(code)))
         # gunicorn's access log has no line for a connection that never was a response.
         _logger.info(
-            "disconnect %s room %s member %s code %s after %.1f s",
+            "disconnect %s room %s code %s after %.1f s",
             peer(),
             room_in_log(session.room),
-            session.member_id,
-            connection.close_code,
+            code,
             monotonic() - started_at,
+            extra=session.ids,
         )
 
     return blueprint

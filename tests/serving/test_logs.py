@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import http.client
+import json
 import logging
 import os
 import re
@@ -14,12 +15,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from chat.serving.logs import Form
+from chat.serving.logs import Form, JsonForm
 from tests.support.client import Client
+from tests.support.metrics import Scrape
 from tests.support.raw import RawPeer
 from tests.support.servers import FLASK_RUN, GUNICORN, MODULE, ChatServer
 from tests.support.waiting import wait_until
@@ -287,6 +291,117 @@ def test_standard_error_by_its_other_name_keeps_nobody_waiting_either(
     assert server.stop() < STOPS_WITHIN_S
 
 
+# --- as the settings say ---------------------------------------------------------------
+
+
+def events(text: str) -> list[dict[str, Any]]:
+    """Read lines that are JSON objects, each one event."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("command", [PROBE, FLASK_RUN], ids=["gunicorn", "flask run"])
+def test_each_event_is_one_json_object_with_the_ids_that_it_is_about(
+    make_server: MakeServer, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    file = tmp_path / "tchat.log"
+    settings = {"CHAT_LOG_FORMAT": "json", "CHAT_LOG_LEVEL": "debug", "CHAT_LOG_FILE": str(file)}
+    server = make_server(command, settings)
+    server.start()
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")
+        assert ann.refusal(type="post", id="1", text=" ")["code"] == "text_empty"
+    with RawPeer(server) as peer:
+        peer.open().frame(b"bug")
+        assert peer.read_frame()
+    server.stop(signal.SIGINT)
+    found = events(file.read_text())
+    for event in found:
+        assert datetime.fromisoformat(event["time"]).tzinfo is not None
+        assert event["level"] in ("debug", "info", "warning", "error")
+        assert isinstance(event["process"], int)
+        assert event["logger"]
+        assert event["message"]
+    (end,) = (event for event in found if event.get("member") and "disconnect" in event["message"])
+    own = [event for event in found if event.get("connection") == end["connection"]]
+    assert [event["message"].split()[0] for event in own] == [
+        "connect",
+        "join",
+        "refused:",
+        "disconnect",
+    ]
+    assert [event.get("member") for event in own] == [None, *[ann.member["id"]] * 3]
+    if command is PROBE:
+        (bug,) = (event for event in found if "traceback" in event)
+        assert "\n" in bug["traceback"]
+        assert bug["traceback"].endswith("ZeroDivisionError: a bug")
+        assert bug["connection"] != end["connection"]
+
+
+def test_line_for_people_ends_with_the_ids_too(make_server: MakeServer) -> None:
+    server = make_server()
+    server.start()
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")
+    line = next(line for line in server.logged("disconnect").splitlines() if "disconnect" in line)
+    assert re.search(rf" connection=[0-9a-f]{{8}} member={ann.member['id']}$", line), line
+
+
+def test_level_leaves_out_what_is_less_important(make_server: MakeServer) -> None:
+    server = make_server(settings={"CHAT_LOG_LEVEL": "warning"})
+    server.start()
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")
+    with RawPeer(server) as peer:
+        assert peer.handshake(Origin="https://elsewhere.example")[0] == 403
+    server.logged("/ws refused")
+    server.stop()
+    assert {line.split("] ")[2] for line in server.log().splitlines()} == {"[WARNING"}
+
+
+def test_file_that_is_renamed_is_made_anew_and_no_line_is_lost(
+    make_server: MakeServer, tmp_path: Path
+) -> None:
+    file, older = tmp_path / "tchat.log", tmp_path / "tchat.log.1"
+    server = make_server(settings={"CHAT_LOG_FILE": str(file)})
+    server.start()
+    come_and_go(server, 5)
+    wait_until(lambda: file.read_text().count(" disconnect ") == 5)
+    file.rename(older)
+    come_and_go(server, 5)
+    wait_until(lambda: file.exists() and file.read_text().count(" disconnect ") == 5)
+    server.stop()
+    assert older.read_text().count(" disconnect ") == 5
+    assert file.read_text().rstrip().endswith("Shutting down: Master")
+    assert file.stat().st_mode & 0o007 == 0
+    assert server.log() == ""
+
+
+def test_file_on_a_full_disk_keeps_nobody_out_and_its_lines_are_counted(
+    make_server: MakeServer,
+) -> None:
+    server = make_server(settings={"CHAT_LOG_FILE": "/dev/full"})
+    server.start()
+    come_and_go(server, 3)
+    wait_until(lambda: Scrape(server).value("dropped_log_lines_total") >= 3)
+    with Client(server.ws_url) as ann:
+        ann.join("Ann")
+        ann.post("hello")
+    assert server.stop() < STOPS_WITHIN_S
+
+
+@pytest.mark.parametrize("file", ["{folder}", "{folder}/none/tchat.log", "tchat.log"])
+@pytest.mark.parametrize("command", [GUNICORN, FLASK_RUN], ids=["gunicorn", "flask run"])
+def test_file_that_cannot_be_written_is_refused_in_one_line(
+    make_server: MakeServer, tmp_path: Path, command: tuple[str, ...], file: str
+) -> None:
+    server = make_server(command, {"CHAT_LOG_FILE": file.format(folder=tmp_path)})
+    assert server.launch().wait(WAIT_S) != 0
+    lines = [line for line in server.log().splitlines() if "Tchat: " in line]
+    assert len(lines) == 1
+    assert "CHAT_LOG_FILE=" in lines[0]
+    assert "Traceback" not in server.log()
+
+
 # --- the form and the way ------------------------------------------------------------
 
 
@@ -303,6 +418,19 @@ def test_text_of_a_stranger_makes_no_line_that_looks_like_an_event() -> None:
 def test_text_of_a_stranger_moves_no_cursor() -> None:
     assert form("a\x1b[2Jb\x07c\x9bd\te\x00").endswith(r"a\x1b[2Jb\x07c\x9bd" + "\te" + r"\x00")
     assert form("\x1b[31mred\x1b[0m").endswith("] red")
+
+
+def test_json_moves_no_cursor_and_is_cut_too() -> None:
+    text = JsonForm().format(
+        logging.LogRecord(
+            "x", logging.INFO, "", 0, "a\x1b[2J\x9b\u2028\ud800é\n" * 9999, None, None
+        )
+    )
+    assert text.isascii()
+    assert "\n" not in text
+    assert "\x1b" not in text
+    assert len(text) < 60_000
+    assert json.loads(text)["message"].startswith("a\x1b[2J\x9b\u2028\ud800é\na")
 
 
 def test_long_event_is_cut() -> None:

@@ -59,6 +59,10 @@ class Recorder:
     def waits(self) -> bool:
         return self._left > 0
 
+    @property
+    def waiting_bytes(self) -> int:
+        return max(0, self._left)
+
     def unwatch(self) -> bool:
         return self._left <= 0
 

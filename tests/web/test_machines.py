@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from chat.config import Settings
 from chat.log import Draft, StorageUnavailable
 from chat.log.sqlite import SQLiteLog
+from chat.metrics import Metrics
 from chat.protocol import Member
 from chat.rooms.announcer import Announcer
 from chat.rooms.commands import Hub
@@ -34,8 +35,9 @@ class Machine:
 
     def __init__(self, path: Path, settings: Settings | None = None) -> None:
         self.path = path
-        self.log = SQLiteLog(path, retention_messages=1000)
-        self.registry = Registry()
+        self.counted = Metrics()
+        self.log = SQLiteLog(path, retention_messages=1000, metrics=self.counted)
+        self.registry = Registry(self.counted)
         presence = LocalPresence(
             Announcer(self.registry),
             self.log.recent_nicks,
@@ -47,7 +49,6 @@ class Machine:
         self.hub.start()
         self.admission = Admission(3)
         app = Flask("chat")
-        self.dropped_lines = 0
         app.register_blueprint(
             create_machines(
                 settings or Settings(),
@@ -55,7 +56,8 @@ class Machine:
                 self.log,
                 LocalCounts(self.registry, lambda: self.admission.limit),
                 self.admission,
-                lambda: self.dropped_lines,
+                self.counted,
+                {"version": "1.2.3"},
             )
         )
         self.client = app.test_client()
@@ -150,7 +152,7 @@ def test_healthz_says_that_the_server_is_stopping(machine: Machine) -> None:
 def test_metrics_are_what_prometheus_reads(machine: Machine) -> None:
     assert machine.metrics()["tchat_connections"] == 0
     assert machine.metrics()["tchat_dropped_log_lines_total"] == 0
-    machine.dropped_lines = 7
+    machine.counted.dropped_log_lines.add(7)
     with opened() as (one, _, _), opened() as (other, _, _):
         for connection in (one, other):
             machine.registry.add(connection)

@@ -47,13 +47,17 @@ def test_page_is_the_same_whether_the_room_is_there_or_not(chat_server: ChatServ
 
 
 @pytest.mark.embedded
-@pytest.mark.parametrize("command", [GUNICORN, FLASK_RUN], ids=["gunicorn", "flask run"])
+@pytest.mark.parametrize(
+    ("command", "form"),
+    [(GUNICORN, "console"), (GUNICORN, "json"), (FLASK_RUN, "console")],
+    ids=["gunicorn", "gunicorn json", "flask run"],
+)
 def test_log_has_a_hash_in_the_place_of_a_private_rooms_name(
-    make_server: Callable[..., ChatServer], command: tuple[str, ...]
+    make_server: Callable[..., ChatServer], command: tuple[str, ...], form: str
 ) -> None:
     if command is GUNICORN:
         command = (*GUNICORN, "--access-logfile", "-")
-    server = make_server(command)
+    server = make_server(command, {"CHAT_LOG_FORMAT": form, "CHAT_LOG_LEVEL": "debug"})
     server.start()
     room = private_room(new_owner_key())
     with Client(server.ws_url) as ann:
@@ -66,7 +70,7 @@ def test_log_has_a_hash_in_the_place_of_a_private_rooms_name(
             error.close()
     with RawPeer(server) as peer:
         peer.sock.sendall(f"GET /r/{room} HTTP/9.9\r\n\r\n".encode())
-    text = server.logged(f"room {room_in_log(room)} member")
+    text = server.logged(f"room {room_in_log(room)} code")
     server.stop()
     text = server.log().lower()
     assert text.count(room_in_log(room)) > 1

@@ -10,8 +10,9 @@ from flask import Blueprint, Response, request
 
 from chat.config import Settings
 from chat.log import StorageUnavailable
+from chat.metrics import Metrics
 from chat.names.addresses import own_subscriber, peer_address
-from chat.protocol import Refused
+from chat.protocol import ErrorCode, Refused
 from chat.rooms.amounts import Abuse, rounded_up
 from chat.rooms.answers import storage_error
 from chat.rooms.commands import Hub
@@ -29,7 +30,7 @@ _AGAIN_S = 5.0  # when to try again where there is no place
 
 
 def create_api(
-    settings: Settings, hub: Hub, admission: Admission, ledger: Ledger | None
+    settings: Settings, hub: Hub, admission: Admission, ledger: Ledger | None, metrics: Metrics
 ) -> Blueprint:
     """Make the blueprint of the API; without a `ledger` no address is limited."""
     blueprint = Blueprint("api", __name__, url_prefix=API_PATH)
@@ -91,11 +92,12 @@ def create_api(
                         return stream(hub, call, stack, settings.chat_ping_interval_s)
                     return operation.do(hub, call)
                 except Told as refusal:
-                    return refused(refusal.problem, account)
+                    return refused(refusal.problem, account, metrics)
                 except Refused as refusal:
-                    return refused(of_refusal(refusal), account)
+                    return refused(of_refusal(refusal), account, metrics)
                 except StorageUnavailable as trouble:
-                    return answer(of_error(storage_error(None, str(trouble))))
+                    unavailable = of_error(storage_error(None, str(trouble)))
+                    return refused(unavailable, None, metrics)
 
         return view
 
@@ -115,8 +117,10 @@ def create_api(
     return blueprint
 
 
-def refused(told: Problem, account: Account | None) -> Response:
+def refused(told: Problem, account: Account | None, metrics: Metrics) -> Response:
     """Tell a problem, and count it: an address that is refused too often has to cool down."""
+    if told.code in set(ErrorCode):
+        metrics.refusals.add(1, told.code)
     if account is not None:
         try:
             account.refused()
