@@ -316,11 +316,16 @@ $(BIN)/pip:
 	@tools/need.sh venv
 	$(PYTHON) -m venv .venv
 
-$(RUN): requirements.txt | $(BIN)/pip
+# The command of this checkout, from whatever folder it is called. Who installs the wheel has one.
+$(BIN)/tchat: | $(BIN)/pip
+	@printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s/.venv/bin/python" -m chat "$$@"\n' "$$PWD" "$$PWD" > $@
+	@chmod +x $@
+
+$(RUN): requirements.txt | $(BIN)/tchat
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 # requirements-dev.txt also has all of requirements.txt, at the same versions.
-$(DEV): requirements-dev.txt | $(BIN)/pip
+$(DEV): requirements-dev.txt | $(BIN)/tchat
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

@@ -19,6 +19,7 @@ from chat.metrics import Metrics
 from chat.rooms.commands import Hub
 from chat.rooms.ledger import Ledger, read_allowance
 from chat.rooms.registry import Registry
+from chat.serving.control import Control
 from chat.serving.logs import count_dropped
 from chat.sockets.flusher import Flusher
 from chat.web.admission import Admission
@@ -49,6 +50,7 @@ class Chat:
     engines: Engines
     errors: ErrorPages
     metrics: Metrics
+    control: Control | None  # None: the log is on Redis
 
     @property
     def log(self) -> MessageLog:
@@ -86,9 +88,13 @@ class Chat:
         self.flusher.start()
         self.engines.start()
         self.hub.start()
+        if self.control is not None:
+            self.control.start()
 
     def stop(self) -> None:
         """Tell every connection to come back, commit what is queued, and give the log back."""
+        if self.control is not None:
+            self.control.close()
         self.engines.leave()
         self.hub.stop()
         self.engines.close()
@@ -159,8 +165,9 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         # Each proxy adds an address. The prefix is the nearest one's, or one that it passed on.
         fixed = TrustedProxies(app.wsgi_app, settings.trusted_proxies, x_proto=0, x_prefix=1)
         app.wsgi_app = fixed.__call__  # type: ignore[method-assign]
+    control = None if settings.redis_url else Control(app.wsgi_app, settings.database)
     app.extensions["chat"] = Chat(
-        settings, hub, admission, ledger, flusher, engines, errors, metrics
+        settings, hub, admission, ledger, flusher, engines, errors, metrics, control
     )
     return app
 

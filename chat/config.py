@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec import Meta, inspect
+from platformdirs import user_data_path
 
 #: The settings of a server that has its conversations in a file.
 NO_REDIS = {"REDIS_URL": "", "CHAT_REDIS_REPLICAS": ""}
@@ -51,7 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     redis_url: str = ""
     #: Replicas of the Redis server that must have a post before it is acknowledged.
     chat_redis_replicas: Annotated[int, Meta(ge=0, le=10)] = 0
-    #: The SQLite file; empty: `instance/tchat.db` beside the program.
+    #: The SQLite file; empty: `instance/tchat.db` beside the program, or for a program that was
+    #: installed (`pip install`, pipx), `tchat.db` in its user's data folder.
     chat_database: str = ""
 
     # --- Who may connect
@@ -165,9 +167,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
         Raises SettingError.
         """
         given = f"CHAT_DATABASE={self.chat_database!r}"
-        default = Path(__file__).parent.parent / "instance" / "tchat.db"
         try:
-            path = Path(self.chat_database or default).expanduser().absolute()
+            path = Path(self.chat_database or _default_database()).expanduser().absolute()
             path.resolve()
         except (OSError, RuntimeError) as error:  # nobody's home; links that go in a circle
             raise SettingError(f"{given} is not allowed: {error}") from None
@@ -224,6 +225,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
         """Give the names under which the chat may be asked for; `*.example.org` for all below."""
         hosts = (host.strip() for host in self.chat_hosts.split(","))
         return frozenset(host.lower() for host in hosts if host)
+
+
+def _default_database() -> Path:
+    """Give the file of a server for which nobody has named one."""
+    root = Path(__file__).parent.parent
+    if (root / "pyproject.toml").exists():  # a checkout
+        return root / "instance" / "tchat.db"
+    return user_data_path("tchat") / "tchat.db"
 
 
 def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:

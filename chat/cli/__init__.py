@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import click
 
+from chat import __version__
 from chat.cli.copies import backup, migrate, restore
 from chat.config import NO_REDIS, SettingError
 from chat.log import LogError
@@ -19,7 +20,7 @@ from chat.log import LogError
 def main(arguments: Sequence[str] | None = None) -> None:
     """Do what the command line says; tell what fails in one line."""
     try:
-        tchat.main(arguments, standalone_mode=False)
+        tchat.main(arguments, prog_name="tchat", standalone_mode=False)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code)
     except click.Abort:
@@ -37,7 +38,7 @@ def _fail(reason: str, code: int) -> None:
 @click.option("--host", help="Address to listen on (HOST, 127.0.0.1).")
 @click.option("--port", help="TCP port (PORT, 8080).")
 @click.option("--database", help="The SQLite file (CHAT_DATABASE, instance/tchat.db).")
-@click.version_option(package_name="tchat", message="Tchat %(version)s")
+@click.version_option(__version__, message="Tchat %(version)s")
 @click.pass_context
 def tchat(context: click.Context, host: str | None, port: str | None, database: str | None) -> None:
     """Serve the chat, or do what COMMAND says. Options beat the environment's settings."""

@@ -39,12 +39,14 @@ def create_api(
     def take_place(stack: ExitStack) -> Account | None:
         """Take one of the places for WebSockets: the request may wait, apart from the others.
 
-        Raises Told.
+        The operator's commands need none: they have threads of their own. Raises Told.
         """
+        if request.environ.get(OPERATOR):
+            return None
         if hub.stopping:
             raise _wait(503, ProblemCode.STOPPING, "Stopping: try again later.", _AGAIN_S)
         account = None
-        if ledger is not None and not request.environ.get(OPERATOR):
+        if ledger is not None:
             account = ledger.account(peer_address(request.environ))
             if wait_s := account.open_ws(connects=0):
                 raise _wait(
