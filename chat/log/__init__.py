@@ -167,6 +167,18 @@ class Finds(NamedTuple):
     )
 
 
+class Listed(NamedTuple):
+    """A room, as a list of all rooms has it."""
+
+    room: str
+    entries: int  # that are kept, of all kinds
+    head: int  # the newest seq that the room was ever given; 0 for none
+    at_ms: int | None  # of the entry with that seq; None for 0, and if it is not known any more
+    is_made: bool  # it has an owner key
+    title: str
+    ended_at: str | None  # when it ended; nothing of it is kept since
+
+
 class MessageLog(Protocol):
     """The entries of each room, numbered 1, 2, 3 … without gaps. No number is given twice.
 
@@ -244,6 +256,12 @@ class MessageLog(Protocol):
 
     def find(self, room: str, words: str, before: int | None, limit: int) -> Finds:
         """Give the newest messages, before a seq, that have all these words or their beginnings."""
+
+    def rooms(self, after: str, limit: int) -> list[Listed]:
+        """List `limit` rooms that ever had an entry, or have a record: those after a name.
+
+        They come in the order of their names; "" is before the first one. Fewer are the last ones.
+        """
 
     def recent_nicks(self, room: str, since_ms: int) -> list[tuple[Member, int]]:
         """Give who posted since a time, with the time: milliseconds since 1970."""

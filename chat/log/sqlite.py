@@ -28,6 +28,7 @@ from chat.log import (
     Finds,
     Holder,
     IsOccupied,
+    Listed,
     LogError,
     Missed,
     Proposal,
@@ -39,6 +40,7 @@ from chat.log import (
     Usage,
     entries,
     finding,
+    overview,
     records,
     refusals,
 )
@@ -244,6 +246,11 @@ class SQLiteLog:
         """Give the newest messages, before a seq, that have all these words or their beginnings."""
         with self._reading_room(room) as (database, number):
             return finding.find(database, number, words, before, limit)
+
+    def rooms(self, after: str, limit: int) -> list[Listed]:
+        """List `limit` rooms, those after a name, as the contract says."""
+        with self._reading() as (_, database):
+            return overview.rooms(database, after, limit)
 
     def recent_nicks(self, room: str, since_ms: int) -> list[tuple[Member, int]]:
         """Give who posted since a time, with the time: milliseconds since 1970."""
