@@ -63,7 +63,13 @@ class Contents(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """A post on its way into the log."""
+    """A post on its way into the log.
+
+    One with a time was posted before, elsewhere, and comes from the operator. Its number is the
+    next one all the same: so in a room's log, times may go back where numbers grow. Deletion by age
+    always takes a room's first entries, so such a message goes at the latest when those before it
+    do. That it was stored counts as a use of its room on that day.
+    """
 
     room: str
     id: str
@@ -71,6 +77,7 @@ class Draft(NamedTuple):
     text: str
     reply: int | None = None  # seq of the message that it answers
     followed: object = None  # what `follow` gave its sender; nothing is stored in another log
+    at_ms: int | None = None  # when it was posted, if before: ms since 1970, not 0, and not to come
 
 
 class AddressBar(NamedTuple):

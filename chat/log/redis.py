@@ -289,12 +289,11 @@ class RedisLog:
         """Give who posted since a time, with the time: milliseconds since 1970."""
         times: dict[Member, int] = {}
         page = self._page(room, 2**53, _NICK_SEARCH, most=_NICK_SEARCH)
-        for at_ms, body in reversed(page.found.values()):
+        for at_ms, body in page.found.values():
             if at_ms >= since_ms:
                 member = Member(body.member, body.nick)
-                times.pop(member, None)
-                times[member] = at_ms
-        return list(times.items())
+                times[member] = max(at_ms, times.get(member, 0))
+        return sorted(times.items(), key=lambda each: each[1])
 
     def usage(self) -> Usage | None:
         """Give Redis's memory, as it was asked for last; None before that. Never waits."""
