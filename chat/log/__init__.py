@@ -186,6 +186,21 @@ class Listed(NamedTuple):
     ended_at: str | None  # when it ended; nothing of it is kept since
 
 
+class Hour(NamedTuple):
+    """The posts of an hour, in all rooms; also those that were removed since."""
+
+    at_ms: int  # its begin, UTC: milliseconds since 1970
+    posts: int
+    members: int  # who have written them
+
+
+class Activity(NamedTuple):
+    """The posts of each hour since a time."""
+
+    hours: list[Hour]  # those with posts, the oldest first
+    is_whole: bool  # False: there may be more posts of that time, which were not looked at
+
+
 class MessageLog(Protocol):
     """The entries of each room, numbered 1, 2, 3 … without gaps. No number is given twice.
 
@@ -268,6 +283,13 @@ class MessageLog(Protocol):
         """List `limit` rooms that ever had an entry, or have a record: those after a name.
 
         They come in the order of their names; "" is before the first one. Fewer are the last ones.
+        """
+
+    def activity(self, since_ms: int) -> Activity:
+        """Count the posts of each hour since a time, in all rooms that have not ended.
+
+        It takes a while, and keeps nobody else waiting. A post that is stored or deleted meanwhile
+        may be counted or not.
         """
 
     def recent_nicks(self, room: str, since_ms: int) -> list[tuple[Member, int]]:

@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 from chat.log import (
     KNOWN_LIMIT,
     Acted,
+    Activity,
     Answer,
     Draft,
     Finds,
@@ -284,6 +285,13 @@ class RedisLog:
         Each call looks at the names of all rooms (redis_overview.py has the bounds).
         """
         return redis_overview.rooms(self._ask_all, after, limit)
+
+    def activity(self, since_ms: int) -> Activity:
+        """Count the posts of each hour since a time, as the contract says.
+
+        It looks at the newest entries of each room, and says if those were not all.
+        """
+        return redis_overview.activity(self._ask_all, since_ms)
 
     def recent_nicks(self, room: str, since_ms: int) -> list[tuple[Member, int]]:
         """Give who posted since a time, with the time: milliseconds since 1970."""

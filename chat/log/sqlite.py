@@ -23,6 +23,7 @@ from time import monotonic, time
 from chat.log import (
     KNOWN_LIMIT,
     Acted,
+    Activity,
     Answer,
     Draft,
     Finds,
@@ -45,6 +46,7 @@ from chat.log import (
     refusals,
 )
 from chat.log import statements as sql
+from chat.log.activity import Hours
 from chat.log.condition import Condition
 from chat.log.damage import SEARCHED_FIRST_BYTES, DamageSearch
 from chat.log.lock import FileLock
@@ -251,6 +253,19 @@ class SQLiteLog:
         """List `limit` rooms, those after a name, as the contract says."""
         with self._reading() as (_, database):
             return overview.rooms(database, after, limit)
+
+    def activity(self, since_ms: int) -> Activity:
+        """Count the posts of each hour since a time, as the contract says.
+
+        It looks at all entries, and gives its reader to others after every few thousands.
+        """
+        hours, entry = Hours(), 0
+        with self._reading() as (_, database):
+            newest = overview.newest(database)
+        while entry < newest:
+            with self._reading() as (_, database):
+                entry = overview.add_posts(database, hours, since_ms, entry)
+        return Activity(hours.all(), is_whole=True)
 
     def recent_nicks(self, room: str, since_ms: int) -> list[tuple[Member, int]]:
         """Give who posted since a time, with the time: milliseconds since 1970."""
