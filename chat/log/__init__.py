@@ -63,7 +63,13 @@ class Contents(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """A post on its way into the log."""
+    """A post on its way into the log.
+
+    One with a time was posted before, elsewhere, and comes from the operator. Its number is the
+    next one all the same: so in a room's log, times may go back where numbers grow. Deletion by age
+    always takes a room's first entries, so such a message goes at the latest when those before it
+    do. That it was stored counts as a use of its room on that day.
+    """
 
     room: str
     id: str
@@ -71,6 +77,7 @@ class Draft(NamedTuple):
     text: str
     reply: int | None = None  # seq of the message that it answers
     followed: object = None  # what `follow` gave its sender; nothing is stored in another log
+    at_ms: int | None = None  # when it was posted, if before: ms since 1970, not 0, and not to come
 
 
 class AddressBar(NamedTuple):
@@ -167,6 +174,33 @@ class Finds(NamedTuple):
     )
 
 
+class Listed(NamedTuple):
+    """A room, as a list of all rooms has it."""
+
+    room: str
+    entries: int  # that are kept, of all kinds
+    head: int  # the newest seq that the room was ever given; 0 for none
+    at_ms: int | None  # of the entry with that seq; None for 0, and if it is not known any more
+    is_made: bool  # it has an owner key
+    title: str
+    ended_at: str | None  # when it ended; nothing of it is kept since
+
+
+class Hour(NamedTuple):
+    """The posts of an hour, in all rooms; also those that were removed since."""
+
+    at_ms: int  # its begin, UTC: milliseconds since 1970
+    posts: int
+    members: int  # who have written them
+
+
+class Activity(NamedTuple):
+    """The posts of each hour since a time."""
+
+    hours: list[Hour]  # those with posts, the oldest first
+    is_whole: bool  # False: there may be more posts of that time, which were not looked at
+
+
 class MessageLog(Protocol):
     """The entries of each room, numbered 1, 2, 3 … without gaps. No number is given twice.
 
@@ -244,6 +278,19 @@ class MessageLog(Protocol):
 
     def find(self, room: str, words: str, before: int | None, limit: int) -> Finds:
         """Give the newest messages, before a seq, that have all these words or their beginnings."""
+
+    def rooms(self, after: str, limit: int) -> list[Listed]:
+        """List `limit` rooms that ever had an entry, or have a record: those after a name.
+
+        They come in the order of their names; "" is before the first one. Fewer are the last ones.
+        """
+
+    def activity(self, since_ms: int) -> Activity:
+        """Count the posts of each hour since a time, in all rooms that have not ended.
+
+        It takes a while, and keeps nobody else waiting. A post that is stored or deleted meanwhile
+        may be counted or not.
+        """
 
     def recent_nicks(self, room: str, since_ms: int) -> list[tuple[Member, int]]:
         """Give who posted since a time, with the time: milliseconds since 1970."""

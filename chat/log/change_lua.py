@@ -8,10 +8,10 @@ from chat.redis.servers import NOW_MS
 
 # The state of the share: entries that are new or changed, by seq; what is written later.
 _STATE = """
-local epochs, heads, records, reports, due, log, ids, record, bars, deeds, known_ids, erasing,
-  people = unpack(KEYS)
+local epochs, heads, days_used, pasts, records, reports, due, log, ids, record, bars, deeds,
+  known_ids, erasing, people = unpack(KEYS)
 local call = redis.call
-local epoch, room, known, known_at, worker, keep, settled_for, channel, is_occupied =
+local epoch, room, known, known_at, worker, keep, settled_for, channel, past, is_occupied =
   unpack(cmsgpack.unpack(ARGV[1]))
 local items = cmsgpack.unpack(ARGV[2])
 
@@ -25,7 +25,7 @@ end
 local function int(number) return string.format('%.0f', number) end
 
 local now = now_ms()
-local at = int(now)
+local at = past ~= '' and past or int(now)
 local seq = head
 local entries, changed = {}, {}     -- by seq; the seqs of those that are to be written
 local used, marks = {}, {}          -- seq or deed of each id; the same, to be written
@@ -188,6 +188,10 @@ if #changed > 0 or is_touched or #later > 0 then
   hset(log, writes)
   hset(ids, marks)
   if seq > head then call('HSET', heads, room, int(seq) .. ':' .. at) end
+  if seq > head and past ~= '' then
+    call('HSET', days_used, room, math.floor(now / 86400000))
+    call('HSET', pasts, room, int(seq))
+  end
   for _, command in ipairs(later) do
     if type(command) == 'function' then command() else call(unpack(command)) end
   end
@@ -232,7 +236,8 @@ if seq > head or is_touched then
     raw[#raw + 1] = entries[number]
     bodies[#bodies + 1] = string.match(entries[number], '^%d+\\t(.*)$')
   end
-  told = cmsgpack.pack({epoch, head + 1, now, bodies, about(raw, entry_of), version, done_deeds})
+  told = cmsgpack.pack({epoch, head + 1, tonumber(at), bodies, about(raw, entry_of), version,
+                        done_deeds})
   if channel ~= '' then
     call('SPUBLISH', channel, 'm' .. worker .. string.char(#room) .. room .. told)
   end

@@ -69,7 +69,7 @@ local ENDED_KEPT_MS, ERASE_MS = {ENDED_KEPT_S * 1000}, {_ERASE_S * 1000}
     + CHANGE
 )
 
-_KINDS = ["epoch", "heads", "records", "reports", "due"]
+_KINDS = ["epoch", "heads", "used", "past", "records", "reports", "due"]
 _KINDS_OF_ROOM = ["log", "ids", "record", "bars", "deeds", "known", "erasing", "people"]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from time import monotonic
 from typing import NamedTuple
 
+from msgspec import structs
+
 from chat.log import Answer, Draft, Record, entries, records, refusals
 from chat.log import statements as sql
 from chat.log.opened import Opened
@@ -52,26 +54,35 @@ class Commit:
         self._execute = opened.database.execute
         self._repeated: list[tuple[Answer, _Repeated]] = []
         self._acts: list[tuple[str, Deed | None]] = []
+        self._used: set[int] = set()  # rooms of which the times of entries do not tell that
 
     def post(self, draft: Draft, answer: Answer) -> None:
         """Store a post as the next message of its room; or note why it becomes none."""
-        name, act_id, member, text, reply, _ = draft
+        name, act_id, member, text, reply, _, past_ms = draft
         room, seq, _, ended = self.heads.get(name) or self._opened.head(name)
         if ended is not None and self._is_settled(room, ended, act_id, member.id, answer):
             return
+        if past_ms is None:
+            at_ms, at = self.at_ms, self.at
+        else:
+            at_ms, at = past_ms, rfc3339(past_ms)
         if reply is not None:
-            message = self._answering(room, seq + 1, draft, answer)
+            message = self._answering(
+                room, Message(seq + 1, act_id, member, text, at), reply, answer
+            )
             if message is None:
                 return
-            is_new = entries.insert(self.database, room, message, self.at_ms)
+            is_new = entries.insert(self.database, room, message, at_ms)
         else:  # what each post costs
             if not room:
                 room = sql.add_room(self.database, name)
-            values = (room, seq + 1, self.at_ms, act_id, member.id, member.nick, text)
+            values = (room, seq + 1, at_ms, act_id, member.id, member.nick, text)
             is_new = self._execute(entries.INSERT, values).rowcount == 1
-            message = Message(seq + 1, act_id, member, text, self.at)
+            message = Message(seq + 1, act_id, member, text, at)
         if is_new:
-            self.heads[name] = Head(room, seq + 1, self.at_ms, ended)
+            self.heads[name] = Head(room, seq + 1, at_ms, ended)
+            if past_ms is not None:
+                self._used.add(room)
             new = self.committed.get(name)
             if new is None:
                 self.committed[name] = [message]
@@ -80,14 +91,12 @@ class Commit:
         else:
             self._repeated.append((answer, _Repeated(room, act_id, member.id)))
 
-    def _answering(self, room: int, seq: int, draft: Draft, answer: Answer) -> Message | None:
-        """Give the message that an answer to another becomes; None if that is not there."""
-        assert draft.reply is not None
-        target = entries.present(self.database, room, draft.reply)
+    def _answering(self, room: int, message: Message, reply: int, answer: Answer) -> Message | None:
+        """Give a message as an answer to another one; None if that is not there."""
+        target = entries.present(self.database, room, reply)
         if target is not None:
-            quote = entries.quote(target)
-            return Message(seq, draft.id, draft.member, draft.text, self.at, quote)
-        if not self.answer_repeated(room, draft.id, draft.member.id, answer):
+            return structs.replace(message, reply=entries.quote(target))
+        if not self.answer_repeated(room, message.id, message.member.id, answer):
             self.answers.append((answer, refusals.target_unknown()))
         return None
 
@@ -167,3 +176,5 @@ class Commit:
             if name not in found:
                 found[name] = records.record(self.database, name, self.at_ms)
             self.acted.append((name, found[name], deed))
+        if self._used:
+            sql.put_used(self.database, self._used, self.at_ms // sql.DAY_MS)

@@ -187,7 +187,11 @@ def members(database: sqlite3.Connection, room: int, limit: int) -> list[str]:
 def recent_nicks(
     database: sqlite3.Connection, room: int, newest: int, since_ms: int
 ) -> list[tuple[Member, int]]:
-    """Give who posted since a time, with the time of the last post under each nick."""
+    """Give who posted since a time, with the time of the last post under each nick.
+
+    Many messages that were posted before and put in since (Draft.at_ms) hide those behind them, as
+    that many new ones would.
+    """
     rows = database.execute(
         "SELECT member, nick, max(at) FROM entries WHERE room = ? AND seq > ? AND at >= ? "  # noqa: S608
         f"AND kind = {MESSAGE} GROUP BY member, nick ORDER BY max(at)",

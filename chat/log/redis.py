@@ -10,7 +10,7 @@ time of the last entry that was given out: its rooms' connections are told to co
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from time import monotonic
@@ -21,11 +21,13 @@ from redis.exceptions import RedisError
 from chat.log import (
     KNOWN_LIMIT,
     Acted,
+    Activity,
     Answer,
     Draft,
     Finds,
     Holder,
     IsOccupied,
+    Listed,
     Missed,
     Proposal,
     Recent,
@@ -36,6 +38,7 @@ from chat.log import (
     Usage,
     reading_scripts,
     record_scripts,
+    redis_overview,
     scripts,
 )
 from chat.log.condition import Condition
@@ -171,8 +174,10 @@ class RedisLog:
         if found is None:
             partition = partition_of(room)
             (head,), (_, version) = self._ask_all(
-                (partition, scripts.heads(partition, (room,))),
-                (partition, record_scripts.versions(partition, (room,))),
+                [
+                    (partition, scripts.heads(partition, (room,))),
+                    (partition, record_scripts.versions(partition, (room,))),
+                ]
             )
             self._records.note(room, record_scripts.version(version))
             found = self._followed.add(room, scripts.head(head))
@@ -243,9 +248,9 @@ class RedisLog:
 
     def reports(self, limit: int) -> list[Deed]:
         """Give the newest reports of all rooms, with their rooms; newest first."""
-        replies = self._ask_all(*record_scripts.reports(limit))
+        replies = self._ask_all(record_scripts.reports(limit))
         newest = record_scripts.newest_reports(replies, limit)
-        found = self._ask_all(*(record_scripts.report(room, n) for room, n, _ in newest))
+        found = self._ask_all([record_scripts.report(room, n) for room, n, _ in newest])
         reports = (
             record_scripts.report_read(*each, raw) for each, raw in zip(newest, found, strict=True)
         )
@@ -274,16 +279,29 @@ class RedisLog:
             page = self._page(room, page.low, _PAGE_ENTRIES, first)
             looked += _PAGE_ENTRIES
 
+    def rooms(self, after: str, limit: int) -> list[Listed]:
+        """List `limit` rooms, those after a name, as the contract says.
+
+        Each call looks at the names of all rooms (redis_overview.py has the bounds).
+        """
+        return redis_overview.rooms(self._ask_all, after, limit)
+
+    def activity(self, since_ms: int) -> Activity:
+        """Count the posts of each hour since a time, as the contract says.
+
+        It looks at the newest entries of each room, and says if those were not all.
+        """
+        return redis_overview.activity(self._ask_all, since_ms)
+
     def recent_nicks(self, room: str, since_ms: int) -> list[tuple[Member, int]]:
         """Give who posted since a time, with the time: milliseconds since 1970."""
         times: dict[Member, int] = {}
         page = self._page(room, 2**53, _NICK_SEARCH, most=_NICK_SEARCH)
-        for at_ms, body in reversed(page.found.values()):
+        for at_ms, body in page.found.values():
             if at_ms >= since_ms:
                 member = Member(body.member, body.nick)
-                times.pop(member, None)
-                times[member] = at_ms
-        return list(times.items())
+                times[member] = max(at_ms, times.get(member, 0))
+        return sorted(times.items(), key=lambda each: each[1])
 
     def usage(self) -> Usage | None:
         """Give Redis's memory, as it was asked for last; None before that. Never waits."""
@@ -342,10 +360,10 @@ class RedisLog:
 
     def _ask(self, partition: int, command: Command) -> Any:
         """Send one command and give its reply. Raises StorageUnavailable."""
-        (reply,) = self._ask_all((partition, command))
+        (reply,) = self._ask_all([(partition, command)])
         return reply
 
-    def _ask_all(self, *commands: tuple[int, Command]) -> list[Any]:
+    def _ask_all(self, commands: Sequence[tuple[int, Command]]) -> list[Any]:
         """Send commands and give their replies. Raises StorageUnavailable."""
         if self._closed:
             raise StorageUnavailable("the log is closed")

@@ -222,6 +222,7 @@ class RedisTarget(RedisSource):
         self._bytes = 0  # of the entries in them
         self._room = ""  # that was written last
         self._used: set[str] = set()  # the ids in it that became no entry
+        self._newest_ms = 0  # of its entries
 
     def release(self) -> None:
         """Let another move begin at once."""
@@ -241,7 +242,7 @@ class RedisTarget(RedisSource):
                 kinds = ("log", "ids", *redis_kept.KINDS_OF_ROOM)
                 keys = [key(at, kind, name) for name in names for kind in kinds]
                 self._ask([(at, ("UNLINK", *keys))])
-            of_all = ("heads", "used", "days", *redis_kept.KINDS)
+            of_all = ("heads", "used", "past", "days", *redis_kept.KINDS)
             self._ask([(at, ("UNLINK", *(key(at, kind) for kind in of_all)))])
         if days:
             bits = _bits_of(days)
@@ -252,7 +253,7 @@ class RedisTarget(RedisSource):
         at, name = partition_of(room.name), room.name
         log, ids = key(at, "log", name), key(at, "ids", name)
         if name != self._room:
-            self._room = name
+            self._room, self._newest_ms = name, 0
             self._used = redis_kept.marks(room.kept)
             # The head comes first: whoever clears up later finds the rest by it.
             if room.seq:
@@ -267,12 +268,18 @@ class RedisTarget(RedisSource):
         if entries:
             values: list[int | bytes] = []
             seqs: list[int | str] = []
+            past: int | None = None
             for entry in entries:
                 values += (entry.seq, _value(entry))
+                if entry.at_ms < self._newest_ms:  # it was posted before, and put in since
+                    past = entry.seq
+                self._newest_ms = max(self._newest_ms, entry.at_ms)
                 mark = f"{entry.member}/{entry.id}"
                 if mark not in self._used:  # what an erase has removed first has its id
                     seqs += (mark, entry.seq)
             self._add(at, "HSET", log, *values)
+            if past is not None:
+                self._add(at, "HSET", key(at, "past"), name, past)
             if seqs:
                 self._add(at, "HSET", ids, *seqs)
             self._bytes += sum(map(len, values[1::2]))  # type: ignore[arg-type]

@@ -219,6 +219,10 @@ class Writer:
             if closing:
                 break
             batch, closing = self._take()
+            batch, self._set_aside = shares.at_one_time(batch)
+            if closing and self._set_aside:
+                self._queue.put(None)  # the mark of the end stays the last
+                closing = False
         if self.is_ready:
             with suppress(RedisError):  # the leases end soon without that
                 self._servers.ask([(0, scripts.serve(self._worker, 0))])
@@ -459,6 +463,7 @@ class Writer:
             self._terms.settled_for_ms,
             # What a fail-over may still lose is published later.
             "" if self._terms.replicas else self._channels.channel(partition),
+            shares.past(share),
         )
         return shares.store(where, share, is_occupied=self._is_occupied)
 

@@ -51,8 +51,9 @@ _pack = msgspec.msgpack.Encoder().encode
 #: How the epoch of a partition begins while a log is moved there: no worker serves it meanwhile.
 UNFINISHED = "!"
 
-# KEYS: epoch, heads, log, ids. ARGV: epoch, room, known seq and time, worker, how many entries are
-# kept, for how many milliseconds all are, the channel or nothing; then id and body of each draft.
+# KEYS: epoch, heads, log, ids; for posts with a time of their own, `used` and `past`. ARGV: epoch,
+# room, known seq and time, worker, how many entries are kept, for how many milliseconds all are,
+# the channel or nothing, that time of their own or nothing; then id and body of each draft.
 # No other write may come before the first HSET: without memory, Redis refuses that one alone. (What
 # is left of a lost log is small: it makes room for the post that comes after it.)
 _APPEND = Script(
@@ -68,9 +69,9 @@ if head == 0 and redis.call('EXISTS', KEYS[3]) > 0 then
   redis.call('UNLINK', KEYS[3], KEYS[4]) -- what is left of a log whose head is lost
 end
 local now = now_ms()
-local at = string.format('%.0f', now)
+local at = ARGV[9] ~= '' and ARGV[9] or string.format('%.0f', now)
 local ids = {}
-for index = 9, #ARGV, 2 do ids[#ids + 1] = ARGV[index] end
+for index = 10, #ARGV, 2 do ids[#ids + 1] = ARGV[index] end
 ids[#ids + 1] = '!'
 local seen = redis.call('HMGET', KEYS[4], unpack(ids))
 if seen[#ids] then return {'ended'} end
@@ -105,7 +106,7 @@ for index, id in ipairs(ids) do
   else
     seq = seq + 1
     mine[id] = seq
-    local body = ARGV[8 + 2 * index]
+    local body = ARGV[9 + 2 * index]
     entries[#entries + 1] = seq
     entries[#entries + 1] = at .. '\\t' .. body
     marks[#marks + 1] = id
@@ -121,16 +122,20 @@ if seq > head then
   end
   redis.call('HSET', KEYS[4], unpack(marks))
   redis.call('HSET', KEYS[2], room, seq .. ':' .. at)
+  if ARGV[9] ~= '' then
+    redis.call('HSET', KEYS[5], room, math.floor(now / 86400000))
+    redis.call('HSET', KEYS[6], room, seq)
+  end
   if ARGV[8] ~= '' then
     redis.call('SPUBLISH', ARGV[8], 'm' .. worker .. string.char(#room) .. room
-               .. cmsgpack.pack({epoch, head + 1, now, bodies}))
+               .. cmsgpack.pack({epoch, head + 1, tonumber(at), bodies}))
   end
   local keep = tonumber(ARGV[6])
   if seq > keep then
     trim(KEYS[3], KEYS[4], seq - keep, now - tonumber(ARGV[7]), 2 * #bodies + 100)
   end
 end
-return {'stored', head + 1, now, repeated, context}
+return {'stored', head + 1, tonumber(at), repeated, context}
 """
 )
 
@@ -164,6 +169,7 @@ class Where(NamedTuple):
     keep: int  # entries
     settled_for_ms: int  # for which none is one too many
     channel: str  # empty: nothing is published
+    past: str = ""  # when its posts were posted, if that was before: milliseconds since 1970
 
 
 class Stored(NamedTuple):
@@ -180,20 +186,22 @@ class Stored(NamedTuple):
 
 def append(where: Where, drafts: Sequence[Draft]) -> Command:
     """Give the command that stores a share of plain posts, all or nothing, and publishes it."""
-    epoch, room, known, worker, keep, settled_for_ms, channel = where
+    epoch, room, known, worker, keep, settled_for_ms, channel, past = where
     partition = partition_of(room)
-    keys = (
+    keys = [
         key(partition, "epoch"),
         key(partition, "heads"),
         key(partition, "log", room),
         key(partition, "ids", room),
-    )
+    ]
+    if past:
+        keys += (key(partition, "used"), key(partition, "past"))
     pairs: list[str | bytes] = []
     for _, post_id, member, text, *_ in drafts:
         pairs += (f"{member.id}/{post_id}", _encode((post_id, member.id, member.nick, text)))
     return _APPEND.command(
         keys,
-        (epoch, room, known.seq, known.at_ms, worker, keep, settled_for_ms, channel, *pairs),
+        (epoch, room, known.seq, known.at_ms, worker, keep, settled_for_ms, channel, past, *pairs),
     )
 
 

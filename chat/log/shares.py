@@ -13,6 +13,34 @@ from chat.redis.servers import Command
 Batch = list[tuple[Item, Answer]]
 
 
+def at_one_time(batch: Batch) -> tuple[Batch, Batch]:
+    """Divide a batch into what may be stored now, and what must wait until that is.
+
+    The share of a room has one time: that of posts that were posted before, or now.
+    """
+    if all(_past_ms(item) is None for item, _ in batch):
+        return batch, []
+    times: dict[str, int | None] = {}
+    now: Batch = []
+    later: Batch = []
+    waiting: set[str] = set()  # rooms
+    for each in batch:
+        item = each[0]
+        past_ms = _past_ms(item)
+        if item.room not in waiting and times.setdefault(item.room, past_ms) == past_ms:
+            now.append(each)
+        else:
+            waiting.add(item.room)
+            later.append(each)
+    return now, later
+
+
+def past(share: Batch) -> str:
+    """Give when the posts of a share were posted, if that was before: ms since 1970; else ""."""
+    past_ms = _past_ms(share[0][0])
+    return "" if past_ms is None else str(past_ms)
+
+
 def store(where: Where, share: Batch, *, is_occupied: IsOccupied) -> Command:
     """Give the command that stores a share, all or nothing, and publishes it."""
     if posts := _plain_posts(share):
@@ -48,6 +76,10 @@ def _identity(item: Item) -> tuple[str, str | None]:
     if isinstance(command, Make):
         return "", command.owner
     return command.id, item.member.id
+
+
+def _past_ms(item: Item) -> int | None:
+    return item.at_ms if isinstance(item, Draft) else None
 
 
 def _plain_posts(share: Batch) -> list[Draft]:

@@ -23,11 +23,13 @@ from time import monotonic, time
 from chat.log import (
     KNOWN_LIMIT,
     Acted,
+    Activity,
     Answer,
     Draft,
     Finds,
     Holder,
     IsOccupied,
+    Listed,
     LogError,
     Missed,
     Proposal,
@@ -39,10 +41,12 @@ from chat.log import (
     Usage,
     entries,
     finding,
+    overview,
     records,
     refusals,
 )
 from chat.log import statements as sql
+from chat.log.activity import Hours
 from chat.log.condition import Condition
 from chat.log.damage import SEARCHED_FIRST_BYTES, DamageSearch
 from chat.log.lock import FileLock
@@ -244,6 +248,24 @@ class SQLiteLog:
         """Give the newest messages, before a seq, that have all these words or their beginnings."""
         with self._reading_room(room) as (database, number):
             return finding.find(database, number, words, before, limit)
+
+    def rooms(self, after: str, limit: int) -> list[Listed]:
+        """List `limit` rooms, those after a name, as the contract says."""
+        with self._reading() as (_, database):
+            return overview.rooms(database, after, limit)
+
+    def activity(self, since_ms: int) -> Activity:
+        """Count the posts of each hour since a time, as the contract says.
+
+        It looks at all entries, and gives its reader to others after every few thousands.
+        """
+        hours, entry = Hours(), 0
+        with self._reading() as (_, database):
+            newest = overview.newest(database)
+        while entry < newest:
+            with self._reading() as (_, database):
+                entry = overview.add_posts(database, hours, since_ms, entry)
+        return Activity(hours.all(), is_whole=True)
 
     def recent_nicks(self, room: str, since_ms: int) -> list[tuple[Member, int]]:
         """Give who posted since a time, with the time: milliseconds since 1970."""

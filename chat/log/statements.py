@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from chat.log import search
 
+DAY_MS = 24 * 3_600_000
 _BUSY_S = 2.0  # how long to wait for another program's write
 _CHECKPOINT_PAGES = 8000  # 4 MB of WAL, then SQLite folds it into the file
 _WAL_KEPT_BYTES = 16 << 20  # what a checkpoint leaves of a WAL that was larger
@@ -134,7 +135,8 @@ class Retention(NamedTuple):
     unused_day: int  # a room that was last used before this day keeps nothing
 
 
-#: The last day on which somebody wrote in a room or read it; days since 1970.
+#: The last day on which somebody wrote in a room or read it; days since 1970. (The day on which
+#: somebody put in what was posted before is in `used`.)
 _LAST_USED = (
     "max(coalesce((SELECT day FROM used WHERE used.room = rooms.id), 0), "
     "(SELECT at FROM entries WHERE room = rooms.id ORDER BY seq DESC LIMIT 1) / 86400000)"
@@ -208,12 +210,17 @@ def begin_day(database: sqlite3.Connection, day: int) -> None:
 def note_used(database: sqlite3.Connection, rooms: Iterable[int], day: int) -> None:
     """Note that somebody read rooms on a day."""
     database.execute("BEGIN IMMEDIATE")
+    put_used(database, rooms, day)
+    database.execute("COMMIT")
+
+
+def put_used(database: sqlite3.Connection, rooms: Iterable[int], day: int) -> None:
+    """Note that rooms were used on a day; in a transaction of the caller's."""
     database.executemany(
         "INSERT INTO used (room, day) VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET "
         "day = excluded.day",
         [(room, day) for room in rooms],
     )
-    database.execute("COMMIT")
 
 
 def day_before(database: sqlite3.Connection, days: int) -> int:

@@ -18,7 +18,6 @@ from chat.log.opened import Opened
 from chat.log.space import Space
 
 _HOUR_MS = 3_600_000
-_DAY_MS = 24 * _HOUR_MS
 _NEVER = 2**63 - 1  # milliseconds: every time is before it
 
 _STEP_ENTRIES = 200  # deleted in one step
@@ -83,7 +82,7 @@ class Upkeep:
         )
 
     def _begin_day(self) -> bool:
-        day = self._now_ms() // _DAY_MS
+        day = self._now_ms() // sql.DAY_MS
         if day == self._day:
             return False
         database = self._opened.database
@@ -142,6 +141,6 @@ class Upkeep:
         return sql.Retention(
             keep=rules.messages,
             settled_ms=now_ms - rules.min_hours * _HOUR_MS if rules.min_hours else _NEVER,
-            since_ms=now_ms - rules.days * _DAY_MS if rules.days else 0,
+            since_ms=now_ms - rules.days * sql.DAY_MS if rules.days else 0,
             unused_day=self._unused_day,
         )

@@ -158,6 +158,11 @@ class LocalPresence:
             entry = self._rooms.get(room)
             return entry is not None and bool(entry.people)
 
+    def rooms(self) -> list[str]:
+        """List the rooms in which anybody is, in the order of their names."""
+        with self._changed:
+            return sorted(room for room, entry in self._rooms.items() if entry.people)
+
     def _recent(self, room: str) -> Sequence[tuple[Member, float]]:
         """Read who spoke lately in a room of which nothing is known. Raises StorageUnavailable."""
         with self._changed:

@@ -106,6 +106,12 @@ class Presence(Protocol):
     def is_occupied(self, room: str) -> bool:
         """Tell whether anybody is in a room, at whatever worker. Raises StorageUnavailable."""
 
+    def rooms(self) -> list[str]:
+        """List the rooms in which anybody is, at whatever worker, in the order of their names.
+
+        Raises StorageUnavailable.
+        """
+
 
 def sender(presence: Presence, session: Session, room: str) -> Member:
     """Give the member that a session in a room is, with its present nick."""

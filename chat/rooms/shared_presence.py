@@ -33,7 +33,7 @@ from chat.names.rooms import room_in_log
 from chat.protocol import Joined, Left, Member, Refused, Renamed
 from chat.redis.attempts import Attempts
 from chat.redis.channels import Channels
-from chat.redis.partitions import key, partition_of
+from chat.redis.partitions import PARTITIONS, key, partition_of
 from chat.redis.servers import Command, Servers
 from chat.rooms.announcer import Announcer
 from chat.rooms.leases import Leases
@@ -262,6 +262,15 @@ class SharedPresence:
         except RedisError as error:
             raise StorageUnavailable(f"Redis: {error}") from error
         return bool(found)
+
+    def rooms(self) -> list[str]:
+        """List the rooms in which anybody is, as the contract says; one round trip."""
+        commands = [(at, ("HKEYS", key(at, "versions"))) for at in range(PARTITIONS)]
+        try:
+            found = self._servers.ask_strictly(commands)
+        except RedisError as error:
+            raise StorageUnavailable(f"Redis: {error}") from error
+        return sorted(name.decode() for names in found for name in names)
 
     def _ask_who(self, room: str) -> list[tuple[Member, int]]:
         """Ask Redis who is in a room, and since when. Raises StorageUnavailable."""

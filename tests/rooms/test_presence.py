@@ -125,6 +125,21 @@ def test_member_leaves_when_the_grace_is_over_and_not_before(world: World) -> No
     assert world.presence.is_occupied("general")  # by Bob
 
 
+def test_rooms_are_listed_in_which_somebody_is(world: World) -> None:
+    assert world.presence.rooms() == []
+    for member_id, room in ((ANN, "kitchen"), (BOB, "étage"), (EVE, "general")):
+        world.presence.join(room, member_id, None)
+    world.presence.visit("garden", EVE, "Eve")  # who is not in it
+    assert world.presence.rooms() == ["general", "kitchen", "étage"]
+    world.presence.leave("kitchen", ANN)
+    assert "kitchen" in world.presence.rooms()
+
+    world.pass_time(GRACE_S + 0.1)
+
+    left = wait_until(lambda: "kitchen" not in (found := world.presence.rooms()) and found)
+    assert [room for room in left if "elsewhere" not in room] == ["general", "étage"]
+
+
 def test_member_that_returns_within_the_grace_was_never_away(world: World) -> None:
     world.presence.join("general", ANN, "Ann")
     assert world.told() == Joined(Member(ANN, "Ann"))

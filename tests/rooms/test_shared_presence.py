@@ -216,6 +216,8 @@ def test_people_stay_while_redis_does_not_answer_and_nobody_comes(
             one.presence.join("general", ANN.id, "Ann")
         with pytest.raises(StorageUnavailable):
             one.presence.rename("general", BOB.id, "Bobby")
+        with pytest.raises(StorageUnavailable):
+            one.presence.rooms()
         one.presence.typing("general", BOB.id)
         assert one.members() == other.members() == ["Bob", "Eve"]
         assert one.presence.member("general", BOB.id) == BOB

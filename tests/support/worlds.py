@@ -266,6 +266,10 @@ class Alternating:
         (answer,) = {worker.presence.is_occupied(room) for worker in self._workers}
         return answer
 
+    def rooms(self) -> list[str]:
+        """List the rooms in which anybody is, as the second worker knows."""
+        return self._workers[1].presence.rooms()
+
     def members(self, room: str) -> list[Member]:
         """List who is in a room, as soon as both workers agree."""
         deadline = monotonic() + WAIT_S
