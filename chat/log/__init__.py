@@ -96,7 +96,9 @@ class Proposal(NamedTuple):
     command: Change | Make
     is_owner: bool = False  # the sender owns the room
     within_s: int = 0  # of an edit: how long after its post a message may be edited
-    whom: Member | None = None  # who is muted or put out, with its nick if that is known
+    #: Who is muted or put out, with its nick if that is known; of an erase, whose messages an owner
+    #: removes. Without anybody, an erase removes those of its sender.
+    whom: Member | None = None
     known: Sequence[str] = ()  # ids of members who are no newcomers from now on
     #: Of whom was put out. Such a PutOut adds these bars alone: it makes no line in the audit list,
     #: and its id is not kept. Each worker that has seen the member adds what it knows.

@@ -133,15 +133,17 @@ function act.report(item)
   return 'done'
 end
 
--- Takes away some of the messages of a member that are no later than the erase; upkeep goes on with
--- it if nobody else does.
+-- Takes away some of the messages of a member, by itself or an owner, that are no later than the
+-- erase; upkeep goes on with it if nobody else does.
 function act.erase(item)
   local going = call('HGET', erasing, item.mark)
   local before = used[item.mark] or seen[item.index]
   if before and not going then return 'done' end
+  if not before and item.of and not item.owns then return 'refused', 'not_owner' end
+  local whose = item.of or item.member
   local first, last, count = 1, seq, 0
   if going then
-    first, last, count = string.match(going, '^(%d+):(%d+):(%d+):')
+    first, last, count = string.match(going, '^(%d+):(%d+):(%d+)')
     first, last, count = tonumber(first), tonumber(last), tonumber(count)
   else
     note(item.deed, item.mark)
@@ -155,7 +157,7 @@ function act.erase(item)
     local number = first + index - 1
     entry = entries[number] or entry
     local member = entry and string.match(entry, '^%d+\\t%["[^"]*",%s*"([^"]*)"')
-    if member == item.member then
+    if member == whose then
       local _, _, reply, edited = present(number)
       if reply then
         if taken == ERASE_MESSAGES then
@@ -173,7 +175,8 @@ function act.erase(item)
   end
   if stop < last then
     write('HSET', erasing, item.mark,
-          int(stop + 1) .. ':' .. int(last) .. ':' .. int(count) .. ':' .. item.nick)
+          int(stop + 1) .. ':' .. int(last) .. ':' .. int(count)
+          .. (item.of and '/' .. item.of or '') .. ':' .. item.nick)
     write('ZADD', due, int(now + ERASE_MS), 'erase:' .. room)
     return 'on'
   end

@@ -112,8 +112,12 @@ def erases(room: str, flat: Sequence[bytes]) -> list[Proposal]:
     proposals = []
     for mark, value in zip(flat[::2], flat[1::2], strict=True):
         member, _, act_id = mark.decode().partition("/")
-        *_, nick = value.decode().split(":", 3)
-        proposals.append(Proposal(room, Member(member, nick), Erase(act_id)))
+        # "<next seq>:<last seq>:<removed>:<nick>", by an owner "…:<removed>/<whose>:<nick>"
+        _, _, count, nick = value.decode().split(":", 3)
+        whose = count.partition("/")[2]
+        whom = Member(whose, "") if whose else None
+        erase = Proposal(room, Member(member, nick), Erase(act_id), bool(whose), whom=whom)
+        proposals.append(erase)
     return proposals
 
 
@@ -154,6 +158,7 @@ def _bad_time() -> Refused:
 _REFUSALS: dict[str, Callable[[], Refused]] = {
     "target_unknown": refusals.target_unknown,
     "not_yours": refusals.not_yours,
+    "not_owner": refusals.not_owner,
     "too_late": refusals.too_late,
     "room_exists": refusals.room_exists,
     "room_ended": refusals.room_ended,
@@ -204,6 +209,9 @@ def _packed(item: Item) -> dict[str, Any]:
         case Erase():
             packed["id"], packed["nick"] = command.id, member.nick
             packed["whose"] = _open((member.id, member.nick, ""))[1:]
+            if item.whom is not None:
+                packed["of"], packed["owns"] = item.whom.id, item.is_owner
+                packed["deed"] = _open_deed(Deed(0, "", member, "erase", item.whom))
         case Rekey():
             packed["owner"] = owner_hash(command.owner).hex()
         case End():

@@ -1,4 +1,4 @@
-"""Messages that are taken away: one, or all of a member's, little by little.
+"""Messages that are taken away: one, or all of a member's, by itself or an owner, little by little.
 
 Who asked for the latter waits until the last one is gone. What is left to do stands in the file,
 so that it goes on after a restart.
@@ -27,13 +27,17 @@ def take_away(commit: Commit, name: str, removed: Removed) -> bool:
     return records.unpin(commit.database, room, removed.target)
 
 
-def begin(commit: Commit, name: str, member: Member, act_id: str) -> None:
-    """Note that all present messages of a member are to be removed."""
+def begin(commit: Commit, name: str, member: str, by: Member, act_id: str) -> None:
+    """Note that all present messages of a member are to be removed, by itself or an owner.
+
+    If somebody is at it already, that one goes on for both.
+    """
     head = commit.head(name)
     commit.database.execute(
-        "INSERT INTO erasures (room, member, nick, id, done, last) VALUES (?, ?, ?, ?, 0, ?) "
+        "INSERT INTO erasures (room, member, nick, id, done, last, by_member) "
+        "VALUES (?, ?, ?, ?, 0, ?, ?) "
         "ON CONFLICT (room, member) DO UPDATE SET done = 0, last = excluded.last",
-        (head.room, member.id, member.nick, act_id, head.seq),
+        (head.room, member, by.nick, act_id, head.seq, by.id),
     )
 
 
@@ -52,12 +56,13 @@ def go_on(commit: Commit) -> tuple[str, str] | None:
     """Remove some more messages; give a room and a member whose last one is gone now."""
     database = commit.database
     row = database.execute(
-        "SELECT name, room, member, nick, erasures.id, done, last FROM erasures "
+        "SELECT name, room, member, coalesce(by_member, member), nick, erasures.id, done, last "
+        "FROM erasures "
         "JOIN rooms ON rooms.id = room LIMIT 1"
     ).fetchone()
     if row is None:
         return None
-    name, room, member, nick, act_id, done, last = row
+    name, room, member, by, nick, act_id, done, last = row
     if commit.head(name).ended:
         done = last
     else:
@@ -66,12 +71,12 @@ def go_on(commit: Commit) -> tuple[str, str] | None:
         to = min(last, done + _STEP_ENTRIES)
         seqs = entries.own_messages(database, room, member, (done, to), _STEP_MESSAGES)
         was_pinned = False
-        is_first = entries.of_member(database, room, act_id, member) is None
+        is_first = entries.of_member(database, room, act_id, by) is None
         for target in seqs:
             entry_id = act_id if is_first else f"{act_id}.{target}"
             is_first = False
             seq = commit.head(name).seq + 1
-            removed = Removed(seq, entry_id, Member(member, nick), target, commit.at)
+            removed = Removed(seq, entry_id, Member(by, nick), target, commit.at)
             was_pinned |= take_away(commit, name, removed)
         if was_pinned:
             commit.note_act(name)

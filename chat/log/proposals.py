@@ -168,16 +168,19 @@ def _pin(commit: Commit, proposal: Proposal, command: Pin) -> None:
 def _erase(commit: Commit, proposal: Proposal, command: Erase, answer: Answer) -> Done | None:
     """Begin to remove all of a member's messages; it is Done when the last one is."""
     name, member = proposal.room, proposal.member
+    whose = proposal.whom or member
     head = commit.head(name)
     is_new = not records.was_done(commit.database, head.room, command.id, member.id)
     if is_new and commit.answer_repeated(head.room, command.id, member.id, answer):
         return None
     if is_new:
-        commit.note_act(name, _deed(commit, proposal), act_id=command.id)
-        erasing.begin(commit, name, member, command.id)
-    elif not erasing.is_going_on(commit.database, head.room, member.id):
+        if proposal.whom is not None and not proposal.is_owner:
+            raise refusals.not_owner()
+        commit.note_act(name, _deed(commit, proposal, member=proposal.whom), act_id=command.id)
+        erasing.begin(commit, name, whose.id, member, command.id)
+    elif not erasing.is_going_on(commit.database, head.room, whose.id):
         return Done(command.id)
-    commit.erasing.append((name, member.id, command.id, answer))
+    commit.erasing.append((name, whose.id, command.id, answer))
     return None
 
 

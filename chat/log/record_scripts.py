@@ -9,6 +9,7 @@ A partition has, with P for its prefix:
                       "from/<digest>" -> "<until>:<salt>:<member who was put out>"
     P deeds:<room>    hash: number -> a line of the audit list
     P known:<room>    set: ids of members who are no newcomers
+    P erasing:<room>  hash: "<member>/<id>" of an erase -> how far it is, and whose messages go
     P reports         sorted set: "<number>:<room>" of each report, by its time
     P due             sorted set: what is to be done, and when (ms): upkeep looks at it
 

@@ -21,6 +21,11 @@ def not_yours() -> Refused:
     return Refused(ErrorCode.NOT_YOURS, "Only who wrote a message may do that.")
 
 
+def not_owner() -> Refused:
+    """Refuse what only owners may do, to others' messages."""
+    return Refused(ErrorCode.NOT_OWNER, "Only the owners of this room can do that.")
+
+
 def too_late() -> Refused:
     """Refuse to edit what was said too long ago."""
     return Refused(ErrorCode.TOO_LATE, "That message is too old to be edited.")

@@ -140,15 +140,16 @@ _LATER_TABLES = (
         PRIMARY KEY (room, member)
     ) WITHOUT ROWID
     """,
-    # Who has asked to take back all own messages, until the last one is removed.
+    # Whose messages are all taken away, until the last one is.
     """
     CREATE TABLE IF NOT EXISTS erasures (
         room INTEGER NOT NULL,
         member TEXT NOT NULL,
-        nick TEXT NOT NULL,
+        nick TEXT NOT NULL,       -- of who does it
         id TEXT NOT NULL,         -- of the command
         done INTEGER NOT NULL,    -- seq to which the room was searched
         last INTEGER NOT NULL,    -- seq to which it is to be
+        by_member TEXT,           -- who does it; NULL: the member itself
         PRIMARY KEY (room, member)
     ) WITHOUT ROWID
     """,
@@ -210,12 +211,19 @@ def create_later_tables(database: sqlite3.Connection) -> None:
     """Make the tables that files of this version need not have; in the caller's transaction."""
     for statement in _LATER_TABLES:
         database.execute(statement)
+    if not _has_erasures_by(database):  # which the table had not at first
+        database.execute("ALTER TABLE erasures ADD COLUMN by_member TEXT")
 
 
 def has_later_tables(database: sqlite3.Connection) -> bool:
     """Tell whether it has them all."""
     found = {name for (name,) in database.execute("SELECT name FROM sqlite_schema")}
-    return found.issuperset(("used", "days", "parts", *ROOM_TABLES))
+    return found.issuperset(("used", "days", "parts", *ROOM_TABLES)) and _has_erasures_by(database)
+
+
+def _has_erasures_by(database: sqlite3.Connection) -> bool:
+    query = "SELECT 1 FROM pragma_table_info('erasures') WHERE name = 'by_member'"
+    return database.execute(query).fetchone() is not None
 
 
 def _refuse_other_files(path: Path, *, create: bool) -> None:

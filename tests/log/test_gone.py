@@ -20,6 +20,7 @@ from chat.protocol import (
     End,
     Erase,
     Make,
+    Member,
     Mute,
     Pin,
     Remove,
@@ -121,27 +122,48 @@ def test_rooms_whose_time_came_while_no_server_ran_end_at_the_start(file: File) 
         assert record.ended_at is not None
 
 
-def test_erase_goes_on_after_a_stop(file: File) -> None:
+@pytest.mark.parametrize("whom", [None, BOB], ids=["own", "by an owner"])
+def test_erase_goes_on_after_a_stop(file: File, whom: Member | None) -> None:
     log = file.open()
     room = file.room("general")
     put = file.told.events["general"].put
     for n in range(1000):
-        log.append(draft(n), put)
+        log.append(draft(n, whom or ANN), put)
     for _ in range(1000):
         room.next()
-    room.send(Erase("erase"))
+    room.send(Erase("erase"), whom=whom, is_owner=True)
     log.close()
     *removed, outcome = [room.next() for _ in range(file.told.events["general"].qsize())]
     assert isinstance(outcome, StorageUnavailable)
     assert len(removed) < 1000
     file.open()
     room = file.room("general")
-    room.send(Erase("erase"))  # once more, by who was not answered
+    room.send(Erase("erase"), whom=whom, is_owner=True)  # once more, by who was not answered
     removed += room.until_done("erase")
     assert [each.target for each in removed] == list(range(1, 1001))
+    assert {each.member for each in removed} == {ANN}
     assert all(message.removed for message in room.messages())
-    assert room.do(Erase("erase")) == Done("erase")
+    assert room.do(Erase("erase"), whom=whom, is_owner=True) == Done("erase")
     assert room.log.after("general", 0, 1).head == 2000
+
+
+def test_erase_that_an_older_program_has_begun_goes_on(file: File) -> None:
+    file.open()
+    room = file.room("general")
+    for n in range(3):
+        room.say(f"{n}")
+    file.end()
+    with closing(sqlite3.connect(file.path)) as database:
+        database.execute("ALTER TABLE erasures DROP COLUMN by_member")  # which it does not know
+        database.execute(
+            "INSERT INTO erasures (room, member, nick, id, done, last) "
+            "VALUES (1, 'ann', 'Ann', 'erase', 0, 3)"
+        )
+        database.commit()
+    file.open()
+    room = file.room("general")
+    removed = [room.next() for _ in range(3)]
+    assert [(each.member, each.target) for each in removed] == [(ANN, 1), (ANN, 2), (ANN, 3)]
 
 
 @pytest.mark.long

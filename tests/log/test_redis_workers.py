@@ -315,6 +315,26 @@ def test_erase_goes_on_at_another_worker_when_nobody_waits_for_it_any_more(place
     assert there.do(Erase("another"), BOB) == Done("another")
 
 
+def test_owner_s_erase_goes_on_at_another_worker_too(place: Place) -> None:
+    here, there = place.two(deaf=False)
+    begin = here.say("first").seq
+    given(there, begin)
+    for n in range(700):
+        here.log.append(draft(n, BOB, "room"), lambda outcome: None)
+    given(there, begin + 700)
+    here.send(Erase("erase"), whom=BOB, is_owner=True)
+    here.log.close()  # which does not wait for all of it
+    at = partition_of("room")
+    with place.redis.client() as client:
+        client.zadd(key(at, "due"), {"erase:room": 1})
+        told = given(there, begin + 1400)
+        wait_until(lambda: not client.exists(key(at, "erasing", "room"), key(at, "due")))
+    assert [each.target for each in told] == list(range(begin + 1, begin + 701))
+    assert {each.member for each in told} == {ANN}
+    deeds = there.log.deeds("room", None, 10)
+    assert [(deed.by, deed.what, deed.member) for deed in deeds] == [(ANN, "erase", BOB)]
+
+
 def test_room_ends_at_its_time_for_all_workers_and_is_forgotten_after_a_month(
     place: Place,
 ) -> None:

@@ -237,6 +237,54 @@ def test_all_of_a_member_s_messages_are_removed_and_nobody_else_s(room: Conversa
     assert room.messages() == before
 
 
+def test_all_of_a_member_s_messages_are_removed_by_an_owner(room: Conversation) -> None:
+    theirs = [room.say(f"theirs {n}", BOB) for n in range(3)]
+    mine = room.say("mine", reply=2)
+    room.do(Pin("pin", theirs[1].seq), is_owner=True)
+    room.act()
+    assert code(room.do(Erase("erase"), whom=BOB)) == ErrorCode.NOT_OWNER
+    assert room.message(1).text == "theirs 0"
+
+    room.send(Erase("erase"), whom=BOB, is_owner=True)
+    removed = room.until_done("erase")
+
+    assert [(each.seq, each.id, each.member, each.target) for each in removed] == [
+        (6, "erase", ANN, 1),
+        (7, "erase.2", ANN, 2),
+        (8, "erase.3", ANN, 3),
+    ]
+    told = [room.act()]
+    while told[-1][0].pin is not None:
+        told.append(room.act())
+    (deed,) = (deed for _, deed in told if deed is not None)
+    assert deed == Deed(2, deed.at, ANN, "erase", BOB)
+    assert room.log.deeds(room.name, None, 1) == [deed]
+    assert [message.removed for message in room.messages()] == [True, True, True, False]
+    assert room.message(mine.seq).reply == Quote(2, BOB, "", removed=True)
+    later = room.say("a later one", BOB)
+    assert room.do(Erase("erase"), whom=BOB, is_owner=True) == Done("erase")
+    assert room.do(Erase("erase"), whom=BOB) == Done("erase")  # it was done by an owner
+    assert room.message(later.seq) == later
+    room.send(Erase("own"), BOB)
+    assert [each.member for each in room.until_done("own")] == [BOB]
+
+
+def test_many_messages_are_removed_by_an_owner_while_posts_go_on(room: Conversation) -> None:
+    count, events = 450, room.told.events[room.name]
+    for n in range(count):
+        room.log.append(draft(n, BOB, room.name), events.put)
+    for _ in range(count):
+        room.next()
+    room.send(Erase("erase"), whom=BOB, is_owner=True)
+    room.log.append(draft("meanwhile", ANN, room.name), events.put)
+    told = room.until_done("erase")
+    removed = [each for each in told if isinstance(each, Removed)]
+    assert [each.target for each in removed] == list(range(1, count + 1))
+    assert {each.member for each in removed} == {ANN}
+    assert [each.id for each in told if isinstance(each, Message)] == ["id-meanwhile"]
+    assert [each.removed for each in room.messages()] == [True] * count + [False]
+
+
 def test_erasing_nothing_is_remembered(room: Conversation) -> None:
     room.say("other", BOB)
     assert room.do(Erase("erase")) == Done("erase")
