@@ -254,6 +254,15 @@ class MessageLog(Protocol):
         Raises StorageUnavailable when too many wait already, or nothing can be stored.
         """
 
+    def prune(self, room: str, last: int) -> int:
+        """Delete a room's oldest entries, up to and including a seq, as upkeep does; give how many.
+
+        It comes back when they are gone; posts are stored meanwhile. Any thread may call it, once
+        the log is started.
+
+        Raises StorageUnavailable; what was deleted until then is gone.
+        """
+
     def after(self, room: str, seq: int, limit: int) -> Missed:
         """Give the first `limit` entries after `seq`."""
 
