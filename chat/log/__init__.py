@@ -193,7 +193,7 @@ class Hour(NamedTuple):
 
     at_ms: int  # its begin, UTC: milliseconds since 1970
     posts: int
-    members: int  # who have written them
+    members: int  # that have written them, in whatever room
 
 
 class Activity(NamedTuple):
@@ -293,7 +293,8 @@ class MessageLog(Protocol):
     def rooms(self, after: str, limit: int) -> list[Listed]:
         """List `limit` rooms that ever had an entry, or have a record: those after a name.
 
-        They come in the order of their names; "" is before the first one. Fewer are the last ones.
+        They come in the order of their names; "" is before the first one. Where it gives fewer,
+        there are no more.
         """
 
     def activity(self, since_ms: int) -> Activity:
