@@ -193,7 +193,7 @@ class Hour(NamedTuple):
 
     at_ms: int  # its begin, UTC: milliseconds since 1970
     posts: int
-    members: int  # who have written them
+    members: int  # that have written them, in whatever room
 
 
 class Activity(NamedTuple):
@@ -254,6 +254,15 @@ class MessageLog(Protocol):
         Raises StorageUnavailable when too many wait already, or nothing can be stored.
         """
 
+    def prune(self, room: str, last: int) -> int:
+        """Delete a room's oldest entries, up to and including a seq, as upkeep does; give how many.
+
+        It comes back when they are gone; posts are stored meanwhile. Any thread may call it, once
+        the log is started.
+
+        Raises StorageUnavailable; what was deleted until then is gone.
+        """
+
     def after(self, room: str, seq: int, limit: int) -> Missed:
         """Give the first `limit` entries after `seq`."""
 
@@ -284,7 +293,8 @@ class MessageLog(Protocol):
     def rooms(self, after: str, limit: int) -> list[Listed]:
         """List `limit` rooms that ever had an entry, or have a record: those after a name.
 
-        They come in the order of their names; "" is before the first one. Fewer are the last ones.
+        They come in the order of their names; "" is before the first one. Where it gives fewer,
+        there are no more.
         """
 
     def activity(self, since_ms: int) -> Activity:

@@ -9,6 +9,7 @@ from chat.log import statements as sql
 
 _ROOMS_AT_ONCE = 100  # that end in one transaction
 _STEP_ENTRIES = 200  # deleted in one step
+_NEWEST = 2**63 - 1  # a seq that none is behind
 _STEP_ROWS = 1000  # of the other tables
 
 
@@ -53,14 +54,7 @@ def forget_old(database: sqlite3.Connection, now_ms: int) -> list[str]:
 
 
 def _delete_entries(database: sqlite3.Connection, room: int) -> bool:
-    row = database.execute(
-        "SELECT seq, at FROM (SELECT seq, at FROM entries WHERE room = ? ORDER BY seq LIMIT ?) "
-        "ORDER BY seq DESC LIMIT 1",
-        (room, _STEP_ENTRIES),
-    ).fetchone()
-    if row is not None:
-        sql.delete_to(database, room, *row)
-    return row is not None
+    return sql.prune_to(database, room, _NEWEST, _STEP_ENTRIES) > 0
 
 
 def _delete_rows(database: sqlite3.Connection, room: int) -> bool:

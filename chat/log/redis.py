@@ -46,7 +46,7 @@ from chat.log.followed import Followed, FollowedRoom
 from chat.log.known_records import KnownRecords
 from chat.log.reading_scripts import Page
 from chat.log.redis_entries import NO_HEAD, Head
-from chat.log.redis_upkeep import RedisUpkeep
+from chat.log.redis_upkeep import RedisUpkeep, prune_to
 from chat.log.redis_watch import check_servers
 from chat.log.redis_writer import Terms, Writer
 from chat.log.scripts import Diverged, EpochGone
@@ -156,6 +156,21 @@ class RedisLog:
         if self._closed:
             raise StorageUnavailable("the log is closed")
         self._writer.append(draft, answer)
+
+    def prune(self, room: str, last: int) -> int:
+        """Delete a room's oldest entries, as the contract says; some in each round trip.
+
+        The caller's thread asks Redis, so this worker's writer is not kept from posts.
+        """
+        if not self._writer.is_ready:
+            raise StorageUnavailable(self._condition.closed_because)
+        epoch, deleted = self._writer.epoch_of(room), 0
+        while gone := self._ask(partition_of(room), prune_to(epoch, room, last)):
+            with self._looking():
+                if gone < 0:
+                    raise EpochGone("the log on Redis is another one")
+            deleted += gone
+        return deleted
 
     def close(self) -> None:
         """Store what is queued, and stop the writer."""

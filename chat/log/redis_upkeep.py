@@ -93,6 +93,22 @@ return gone
 )
 
 
+# Keys: the epoch, the heads, the room's log, its ids, the days on which rooms were used. Arguments:
+# the epoch, the room, a seq, how many entries up to that one to delete at most. Gives how many
+# were; -1 if the log is another one.
+_PRUNE_TO = Script(
+    HEAD
+    + TRIM
+    + """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+local head = head_of(KEYS[2], ARGV[2])
+local gone = trim(KEYS[3], KEYS[4], math.min(head, tonumber(ARGV[3])), math.huge, tonumber(ARGV[4]))
+if gone > 0 and floor_of(KEYS[3]) == head then redis.call('HDEL', KEYS[5], ARGV[2]) end
+return gone
+"""
+)
+
+
 # Keys: the lease on looking for what is due. Arguments: the worker, the lease's milliseconds. Gives
 # the time; nothing if another worker looks.
 _LOOK = Script(
@@ -121,6 +137,17 @@ class _Limits(NamedTuple):
 
     settled_ms: int
     since_ms: int
+
+
+def prune_to(epoch: str, room: str, last: int) -> Command:
+    """Give the command that deletes some of a room's oldest entries, up to and including a seq.
+
+    Its reply is how many were deleted; -1 if the log has another epoch.
+    """
+    at = partition_of(room)
+    kinds = [key(at, kind, room) for kind in ("log", "ids")]
+    keys = [key(at, "epoch"), key(at, "heads"), *kinds, key(at, "used")]
+    return _PRUNE_TO.command(keys, (epoch, room, last, _STEP_ENTRIES))
 
 
 class RedisUpkeep:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -52,10 +52,11 @@ from chat.log.damage import SEARCHED_FIRST_BYTES, DamageSearch
 from chat.log.lock import FileLock
 from chat.log.migration import Stopped, migrate, refuse_without_space
 from chat.log.opened import Damaged, LogChanged, Opened
+from chat.log.pruning import STEP_ENTRIES, Pruning
 from chat.log.schema import VERSION, prepare
 from chat.log.space import Space
 from chat.log.statements import Head
-from chat.log.transactions import Batch, Told, Transactions
+from chat.log.transactions import Batch, Item, Queued, Told, Transactions
 from chat.log.upkeep import Rules, Upkeep
 from chat.metrics import Metrics
 from chat.protocol import Deed, Entry, Member, rfc3339
@@ -97,7 +98,7 @@ class SQLiteLog:
         self._limit_bytes = database_bytes
         self._edit_within_s = edit_within_s
         self._now_ms = now_ms
-        self._queue: SimpleQueue[tuple[Draft | Proposal, Answer] | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[Item, Answer] | None] = SimpleQueue()
         # Guards _writer and _closed.
         self._lock = Lock()
         self._writer: Thread | None = None
@@ -163,13 +164,42 @@ class SQLiteLog:
 
         Raises StorageUnavailable when too many wait already, or the file is damaged.
         """
+        self._put(draft, answer)
+
+    def prune(self, room: str, last: int) -> int:
+        """Delete a room's oldest entries, as the contract says; a step of them at a time.
+
+        Upkeep gives the disk back what they took, but for a tenth of the file, within seconds; on a
+        busy machine it may be minutes (chat/log/space.py).
+        """
+        opened, deleted = self.follow(room), 0
+        while True:
+            pruning = Pruning(room, last, opened)
+            answers: SimpleQueue[object] = SimpleQueue()
+            self._put(pruning, answers.put)
+            if isinstance(outcome := self._wait_for(answers), StorageUnavailable):
+                raise outcome
+            deleted += pruning.deleted
+            if pruning.deleted < STEP_ENTRIES:
+                return deleted
+
+    def _wait_for(self, answers: SimpleQueue[object]) -> object:
+        """Wait for what the writer answers. Raises StorageUnavailable when it has stopped."""
+        while True:
+            with suppress(Empty):
+                return answers.get(timeout=_POLL_S)
+            if not (self._writer and self._writer.is_alive()):
+                raise StorageUnavailable("the log's writer has stopped")
+
+    def _put(self, item: Item, answer: Answer) -> None:
+        """Queue what the writer is to do. Raises StorageUnavailable."""
         if self._closed:
             raise StorageUnavailable("the log is closed")
         if (damage := self._condition.damage) is not None:
             raise StorageUnavailable(damage)
         if self._queue.qsize() >= _QUEUE_LIMIT:
             raise StorageUnavailable("too many posts wait for the disk")
-        self._queue.put((draft, answer))
+        self._queue.put((item, answer))
 
     def close(self) -> None:
         """Commit what is queued and stop the writer; the one file then holds everything."""
@@ -349,9 +379,9 @@ class SQLiteLog:
                     self._opened.database.execute("ROLLBACK")
                 self._refuse(batch, str(error))
 
-    def _take(self) -> tuple[Batch, bool]:
+    def _take(self) -> tuple[Queued, bool]:
         """Wait for drafts, or until the file is to be looked at; True with the last ones."""
-        batch: Batch = []
+        batch: Queued = []
         due_at = self._open_at if self._opened is None else min(self._upkeep_at, self._end_at)
         if self._is_erasing:
             due_at = min(due_at, self._erase_at)
@@ -367,21 +397,23 @@ class SQLiteLog:
             return batch, False
         return batch, True
 
-    def _waiting(self) -> Batch:
+    def _waiting(self) -> Queued:
         """Take all drafts that wait, but leave the mark of the end to _take."""
-        waiting: Batch = []
+        waiting: Queued = []
         with suppress(Empty):
             while item := self._queue.get_nowait():
                 waiting.append(item)
             self._queue.put(None)
         return waiting
 
-    def _refuse(self, batch: Batch, why: str) -> None:
+    def _refuse(self, batch: Sequence[tuple[Item, Answer]], why: str) -> None:
         """Store nothing of a batch; nor of what waits behind it, which must not overtake it."""
         for _, answer in [*batch, *self._waiting()]:
             answer(StorageUnavailable(why))
 
-    def _do(self, batch: Batch, replaced: Replaced, *, closing: bool) -> None:
+    def _do(
+        self, batch: Sequence[tuple[Item, Answer]], replaced: Replaced, *, closing: bool
+    ) -> None:
         """Store a batch; or look after the file, when there is time for it."""
         try:
             opened, damage = self._opened, self._condition.damage
@@ -397,8 +429,9 @@ class SQLiteLog:
                 batch = []
                 opened.check_place()  # another file may have been put there
             elif batch or (self._is_erasing and monotonic() >= self._erase_at and not closing):
-                batch = self._refuse_outdated(opened, batch)
-                self._commit(opened, batch)
+                batch = found = self._sort(opened, batch)
+                if found or self._is_erasing:
+                    self._commit(opened, found)
                 batch = []  # answered
             else:
                 self._look(opened)
@@ -421,15 +454,17 @@ class SQLiteLog:
                 self._opened.database.execute("ROLLBACK")
             self._refuse(batch, str(error))
 
-    @staticmethod
-    def _refuse_outdated(opened: Opened, batch: Batch) -> Batch:
-        """Give what may be stored of a batch; refuse what was meant for another file."""
+    def _sort(self, opened: Opened, batch: Sequence[tuple[Item, Answer]]) -> Batch:
+        """Do the deletions of a batch, refuse what was for another file, and give the rest."""
+        assert self._transactions is not None
         found: Batch = []
         for item, answer in batch:
-            if item.followed is None or item.followed is opened:
-                found.append((item, answer))
-            else:
+            if not (item.followed is None or item.followed is opened):
                 answer(refusals.other_log())
+            elif isinstance(item, Pruning):
+                self._transactions.prune(item, answer)
+            else:
+                found.append((item, answer))
         return found
 
     def _look(self, opened: Opened) -> None:
@@ -454,7 +489,8 @@ class SQLiteLog:
             opened.check()
             self._condition.note_full(full)
             # Nor what waits behind it, which must not overtake it.
-            self._transactions.answer_full([*batch, *self._waiting()], full, self._now_ms())
+            waiting = self._sort(opened, self._waiting())
+            self._transactions.answer_full([*batch, *waiting], full, self._now_ms())
             return
         self._transactions.store(batch, self._now_ms())
         self._erase_at = 0.0

@@ -191,6 +191,20 @@ def prune(database: sqlite3.Connection, room: int, retention: Retention, limit: 
     return deleted
 
 
+def prune_to(database: sqlite3.Connection, room: int, last: int, limit: int) -> int:
+    """Delete a room's oldest entries up to a seq, `limit` at most; in the caller's transaction.
+
+    Gives how many were deleted.
+    """
+    rows = database.execute(
+        "SELECT seq, at FROM entries WHERE room = ? AND seq <= ? ORDER BY seq LIMIT ?",
+        (room, last, limit),
+    ).fetchall()
+    if rows:
+        delete_to(database, room, *rows[-1])
+    return len(rows)
+
+
 def delete_to(database: sqlite3.Connection, room: int, seq: int, at_ms: int) -> None:
     """Delete a room's first entries, to one with this time; in a transaction of the caller's."""
     search.forget(database, room, 1, seq)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from time import monotonic
 from typing import NamedTuple
 
@@ -22,8 +23,9 @@ from chat.log import (
 )
 from chat.log.commit import Commit
 from chat.log.condition import Condition
-from chat.log.opened import Opened
+from chat.log.opened import LogChanged, Opened
 from chat.log.proposals import propose
+from chat.log.pruning import Pruning
 from chat.log.upkeep import Upkeep
 from chat.metrics import Metrics
 from chat.names.rooms import room_in_log
@@ -31,7 +33,9 @@ from chat.protocol import Done, End, Entry, Make, Message
 
 _logger = logging.getLogger(__name__)
 
+Item = Draft | Proposal | Pruning
 Batch = list[tuple[Draft | Proposal, Answer]]
+Queued = list[tuple[Item, Answer]]
 
 
 class Told(NamedTuple):
@@ -100,6 +104,19 @@ class Transactions:
             commit.end(name)
         self._finish(commit)
         return True
+
+    def prune(self, pruning: Pruning, answer: Answer) -> None:
+        """Do a step of a deletion, and tell that it is done; also when the disk is full."""
+        try:
+            pruning.run(self._opened.head(pruning.room))
+        except (LogChanged, sqlite3.Error) as error:
+            if self._opened.database.in_transaction:
+                self._opened.database.execute("ROLLBACK")
+            answer(StorageUnavailable(str(error)))
+            return
+        if pruning.deleted:
+            self._upkeep.note_removed()
+        answer(Done(""))
 
     def answer_full(self, batch: Batch, why: str, at_ms: int) -> None:
         """Store nothing of a batch but the ends of rooms, which give space.

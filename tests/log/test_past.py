@@ -6,19 +6,22 @@ import sqlite3
 import time
 from collections.abc import Iterable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from chat.log import Draft, MessageLog
+from chat.log.moving import move
 from chat.log.opened import Opened
 from chat.log.space import Space
 from chat.log.upkeep import Rules, Upkeep
-from chat.protocol import Edit, ErrorCode, Member, Message, Quote, Seen, rfc3339
+from chat.protocol import Edit, ErrorCode, Member, Message, Quote, Seen, read_time, rfc3339
 from chat.rooms.delivery import find_gap
 from tests.log import test_redis_upkeep
 from tests.log.conversations import Conversation, Told
 from tests.log.engines import ANN, BOB, Engine, OnRedis, OnSQLite, draft, well
 from tests.log.test_entries import code
+from tests.log.test_moving import at, quiet
 
 DAY_MS = 86_400_000
 YEAR_MS = 365 * DAY_MS
@@ -213,3 +216,15 @@ def test_room_that_was_filled_today_is_no_unused_one(place: Engine) -> None:
     keep_up(place, rules, range(today + 1, today + 20))
     log = Log(place)
     assert log.log.rooms("", 1)[0].entries == 0
+
+
+def test_what_was_put_in_is_known_after_a_move_too(tmp_path: Path) -> None:
+    file, on_redis = OnSQLite(tmp_path), OnRedis(tmp_path)
+    log = Log(file)
+    (live,) = log.post(draft("live"))
+    log.post(*(past(n, now_ms() - YEAR_MS) for n in range(300)))
+    file.end()
+    move(at(file.path), at(on_redis.redis.url), quiet)
+    found = Log(on_redis).log.activity(read_time(live.at))
+    assert ([each.posts for each in found.hours], found.is_whole) == ([1], True)
+    on_redis.end()
