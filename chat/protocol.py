@@ -211,7 +211,9 @@ class Report(Act, frozen=True, tag="report"):
 
 
 class Erase(Act, frozen=True, tag="erase"):
-    """All of one's own messages in the room, to be taken back."""
+    """All of one's own messages in the room, to be taken back; or, by an owner, a member's."""
+
+    member: _MemberId | None = None
 
 
 class Rekey(Act, frozen=True, tag="rekey"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.web.api.operations import OPERATIONS
+from chat.web.api.operator import ALL_OPERATIONS
 from tests.support.servers import ROOT, ChatServer
 from tests.support.shown import Shown
 
@@ -61,4 +61,4 @@ def test_curl_gets_what_the_page_shows(server: ChatServer, tmp_path: Path) -> No
 
 def test_each_operation_has_a_row() -> None:
     rows = re.findall(r"^\| `([A-Z]+ /[^`]*)` \|", PAGE, re.MULTILINE)
-    assert rows == [f"{each.method} {each.path}" for each in OPERATIONS]
+    assert rows == [f"{each.method} {each.path}" for each in ALL_OPERATIONS]

@@ -13,6 +13,10 @@ import click
 
 from chat import __version__
 from chat.cli.copies import backup, migrate, restore
+from chat.cli.doctor import doctor
+from chat.cli.export import export
+from chat.cli.people import put_out, who
+from chat.cli.rooms import import_room, prune, remove, rooms, stats
 from chat.config import NO_REDIS, SettingError
 from chat.log import LogError
 
@@ -62,5 +66,8 @@ def serve() -> None:
     serve_until_stopped()
 
 
-for _command in (backup, restore, migrate):
+for _command in (
+    *(backup, restore, migrate, export, import_room),
+    *(rooms, who, remove, put_out, prune, doctor, stats),
+):
     tchat.add_command(_command)

@@ -1,9 +1,11 @@
-"""What commands show: progress, and numbers in words."""
+"""What commands show: progress, tables, numbers in words, and texts of strangers."""
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,3 +40,30 @@ def shown() -> Iterator[Progress]:
     finally:
         if bar is not None:
             bar.render_finish()
+
+
+# What moves a terminal's cursor, or turns the direction of a line.
+_ACTING = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: str, *, keep: str = "") -> str:
+    """Give what a stranger wrote as a terminal may show it: nothing in it acts."""
+    return _ACTING.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Show rows under a head, each column as wide as it has to be."""
+    widths = [max(map(width, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        cells = (cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+def width(text: str) -> int:
+    """Count the columns that a text takes: letters of Chinese take two, marks none."""
+    return sum(
+        0
+        if unicodedata.category(each)[0] == "M"
+        else 1 + (unicodedata.east_asian_width(each) in "WF")
+        for each in text
+    )

@@ -41,6 +41,7 @@ from chat.rooms.conversation import Conversation
 from chat.rooms.delivery import Delivery
 from chat.rooms.door import Door
 from chat.rooms.ledger import Account, Budget
+from chat.rooms.operating import Operating
 from chat.rooms.owners import Owners
 from chat.rooms.pace import Pace, read_paces
 from chat.rooms.presence import Presence
@@ -148,6 +149,7 @@ class Hub:
             self.do,
             has_operator=self._has_operator,
         )
+        self.operating = Operating(log, registry, presence, door)
         self.stopping = False
 
     def start(self) -> None:

@@ -21,7 +21,7 @@ from chat.protocol import (
 from chat.rooms.answers import answer_to
 from chat.rooms.bars import now_ms, refuse_ended, refuse_writing
 from chat.rooms.ledger import Budget
-from chat.rooms.presence import Presence, sender
+from chat.rooms.presence import Presence, member_here, sender
 from chat.rooms.records import Records
 from chat.rooms.session import Session
 from chat.rooms.turns import MemberAmount, Turns
@@ -103,12 +103,20 @@ class Conversation:
         self._append(session, room, command, is_owner=True)
 
     def erase(self, session: Session, room: str, command: Erase) -> None:
-        """Take back all of one's own messages."""
-        refuse_ended(self._records.of(room), now_ms())
+        """Take back all of one's own messages, or remove all of a member's as an owner."""
+        record = self._records.of(room)
+        refuse_ended(record, now_ms())
+        is_own = command.member in (None, session.member_id)
+        if not is_own:
+            session.require_owner(record)
         if session.account is not None:
-            session.account.spend(Budget.REPORTS)
+            session.account.spend(Budget.REPORTS if is_own else Budget.ACTS)
             self._often.spend(room, session.member_id)
-        self._append(session, room, command)
+        if is_own:
+            self._append(session, room, command)
+        else:
+            whom = member_here(self._presence, room, command.member or "")
+            self._append(session, room, command, is_owner=True, whom=whom)
 
     def answer_repeated(
         self, session: Session, room: str, command: Post | Change, refused: Refused

@@ -14,7 +14,6 @@ from chat.protocol import (
     Change,
     End,
     ErrorCode,
-    Member,
     Mute,
     PutOut,
     Refused,
@@ -28,7 +27,7 @@ from chat.rooms.answers import answer_to
 from chat.rooms.attendance import Attendance
 from chat.rooms.bars import now_ms, refuse_ended
 from chat.rooms.ledger import Budget
-from chat.rooms.presence import Presence, sender
+from chat.rooms.presence import Presence, member_here, sender
 from chat.rooms.records import Records
 from chat.rooms.session import Session
 from chat.rooms.turns import MemberAmount
@@ -73,7 +72,7 @@ class Owners:
         self._owned(session, room)
         self._spare_owners(room, command.member, command.for_s)
         _spend(session, Budget.ACTS)
-        self._append(session, room, command, whom=self._whom(room, command.member))
+        self._append(session, room, command, whom=member_here(self._presence, room, command.member))
 
     def put_out(self, session: Session, room: str, command: PutOut) -> None:
         """Put a member out for a time, or let it come again."""
@@ -82,7 +81,8 @@ class Owners:
         _spend(session, Budget.ACTS)
         # An address is kept out for newcomers only: who is here, or has written, is none.
         known = self._known(room) if command.for_s else ()
-        self._append(session, room, command, whom=self._whom(room, command.member), known=known)
+        whom = member_here(self._presence, room, command.member)
+        self._append(session, room, command, whom=whom, known=known)
 
     def report(self, session: Session, room: str, command: Report) -> None:
         """Let whoever looks after the room know of a message."""
@@ -124,11 +124,6 @@ class Owners:
         record = self._log.record(room)  # the key may have been changed just now
         if any(each.owns(record) for each in theirs):
             raise Refused(ErrorCode.BAD_COMMAND, "This person owns the room: change its key first.")
-
-    def _whom(self, room: str, member_id: str) -> Member:
-        """Name a member who is here; without a nick, if it is not."""
-        here = self._presence.members(room)
-        return next((each for each in here if each.id == member_id), Member(member_id, ""))
 
     def _known(self, room: str) -> list[str]:
         """Give who is no newcomer: whose entries are in the log, and who is here."""

@@ -118,6 +118,12 @@ def sender(presence: Presence, session: Session, room: str) -> Member:
     return session.visitor or presence.member(room, session.member_id)
 
 
+def member_here(presence: Presence, room: str, member_id: str) -> Member:
+    """Name a member who is in a room; without a nick, if it is not."""
+    here = presence.members(room)
+    return next((each for each in here if each.id == member_id), Member(member_id, ""))
+
+
 class News:
     """What the rooms are to be told, gathered. There is no lock here: presence has one."""
 

@@ -24,6 +24,8 @@ from chat.protocol import (
     Acted,
     AnyCommand,
     CloseCode,
+    Done,
+    End,
     Ended,
     Entry,
     Erase,
@@ -130,6 +132,8 @@ class Visitor:
         """Wait no longer."""
         with self._changed:
             self.closed_with = code
+            if code is CloseCode.ENDED and isinstance(self._command, End):
+                self._outcome = Outcome(Done(self._command.id), is_new=True)
             self._changed.notify_all()
 
     def _take(self, event: Event) -> int:

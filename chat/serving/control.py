@@ -10,10 +10,10 @@ import logging
 import os
 import socket
 import sys
+from _thread import start_new_thread
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
@@ -85,7 +85,8 @@ class Control:
                 request_handler=_Handler,
                 fd=listener.fileno(),
             )
-        Thread(target=self._accept, args=(self._server,), name="control", daemon=True).start()
+        # Without a threading.Thread, as for requests (chat/serving/threads.py).
+        start_new_thread(self._accept, (self._server,))
 
     def close(self) -> None:
         """Answer no more, and take the file away, while the log is still this process's."""

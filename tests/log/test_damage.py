@@ -21,7 +21,8 @@ Files = dict[str, bytes]
 
 def files(folder: Path) -> Files:
     """Give the database's files, byte by byte, without those that hold nothing of it."""
-    found = {path.name: path.read_bytes() for path in folder.glob("tchat.db*")}
+    paths = [path for path in folder.glob("tchat.db*") if not path.is_socket()]
+    found = {path.name: path.read_bytes() for path in paths}
     return {
         name: content for name, content in found.items() if not name.endswith(("-shm", ".lock"))
     }

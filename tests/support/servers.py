@@ -91,7 +91,7 @@ class ChatServer:
         self.workers = workers if redis_url and "flask" not in command else 1
         self._cwd = cwd
         engine = {"REDIS_URL": redis_url, "WEB_CONCURRENCY": str(workers)} if redis_url else {}
-        self._environment = environment or {
+        self.environment = environment or {
             **_ordinary_environment(),
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
@@ -118,7 +118,7 @@ class ChatServer:
             self.process = subprocess.Popen(
                 self._command,
                 cwd=self._cwd,
-                env=self._environment,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -139,7 +139,7 @@ class ChatServer:
     def _answers(self) -> bool:
         try:
             self.get("/healthz")
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
         return True
 
@@ -169,7 +169,7 @@ class ChatServer:
         return subprocess.run(
             [*MODULE, *map(str, arguments)],
             cwd=self._cwd,
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=within_s,

@@ -311,7 +311,7 @@ def test_all_of_a_members_messages_are_erased_by_itself_alone(
         member = ann.posted(own_room, f"m{n}", "mine")["member"]["id"]
     bob.posted(own_room, "m", "his")
     address = f"/rooms/{own_room}/people/{member}/messages"
-    assert bob.ask("DELETE", address).code == "not_yours"
+    assert bob.ask("DELETE", address).code == "not_owner"
     assert ann.ask("DELETE", address).status == 204
 
     def left() -> bool:

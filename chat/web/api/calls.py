@@ -19,9 +19,12 @@ from chat.web.problems import Problem, ProblemCode, problem
 
 OPERATOR = "tchat.operator"  # in the environ of a request that only the operator can send
 
+# Of a body that comes on the control socket: a hundred of the longest messages.
+OPERATOR_BODY_LIMIT = 2 << 20
+
 _KEY = re.compile(r"[A-Za-z0-9_-]{22,128}")
 _OWNER_LIMIT = 256  # characters
-_LEAST_BYTES = 1024  # what a request is charged at least: it takes a millisecond
+_LEAST_BYTES = 8192  # what a request is charged at least: it takes the processor some milliseconds
 
 _Shape = TypeVar("_Shape", bound=Struct)
 
@@ -47,6 +50,7 @@ class Call(NamedTuple):
     query: Any
     body: Any
     idempotency_key: str | None  # a repetition of the request is known by it
+    trusted_proxies: int  # as the settings say
 
     def charge(self, size: int) -> None:
         """Charge the caller's address for an answer of so many bytes."""
@@ -113,8 +117,9 @@ def read_body(request: Request, shape: type[_Shape]) -> _Shape:
 def _bytes_of(request: Request) -> bytes:
     if "Transfer-Encoding" in request.headers:
         raise told(411, ProblemCode.LENGTH_REQUIRED, "Send the body with a Content-Length.")
-    if (request.content_length or 0) > BODY_LIMIT:
-        raise told(413, ProblemCode.TOO_LARGE, f"A body has at most {BODY_LIMIT} bytes.")
+    limit = OPERATOR_BODY_LIMIT if request.environ.get(OPERATOR) else BODY_LIMIT
+    if (request.content_length or 0) > limit:
+        raise told(413, ProblemCode.TOO_LARGE, f"A body has at most {limit} bytes.")
     return request.get_data(cache=False) or b"{}"
 
 

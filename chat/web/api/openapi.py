@@ -10,7 +10,8 @@ import msgspec
 
 from chat.names import NAME_LIMIT
 from chat.protocol import VERSION
-from chat.web.api.operations import OPERATIONS, Operation
+from chat.web.api.operations import Operation
+from chat.web.api.operator import ALL_OPERATIONS
 from chat.web.api.shapes import HookKey, Nothing, Reading
 from chat.web.problems import API_PATH, MEDIA_TYPE, Problem
 
@@ -56,11 +57,11 @@ _SECURITY: dict[str, list[tuple[str, ...]]] = {
 @cache
 def describe() -> bytes:
     """Give the description as JSON."""
-    types = {each for operation in OPERATIONS for each in _types(operation)} | {Problem}
+    types = {each for operation in ALL_OPERATIONS for each in _types(operation)} | {Problem}
     _, components = msgspec.json.schema_components(
         sorted(types, key=lambda each: each.__name__), ref_template=_REF
     )
-    queries = {operation.query.__name__ for operation in OPERATIONS}
+    queries = {operation.query.__name__ for operation in ALL_OPERATIONS}
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -92,7 +93,7 @@ def _types(operation: Operation) -> Iterator[type[Any]]:
 
 def _paths(components: dict[str, Any]) -> dict[str, dict[str, Any]]:
     paths: dict[str, dict[str, Any]] = {}
-    for operation in OPERATIONS:
+    for operation in ALL_OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _described(
             operation, components
         )

@@ -142,9 +142,7 @@ def _is_gone(visit: Visit, call: Call, error: Error) -> bool:
 def _erase(hub: Hub, call: Call) -> Response:
     with _entered(hub, call) as visit:
         visit.be(call.query.nick)
-        if _person(call) != visit.session.member_id:
-            raise Refused(ErrorCode.NOT_YOURS, "These are not your messages.")
-        _done(visit, protocol.Erase(_new_id(call)))
+        _done(visit, protocol.Erase(_new_id(call), _person(call)))
         return _nothing()
 
 
@@ -522,7 +520,7 @@ OPERATIONS = (
     Operation(
         "DELETE",
         f"{_PERSON}/messages",
-        "Remove all of one's own messages in a room",
+        "Remove all of one's own messages in a room, or a member's as an owner",
         _erase,
         shapes.Acting,
         None,

@@ -20,7 +20,8 @@ from chat.rooms.ledger import Account, Ledger
 from chat.web.admission import Admission
 from chat.web.api.calls import OPERATOR, Call, Told, read_body, read_guest, read_query, told
 from chat.web.api.openapi import describe
-from chat.web.api.operations import OPERATIONS, Operation
+from chat.web.api.operations import Operation
+from chat.web.api.operator import ALL_OPERATIONS
 from chat.web.api.shapes import HookKey, Reading
 from chat.web.api.stream import stream
 from chat.web.origins import Origins
@@ -76,6 +77,7 @@ def create_api(
             query=query,
             body=body,
             idempotency_key=request.headers.get("Idempotency-Key"),
+            trusted_proxies=settings.trusted_proxies,
         )
         if operation.needs and not has_key:
             raise told(401, ProblemCode.KEY_MISSING, "Send a key: Authorization: Bearer <key>.")
@@ -103,7 +105,7 @@ def create_api(
 
         return view
 
-    for operation in OPERATIONS:
+    for operation in ALL_OPERATIONS:
         blueprint.add_url_rule(
             operation.path.replace("{", "<").replace("}", ">"),
             f"{operation.method} {operation.path}".replace(".", "_"),

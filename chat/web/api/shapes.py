@@ -11,6 +11,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from chat.names import NAME_LIMIT
 from chat.protocol import (
     BAR_LIMIT_S,
     PACE_LIMIT_S,
@@ -83,6 +84,13 @@ class ActingOn(Struct, frozen=True):
     member: _Member | None = None
 
 
+class AfterName(Struct, frozen=True):
+    """Which rooms to list: those after a name."""
+
+    after: Annotated[str, Meta(max_length=NAME_LIMIT)] = ""
+    limit: Annotated[int, Meta(ge=1, le=500)] = 100
+
+
 # --- bodies of requests ---------------------------------------------------------------------------
 
 
@@ -144,6 +152,35 @@ class Hook(Struct, frozen=True):
     username: _Nick | None = None
 
 
+class Until(Struct, frozen=True):
+    """The last entry that is deleted, by its seq; all before it go too."""
+
+    last: _Seq
+
+
+class PastMember(Struct, frozen=True):
+    """Who posted a message of the past."""
+
+    id: _Member
+    nick: str
+
+
+class PastMessage(Struct, frozen=True):
+    """A message of the past, as an export has it; `reply` is the seq that its target has here."""
+
+    id: str
+    member: PastMember
+    text: str
+    at: _Time
+    reply: _Seq | None = None
+
+
+class Past(Struct, frozen=True):
+    """Messages of the past, oldest first."""
+
+    messages: Annotated[list[PastMessage], Meta(max_length=100)]
+
+
 # --- bodies of answers ----------------------------------------------------------------------------
 
 
@@ -194,6 +231,78 @@ class People(Struct, frozen=True):
 
     room: str
     people: Sequence[Person]
+
+
+class ListedRoom(Struct, frozen=True):
+    """A room, as the operator lists it; over a network a private one's name is a hash of it."""
+
+    room: str
+    title: str
+    made: bool
+    entries: int  # that are kept
+    head: int  # seq of the newest one, ever
+    at: str | None  # when that came
+    ended_at: str | None
+
+
+class Rooms(Struct, frozen=True):
+    """Rooms in the order of their names."""
+
+    rooms: Sequence[ListedRoom]
+    more: bool
+
+
+class PersonSomewhere(Struct, frozen=True):
+    """Somebody who is in a room."""
+
+    room: str
+    id: str
+    nick: str
+    since: str
+
+
+class Everybody(Struct, frozen=True):
+    """Who is here, by room."""
+
+    people: Sequence[PersonSomewhere]
+
+
+class Hour(Struct, frozen=True):
+    """The posts of an hour, and how many people wrote them."""
+
+    at: str
+    posts: int
+    members: int
+
+
+class Week(Struct, frozen=True):
+    """The hours of a week in which somebody posted; not all of it, where too much was posted."""
+
+    hours: Sequence[Hour]
+    is_whole: bool
+
+
+class Pruned(Struct, frozen=True):
+    """How many entries were deleted."""
+
+    entries: int
+
+
+class Added(Struct, frozen=True):
+    """How many messages were stored that were not there before."""
+
+    messages: int
+
+
+class Probe(Struct, frozen=True):
+    """What the server sees of a request."""
+
+    address: str  # whose it takes it for; empty: a Unix socket's
+    forwarded_for: Sequence[str]
+    host: str
+    protocol: str
+    tls: bool
+    trusted_proxies: int
 
 
 class MadeRoom(Struct, frozen=True):

@@ -15,6 +15,8 @@ from tests.log.test_backup import history
 from tests.support.logs import stored
 from tests.support.servers import ROOT, ChatServer
 
+pytestmark = pytest.mark.embedded
+
 MakeServer = Callable[..., ChatServer]
 
 
