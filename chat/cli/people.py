@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from chat.cli.operator import Operator, operator
-from chat.cli.shown import clean, table
+from chat.cli.shown import NAMES, clean, table
 from chat.config import read_settings
 from chat.names.keys import is_member_id
 
@@ -53,7 +53,7 @@ def who(room: str | None, as_json: bool) -> None:
     table(("NICK", "ROOM", "SINCE", "MEMBER"), rows)
 
 
-@click.command("put-out")
+@click.command("put-out", context_settings=NAMES)
 @click.argument("person")
 @click.option("--room", default="general", show_default=True, help="Out of which room.")
 @click.option("--for", "for_s", type=Span(), default="1h", show_default=True, help="How long.")

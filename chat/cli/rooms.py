@@ -12,7 +12,7 @@ import click
 
 from chat.cli.operator import Operator, operator
 from chat.cli.people import member_of
-from chat.cli.shown import clean, shown, table
+from chat.cli.shown import NAMES, clean, shown, table
 from chat.config import read_settings
 
 _PAGE = 500  # rooms in one answer
@@ -115,7 +115,7 @@ def remove() -> None:
 _yes = click.option("--yes", is_flag=True, help="Do not ask first.")
 
 
-@remove.command("message")
+@remove.command("message", context_settings=NAMES)
 @click.argument("room")
 @click.argument("seq", type=click.IntRange(min=1))
 def remove_message(room: str, seq: int) -> None:
@@ -130,7 +130,7 @@ def remove_message(room: str, seq: int) -> None:
     click.echo(f"Message {seq} of {clean(room)} is removed.")
 
 
-@remove.command("person")
+@remove.command("person", context_settings=NAMES)
 @click.argument("person")
 @click.option("--room", help="Only from this room; without it, from all.")
 @_yes
@@ -150,7 +150,7 @@ def _with_entries(asking: Operator) -> list[str]:
     return [each["room"] for each in all_rooms(asking) if each["entries"] and not each["ended_at"]]
 
 
-@remove.command("room")
+@remove.command("room", context_settings=NAMES)
 @click.argument("room")
 @_yes
 def remove_room(room: str, yes: bool) -> None:

@@ -21,6 +21,10 @@ def counted(contents: Contents) -> str:
     return f"{messages} in {rooms}"
 
 
+#: For commands that are given a member's id or a room, which may begin with a hyphen.
+NAMES = {"ignore_unknown_options": True}
+
+
 @contextmanager
 def shown() -> Iterator[Progress]:
     """Give a function that shows progress: a bar on a terminal, else a line for each step."""

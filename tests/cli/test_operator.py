@@ -142,7 +142,9 @@ def test_who_lists_each_person_with_room_and_time(running: ChatServer) -> None:
 
 def test_who_is_put_out_is_out_until_the_operator_lets_it_in(running: ChatServer) -> None:
     with Client(running.ws_url) as page:
+        page.key = "abcdefghijklmnopqrstuvwx"  # its member's id begins with a hyphen
         page.join("Bob", "kitchen")
+        assert page.member["id"].startswith("-")
         assert "Bob is out for 86400 seconds" in run(
             running, "put-out", "Bob", "--room", "kitchen", "--for", "1d"
         )
