@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
 import click
@@ -33,27 +35,31 @@ Write = Callable[[TextIO, Iterable[Message], str], None]
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", default="-")
 @click.option("--room", default="general", show_default=True, help="Which room.")
 @click.option(
     "--format",
     "form",
     type=click.Choice(["text", "ndjson", "html"]),
-    help="What FILE becomes; without it, what its name says: .txt, .ndjson, .html.",
+    help="What FILE becomes; without it, what its name says (.txt, .ndjson, .html), or text.",
 )
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 def export(file: str, room: str, form: str | None, force: bool) -> None:
     """Write the conversation of a room into FILE, also while the server runs.
 
-    If it is interrupted, the same command goes on where it was.
+    If it is interrupted, the same command goes on where it was. Without FILE, or for `-`, it is
+    written to standard output.
     """
     path = Path(file)
-    write = _form(path, form)
-    if path.exists() and not force:
+    write = _FORMS[form or "text"] if file == "-" else _form(path, form)
+    if file != "-" and path.exists() and not force:
         raise click.ClickException(f"{file} exists: name another file, or use --force")
     with operator(read_settings()) as asking, shown() as progress:
         title = _title(asking, room)
         try:
+            if file == "-":
+                _print(asking, room, write, title, progress)
+                return
             parts = _Parts(path.with_name(f"{path.name}.part"))
             _fetch(asking, room, parts, progress)
             count = _finish(path, parts, write, title)
@@ -61,6 +67,15 @@ def export(file: str, room: str, form: str | None, force: bool) -> None:
             raise click.ClickException(f"{file} cannot be written: {error}") from None
     messages = "1 message" if count == 1 else f"{count:,} messages"
     click.echo(f"{file} has {messages} of {clean(title)}.")
+
+
+def _print(asking: Operator, room: str, write: Write, title: str, progress: Progress) -> None:
+    """Write to standard output. Raises OSError."""
+    with TemporaryDirectory() as folder:
+        parts = _Parts(Path(folder) / "part")
+        _fetch(asking, room, parts, progress)
+        write(sys.stdout, parts.messages(), title)
+        sys.stdout.flush()
 
 
 def _title(asking: Operator, room: str) -> str:

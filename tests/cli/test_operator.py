@@ -268,6 +268,10 @@ def test_export_is_the_conversation_as_it_was_written(running: ChatServer, tmp_p
         "k.txt",
     ]
     assert "exists" in run(running, "export", text, "--room", "kitchen", code=1)
+    assert run(running, "export", "--room", "kitchen") == text.read_text()
+    assert run(running, "export", "-", "--room", "kitchen", "--format", "ndjson") == (
+        lines.read_text()
+    )
 
 
 def test_export_of_a_private_room_does_not_have_its_key(
