@@ -83,8 +83,8 @@ def _drafts(room: str, past: shapes.Past) -> Iterator[Draft]:
     latest = now_ms()
     for each in past.messages:
         at_ms = read_time(each.at)
-        if not is_id(each.id) or at_ms > latest:
-            detail = f"The message {each.id[:64]!r} has no id of a message, or is of the future."
+        if not is_id(each.id) or not 0 < at_ms <= latest:
+            detail = f"The message {each.id[:64]!r} has no id of a message, or no time of the past."
             raise Refused(ErrorCode.BAD_COMMAND, detail)
         member = Member(each.member.id, clean_nick(each.member.nick))
         yield Draft(room, each.id, member, clean_text(each.text), each.reply, at_ms=at_ms)

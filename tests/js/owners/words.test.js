@@ -32,6 +32,7 @@ test("each deed has its sentence, in which people stand as people", () => {
   assert.equal(said({ what: "put_out", member: BOB, for_s: 600 }), "didPutOut Ada Bob 10 minutes");
   assert.equal(said({ what: "put_out", member: BOB, for_s: 0 }), "didLetIn Ada Bob");
   assert.equal(said({ what: "report", member: BOB, target: 3, text: "1" }), "didReport Ada Bob");
+  assert.equal(said({ what: "erase", member: BOB }), "didEraseOf Ada Bob");
   for (const what of ["erase", "rekey", "end", "make"]) assert.match(said({ what }), /^did\w+ Ada$/);
   assert.equal(said({ what: "levitate" }), "didOther Ada levitate");
   assert.match(said({ what: "mute", member: { id: "b", nick: "" }, for_s: 60 }), /^didMute Ada somebody.* 1 minute$/);

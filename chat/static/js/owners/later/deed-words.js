@@ -32,7 +32,7 @@ export function deedWords(deed, page) {
     case "report":
       return say("didReport", { member: whom() });
     case "erase":
-      return say("didErase");
+      return member ? say("didEraseOf", { member: whom() }) : say("didErase");
     case "rekey":
       return say("didRekey");
     case "end":
