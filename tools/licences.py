@@ -48,6 +48,7 @@ WHAT_FOR = {
     "pytz": "Flask-Babel needs it; Tchat uses UTC alone",
     "redis": "several workers on Redis",
     "simple-websocket": "Flask-Sock needs it",
+    "websockets": "the WebSocket of `chat.client`",
     "werkzeug": "requests, routes and answers",
     "whitenoise": "the files of the page",
     "wsproto": "the frames of WebSockets",
