@@ -44,6 +44,7 @@ WHAT_FOR = {
     "jinja2": "the templates of pages",
     "markupsafe": "escaping in templates",
     "msgspec": "commands and events in JSON",
+    "platformdirs": "where a user's key is kept",
     "prometheus-client": "`/metrics`",
     "pytz": "Flask-Babel needs it; Tchat uses UTC alone",
     "redis": "several workers on Redis",

@@ -214,7 +214,7 @@ class Client:
         with self._changed:
             self._changed.wait_for(lambda: self._is_joined or self._stopped, timeout_s)
             if self._stopped is not None:
-                raise self._stopped
+                raise self._stopped.with_traceback(None)
             if not self._is_joined or self._room.me is None:
                 raise TimeoutError(self._state.detail or self._state.reason or "no answer yet")
             return self._room.me
@@ -246,7 +246,7 @@ class Client:
             if self._inbox:
                 return self._inbox.popleft()
             if self._stopped is not None:
-                raise self._stopped
+                raise self._stopped.with_traceback(None)
             raise TimeoutError("no event")
 
     # --- what is asked ---------------------------------------------------------------------
@@ -287,7 +287,7 @@ class Client:
         decode_command(text)
         with self._changed:
             if self._stopped is not None:
-                raise self._stopped
+                raise self._stopped.with_traceback(None)
             future = self._queue.add(command, text)
             self._changed.notify_all()
         return future
@@ -537,7 +537,7 @@ class Client:
         question = _Question(command, Future())
         with self._changed:
             if self._stopped is not None:
-                raise self._stopped
+                raise self._stopped.with_traceback(None)
             if len(self._questions) >= _QUESTIONS_LIMIT:
                 raise Full(f"{_QUESTIONS_LIMIT} questions wait already")
             self._questions.append(question)
