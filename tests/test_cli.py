@@ -22,7 +22,17 @@ def test_help_names_the_commands_and_the_options_of_the_server(make_server: Make
     done = make_server().run("--help")
 
     assert done.returncode == 0
-    for word in ("backup", "restore", "migrate", "say", "tail", "--host", "--port", "--database"):
+    for word in (
+        "backup",
+        "restore",
+        "migrate",
+        "connect",
+        "say",
+        "tail",
+        "--host",
+        "--port",
+        "--database",
+    ):
         assert word in done.stdout
 
 
@@ -31,7 +41,7 @@ def test_server_does_not_load_what_talks_to_a_chat() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    for name in ("websockets", "platformdirs"):
+    for name in ("websockets", "platformdirs", "textual", "rich"):
         assert repr(name) not in loaded
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import click
 
 from chat.cli.copies import backup, migrate, restore
-from chat.cli.terminal import say, tail
+from chat.cli.terminal import connect, say, tail
 from chat.config import NO_REDIS, SettingError
 from chat.log import LogError
 
@@ -62,5 +62,5 @@ def serve() -> None:
     serve_until_stopped()
 
 
-for _command in (backup, restore, migrate, say, tail):
+for _command in (backup, restore, migrate, connect, say, tail):
     tchat.add_command(_command)

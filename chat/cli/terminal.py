@@ -28,6 +28,37 @@ _wait = click.option(
 
 @click.command()
 @click.argument("url")
+@_room
+@_nick
+@_key_file
+def connect(url: str, room: str | None, nick: str | None, key_file: str | None) -> None:
+    """Talk in a room."""
+    try:
+        from chat.cli.connect.app import ChatApp, is_over, unsent
+    except ModuleNotFoundError:  # packaging/chat-server.spec leaves it out
+        raise click.ClickException(
+            "connect is not in the one-file program: use a checkout, or say and tail"
+        ) from None
+    from chat.cli.pipes import why_stopped
+    from chat.cli.plain import plain
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.ClickException("connect needs a terminal; say and tail are for pipes")
+    client = _client(url, room, nick, key_file)
+    try:
+        ChatApp(client, client.room).run()
+        stopped = is_over(client)
+    finally:
+        left = unsent(client)
+    if stopped is not None:
+        raise click.ClickException(why_stopped(stopped))
+    if left:
+        click.echo(plain("\n\n".join(left)))
+        raise click.ClickException(f"{len(left)} messages were not sent: they are above")
+
+
+@click.command()
+@click.argument("url")
 @click.argument("text", nargs=-1)
 @_room
 @_nick
