@@ -12,7 +12,7 @@ from itertools import count
 import pytest
 
 import chat.client.client as client_module
-from chat.client import Client, Full, Reset, State, Status, Stopped, Unsent
+from chat.client import Client, Event, Full, Reset, State, Status, Stopped, Unsent
 from chat.protocol import (
     Edited,
     End,
@@ -85,6 +85,16 @@ def next_of(client: Client, kind: type) -> object:
     while not isinstance(event := client.receive(_WITHIN_S), kind):
         pass
     return event
+
+
+def come(client: Client) -> list[Event]:
+    """Give the events that have come and were not read yet."""
+    events: list[Event] = []
+    while True:
+        try:
+            events.append(client.receive(0))
+        except TimeoutError:
+            return events
 
 
 def stopped(client: Client) -> Stopped:
@@ -232,48 +242,42 @@ def test_posts_wait_for_a_server_that_starts_again(
     assert [message.seq for message in messages] == list(range(1, 41))
     assert seen(ben, 40) == messages == seen(ann, 40)
     assert server.kept()["general"] == messages
-    reasons = {event.reason for event in iter_states(ben)}
+    reasons = {event.reason for event in come(ben) if isinstance(event, State)}
     assert reasons <= {"", "lost", "restarting", "unreachable", "full"}
 
 
-def iter_states(client: Client) -> Iterator[State]:
-    """Give the states among the events that have come, and the newest one."""
-    while True:
-        try:
-            event = client.receive(0)
-        except TimeoutError:
-            break
-        if isinstance(event, State):
-            yield event
-    yield client.state
-
-
 @pytest.mark.embedded
-def test_log_that_was_replaced_is_told_and_no_stranger_is_edited(
+def test_log_that_was_replaced_is_told_and_no_stranger_is_edited_or_answered(
     make_server: MakeServer, open_client: Open
 ) -> None:
     server = make_server()
     server.start()
-    ann = open_client(server.url, "Ann")
-    first = ann.post("first").result(_WITHIN_S)
-    server.stop()
-    server.database.rename(server.database.with_suffix(".old"))
-    wait_until(lambda: ann.state.status is Status.WAITING)
-    edit, answer, plain = (
-        ann.edit(first.seq, "another text"),
-        ann.post("an answer", reply=first.seq),
-        ann.post("a post"),
-    )
-    server.start()
-    ann.wake()
-    for future in (edit, answer):
-        with pytest.raises(Refused) as refused:
-            future.result(_WITHIN_S)
-        assert refused.value.code is ErrorCode.TARGET_UNKNOWN
-    assert plain.result(_WITHIN_S).seq == 1
+    with FaultProxy(server.port, random.Random(7)) as proxy:
+        ann = open_client(f"http://127.0.0.1:{proxy.port}", "Ann")
+        first = ann.post("first").result(_WITHIN_S)
+        proxy.lead_to(None)
+        edit = ann.edit(first.seq, "another text")
+        answer = ann.post("an answer", reply=first.seq)
+        plain = ann.post("a post")
+        server.stop()
+        server.database.unlink()
+        server.start()
+        with Peer(server.ws_url) as ben:
+            ben.join("Ben")
+            assert ben.post("of somebody else")["seq"] == first.seq
+        proxy.lead_to(server.port)
+        ann.wake()
+        for future in (edit, answer):
+            with pytest.raises(Refused) as refused:
+                future.result(_WITHIN_S)
+            assert refused.value.code is ErrorCode.TARGET_UNKNOWN
+        assert plain.result(_WITHIN_S).seq == first.seq + 1
     assert next_of(ann, Reset) == Reset(None, (), more=False)
     assert next_of(ann, Message) == first
-    assert next_of(ann, Reset) == Reset(Gap.LOST, (), more=False)
+    again = next_of(ann, Reset)
+    assert isinstance(again, Reset)
+    assert again.gap is Gap.LOST
+    assert [message.text for message in again.messages] == ["of somebody else"]
     assert next_of(ann, Message) == plain.result()
 
 
@@ -374,10 +378,12 @@ def test_what_waits_is_given_back_and_done_once_by_the_next_client(
         waiting[0].result(_WITHIN_S)
 
     server.start()
-    for _ in range(2):
+    for told in (10, 0):  # the second time, each command is answered by what was told before
         with Client(server.url, "Ann", key=first.key) as later:
+            later.wait_joined(_WITHIN_S)
             futures = [later.act(command) for command in left[:10]]
             assert [future.result(_WITHIN_S).seq for future in futures] == list(range(1, 11))
+            assert len([each for each in come(later) if isinstance(each, Message)]) == told
     assert [message.text for message in server.kept()["general"]] == [
         f"text {number}" for number in range(10)
     ]

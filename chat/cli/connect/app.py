@@ -88,6 +88,7 @@ class ChatApp(App[int]):
         self._asking: list[tuple[Future[Message], str]] = []
         self._is_loading = False
         self._people_wanted = True
+        self._people_changed = False
 
     def compose(self) -> ComposeResult:
         """Lay out the parts."""
@@ -130,6 +131,9 @@ class ChatApp(App[int]):
         self._append(messages)
         self._settle()
         self._show_lines()
+        if self._people_changed:
+            self._people_changed = False
+            self._people.show(self._client.people, self._me)
 
     def _append(self, messages: list[Message]) -> None:
         if messages:
@@ -155,8 +159,7 @@ class ChatApp(App[int]):
                 self._writers.began(member)
             case Left(member=member):
                 self._writers.ended(member)
-        if isinstance(event, State | Reset | Joined | Left | Renamed):
-            self._people.show(self._client.people, self._me)
+        self._people_changed |= isinstance(event, State | Reset | Joined | Left | Renamed)
 
     @property
     def _me(self) -> str:

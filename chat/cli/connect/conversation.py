@@ -19,6 +19,7 @@ from chat.protocol import Edited, Message, Quote, Removed
 
 MOST = 800  # messages, as on the page
 
+_CHANGES = 1000  # that are remembered, for messages that are read later
 _QUOTED = 40  # characters of a message above an answer to it
 
 
@@ -98,6 +99,7 @@ class Conversation(VerticalScroll):
         super().__init__()
         self._words = words
         self._views: dict[int, MessageView] = {}  # by seq, in order
+        self._changes: dict[int, Edited | Removed] = {}  # the newest of each message
         self._mark: Notice | None = None  # before the first message that is new below
         self.new_below = 0
         self.more = False  # older ones exist
@@ -122,6 +124,7 @@ class Conversation(VerticalScroll):
         for widget in [*self._views.values(), *self.query(Notice)]:
             widget.remove()
         self._views.clear()
+        self._changes.clear()
         self._mark = None
         self.new_below = 0
         self.more = more
@@ -147,7 +150,7 @@ class Conversation(VerticalScroll):
     def prepend(self, messages: Sequence[Message], me: str, *, more: bool) -> None:
         """Show older messages above, and keep the reader's place."""
         views = [
-            MessageView(message, self._words, is_mine=message.member.id == me)
+            MessageView(self._now(message), self._words, is_mine=message.member.id == me)
             for message in messages
             if message.seq not in self._views
         ][-max(0, MOST - len(self._views)) :]
@@ -165,10 +168,22 @@ class Conversation(VerticalScroll):
 
     def change(self, entry: Edited | Removed) -> None:
         """Show what an entry says of another message, and of the answers to it."""
+        if entry.target is not None:
+            self._changes.pop(entry.target, None)
+            self._changes[entry.target] = entry
+            if len(self._changes) > _CHANGES:
+                del self._changes[next(iter(self._changes))]
         for view in self._views.values():
             changed = _changed(view.message, entry)
             if changed is not view.message:
                 view.show(changed)
+
+    def _now(self, message: Message) -> Message:
+        """Give a message as it is now: it may have been read just before it was changed."""
+        for target in (message.seq, message.reply.seq if message.reply else 0):
+            if (entry := self._changes.get(target)) is not None:
+                message = _changed(message, entry)
+        return message
 
     def notice(self, sentence: str) -> Notice:
         """Say something after the newest message."""
@@ -216,12 +231,17 @@ class Conversation(VerticalScroll):
             self.mount(widget)
 
     def _trim(self) -> None:
-        while len(self._views) > MOST:
-            view = self._views.pop(next(iter(self._views)))
-            if not self.is_at_end:
-                self.scroll_to(y=self.scroll_y - view.size.height, animate=False)
+        """Let go of the oldest messages that are too many; the reader's place stays."""
+        gone = list(self._views.values())[: max(0, len(self._views) - MOST)]
+        if not gone:
+            return
+        self.more = True
+        below, at_end = self.max_scroll_y - self.scroll_y, self.is_at_end
+        for view in gone:
+            del self._views[view.message.seq]
             view.remove()
-            self.more = True
+        if not at_end:
+            self.call_after_refresh(self._stay, below)
 
 
 def _changed(message: Message, entry: Edited | Removed) -> Message:
