@@ -65,7 +65,7 @@ long: $(DEV) $(BUILDER)  ## run the tests that make test leaves out: the one-fil
 
 # Each server is two workers on a Redis of its own. The tests that have no server, or are about the
 # embedded log's file, are left out.
-ON_REDIS := tests/browser tests/cli tests/rooms tests/sockets tests/web tests/whole
+ON_REDIS := tests/browser tests/cli tests/client tests/rooms tests/sockets tests/web tests/whole
 
 redis: $(DEV) $(BUILDER)  ## run the tests of whole servers again: two workers on Redis
 	@tools/need.sh redis

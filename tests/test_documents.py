@@ -111,23 +111,29 @@ def test_french_readme_is_as_complete_as_the_english_one(part: str) -> None:
     assert list(map(plain, map(str, french))) == list(map(plain, map(str, english)))
 
 
-# --- the tutorial -----------------------------------------------------------------------
+# --- the bot ----------------------------------------------------------------------------
 
 
-def test_program_of_the_tutorial_answers(chat_server: ChatServer) -> None:
-    text = (ROOT / "docs/tutorial.md").read_text()
+@pytest.mark.parametrize(
+    "page", ["README.md", "README.fr.md", "docs/tutorial.md", "docs/terminal.md"]
+)
+def test_program_of_the_documents_answers(chat_server: ChatServer, page: str) -> None:
+    text = (ROOT / page).read_text()
     (program,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert "ws://localhost:8080/ws" in program
+    assert program.count("\n") <= 15
+    assert "http://localhost:8080" in program
     bot = subprocess.Popen(
-        [sys.executable, "-c", program.replace("ws://localhost:8080/ws", chat_server.ws_url)]
+        [sys.executable, "-c", program.replace("http://localhost:8080", chat_server.url)], cwd=ROOT
     )
     try:
         with Client(chat_server.ws_url) as ann:
-            members = ann.join("Ann")["members"]
+            members = ann.join("Ann", "kitchen" if "/r/kitchen" in program else "general")[
+                "members"
+            ]
             if "Echo" not in [each["nick"] for each in members]:
-                ann.expect("joined")
+                ann.expect("joined", 60.0)
             ann.post("Hello?")
-            answer = ann.expect("message", text="> Hello?")
+            answer = ann.expect("message", 60.0, text="> Hello?")
         assert answer["member"]["nick"] == "Echo"
     finally:
         bot.kill()

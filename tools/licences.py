@@ -42,13 +42,21 @@ WHAT_FOR = {
     "hiredis": "the replies of Redis, read quickly",
     "itsdangerous": "Flask needs it; Tchat signs nothing",
     "jinja2": "the templates of pages",
+    "linkify-it-py": "Textual needs it",
+    "markdown-it-py": "Textual needs it",
     "markupsafe": "escaping in templates",
+    "mdit-py-plugins": "Textual needs it",
     "msgspec": "commands and events in JSON",
     "platformdirs": "the folder of a user's data",
     "prometheus-client": "`/metrics`",
+    "pygments": "Textual needs it",
     "pytz": "Flask-Babel needs it; Tchat uses UTC alone",
     "redis": "several workers on Redis",
+    "rich": "text in the terminal (Textual needs it)",
     "simple-websocket": "Flask-Sock needs it",
+    "textual": "`tchat connect`",
+    "typing-extensions": "Textual needs it",
+    "websockets": "the WebSocket of `chat.client`",
     "werkzeug": "requests, routes and answers",
     "whitenoise": "the files of the page",
     "wsproto": "the frames of WebSockets",
@@ -225,11 +233,12 @@ CLDR (Unicode-3.0).
 
 ## The one-file program
 
-`make binary` puts all of the above into `dist/chat-server`, and Python itself (PSF-2.0), with the
-libraries that Python was built with, such as OpenSSL (Apache-2.0), SQLite (public domain) and zlib
-(Zlib). It starts with PyInstaller's bootloader (GPL-2.0-or-later, with an exception that allows any
-program in it). The licences of the packages, of Python and of PyInstaller are written to
-`dist/licences.txt`. Whoever gives the program to others must give that file with it.
+`make binary` puts all of the above into `dist/chat-server`, but not Textual and what only that
+needs; and Python itself (PSF-2.0), with the libraries that Python was built with, such as OpenSSL
+(Apache-2.0), SQLite (public domain) and zlib (Zlib). It starts with PyInstaller's bootloader
+(GPL-2.0-or-later, with an exception that allows any program in it). The licences of the packages,
+of Python and of PyInstaller are written to `dist/licences.txt`. Whoever gives the program to others
+must give that file with it.
 
 ## The licence of Unicode's data
 

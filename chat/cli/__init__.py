@@ -17,6 +17,7 @@ from chat.cli.doctor import doctor
 from chat.cli.export import export
 from chat.cli.people import put_out, who
 from chat.cli.rooms import import_room, prune, remove, rooms, stats
+from chat.cli.terminal import connect, say, tail
 from chat.config import NO_REDIS, SettingError
 from chat.log import LogError
 
@@ -69,5 +70,6 @@ def serve() -> None:
 for _command in (
     *(backup, restore, migrate, export, import_room),
     *(rooms, who, remove, put_out, prune, doctor, stats),
+    *(connect, say, tail),
 ):
     tchat.add_command(_command)

@@ -20,7 +20,8 @@ from typing import Any, TextIO
 import click
 
 from chat.cli.operator import Operator, operator
-from chat.cli.shown import clean, shown
+from chat.cli.plain import plain_line
+from chat.cli.shown import shown
 from chat.config import read_settings
 from chat.log import Progress
 from chat.names.rooms import is_private
@@ -66,7 +67,7 @@ def export(file: str, room: str, form: str | None, force: bool) -> None:
         except OSError as error:
             raise click.ClickException(f"{file} cannot be written: {error}") from None
     messages = "1 message" if count == 1 else f"{count:,} messages"
-    click.echo(f"{file} has {messages} of {clean(title)}.")
+    click.echo(f"{file} has {messages} of {plain_line(title)}.")
 
 
 def _print(asking: Operator, room: str, write: Write, title: str, progress: Progress) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from chat.cli.operator import Operator, operator
-from chat.cli.shown import NAMES, clean, table
+from chat.cli.plain import plain_line
+from chat.cli.shown import NAMES, table
 from chat.config import read_settings
 from chat.names.keys import is_member_id
 
@@ -47,7 +48,7 @@ def who(room: str | None, as_json: bool) -> None:
             click.echo(json.dumps(person, ensure_ascii=False))
         return
     rows = [
-        (clean(each["nick"]), clean(each["room"]), _since(each["since"]), each["id"])
+        (plain_line(each["nick"]), plain_line(each["room"]), _since(each["since"]), each["id"])
         for each in people
     ]
     table(("NICK", "ROOM", "SINCE", "MEMBER"), rows)
@@ -67,7 +68,7 @@ def put_out(person: str, room: str, for_s: int) -> None:
         path = ("rooms", room, "people", member, "put-out")
         asking.ask("PUT", *path, body={"for_s": for_s})
     done = "may come again" if not for_s else f"is out for {for_s} seconds"
-    click.echo(f"{clean(person)} {done} ({clean(room)}).")
+    click.echo(f"{plain_line(person)} {done} ({plain_line(room)}).")
 
 
 def present(asking: Operator, room: str | None) -> list[dict[str, Any]]:

@@ -12,7 +12,8 @@ import click
 
 from chat.cli.operator import Operator, operator
 from chat.cli.people import member_of
-from chat.cli.shown import NAMES, clean, shown, table
+from chat.cli.plain import local_time, plain_line
+from chat.cli.shown import NAMES, shown, table
 from chat.config import read_settings
 
 _PAGE = 500  # rooms in one answer
@@ -43,7 +44,7 @@ def rooms(as_json: bool) -> None:
             click.echo(json.dumps(room, ensure_ascii=False))
         return
     rows = [
-        (clean(each["room"]), f"{each['entries']:,}", _when(each["at"]), _what(each))
+        (plain_line(each["room"]), f"{each['entries']:,}", _when(each["at"]), _what(each))
         for each in found
     ]
     table(("ROOM", "ENTRIES", "NEWEST", ""), rows)
@@ -51,7 +52,7 @@ def rooms(as_json: bool) -> None:
 
 def _what(room: dict[str, Any]) -> str:
     words = ["made"] if room["made"] else []
-    words += [f"« {clean(room['title'])} »"] if room["title"] else []
+    words += [f"« {plain_line(room['title'])} »"] if room["title"] else []
     words += [f"ended {_when(room['ended_at'])}"] if room["ended_at"] else []
     return ", ".join(words)
 
@@ -59,7 +60,7 @@ def _what(room: dict[str, Any]) -> str:
 def _when(written: str | None) -> str:
     if written is None:
         return "-"
-    return f"{datetime.fromisoformat(written).astimezone():%Y-%m-%d %H:%M}"
+    return local_time(written)
 
 
 # --- stats ----------------------------------------------------------------------------------------
@@ -84,7 +85,7 @@ def stats() -> None:
     busiest = sorted(found, key=lambda each: -each["entries"])[:5]
     if busiest:
         click.echo()
-        rows = [(clean(each["room"]), f"{each['entries']:,}") for each in busiest]
+        rows = [(plain_line(each["room"]), f"{each['entries']:,}") for each in busiest]
         table(("ROOM", "ENTRIES"), rows)
 
 
@@ -124,10 +125,10 @@ def remove_message(room: str, seq: int) -> None:
         path = ("rooms", room, "messages")
         found = asking.ask("GET", *path, before=seq + 1, limit=1)["messages"]
         if not found or found[0]["seq"] != seq:
-            raise click.ClickException(f"there is no message {seq} in {clean(room)}")
+            raise click.ClickException(f"there is no message {seq} in {plain_line(room)}")
         message = found[0]
         asking.ask("DELETE", *path, message["id"], member=message["member"]["id"])
-    click.echo(f"Message {seq} of {clean(room)} is removed.")
+    click.echo(f"Message {seq} of {plain_line(room)} is removed.")
 
 
 @remove.command("person", context_settings=NAMES)
@@ -138,12 +139,12 @@ def remove_person(person: str, room: str | None, yes: bool) -> None:
     """Remove all messages of PERSON: the nick of somebody who is here, or a member's id."""
     with operator(read_settings()) as asking:
         member = member_of(asking, person, room)
-        where = "all rooms" if room is None else clean(room)
+        where = "all rooms" if room is None else plain_line(room)
         if not yes:
-            click.confirm(f"Remove all messages of {clean(person)} from {where}?", abort=True)
+            click.confirm(f"Remove all messages of {plain_line(person)} from {where}?", abort=True)
         for each in [room] if room is not None else _with_entries(asking):
             asking.ask("DELETE", "rooms", each, "people", member, "messages")
-    click.echo(f"All messages of {clean(person)} are removed from {where}.")
+    click.echo(f"All messages of {plain_line(person)} are removed from {where}.")
 
 
 def _with_entries(asking: Operator) -> list[str]:
@@ -157,9 +158,9 @@ def remove_room(room: str, yes: bool) -> None:
     """End ROOM: all that was said there is deleted, and nobody can come in any more."""
     with operator(read_settings()) as asking:
         if not yes:
-            click.confirm(f"Delete all of {clean(room)}?", abort=True)
+            click.confirm(f"Delete all of {plain_line(room)}?", abort=True)
         asking.ask("DELETE", "rooms", room)
-    click.echo(f"{clean(room)} has ended, and all that was said there is deleted.")
+    click.echo(f"{plain_line(room)} has ended, and all that was said there is deleted.")
 
 
 # --- prune ----------------------------------------------------------------------------------------
@@ -178,10 +179,10 @@ def prune(room: str | None, keep: int | None, before: str | None, yes: bool) -> 
     with operator(read_settings()) as asking:
         found = [each for each in all_rooms(asking) if room is None or each["room"] == room]
         if room is not None and not found:
-            raise click.ClickException(f"there is no room {clean(room)}")
+            raise click.ClickException(f"there is no room {plain_line(room)}")
         if not yes:
             what = f"all but the newest {keep}" if until is None else f"what is older than {before}"
-            where = "all rooms" if room is None else clean(room)
+            where = "all rooms" if room is None else plain_line(room)
             click.confirm(f"Delete {what} from {where}?", abort=True)
         gone = 0
         with shown() as progress:
@@ -237,7 +238,7 @@ def import_room(file: Path, room: str, append: bool) -> None:
         new = _Import(asking, room, messages).run(progress)
     already = len(messages) - new
     words = f", {already:,} were there already" if already else ""
-    click.echo(f"{new:,} messages are now in {clean(room)}{words}.")
+    click.echo(f"{new:,} messages are now in {plain_line(room)}{words}.")
 
 
 def _read(file: Path) -> Iterator[Message]:
@@ -267,7 +268,7 @@ def _refuse_others(asking: Operator, room: str, first: Message) -> None:
         first["member"]["id"],
     ):
         raise click.ClickException(
-            f"something else was said in {clean(room)}: name another room, or use --append"
+            f"something else was said in {plain_line(room)}: name another room, or use --append"
         )
 
 

@@ -1,8 +1,7 @@
-"""What commands show: progress, tables, numbers in words, and texts of strangers."""
+"""What commands show: progress, tables, and numbers in words."""
 
 from __future__ import annotations
 
-import re
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -44,15 +43,6 @@ def shown() -> Iterator[Progress]:
     finally:
         if bar is not None:
             bar.render_finish()
-
-
-# What moves a terminal's cursor, or turns the direction of a line.
-_ACTING = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def clean(text: str, *, keep: str = "") -> str:
-    """Give what a stranger wrote as a terminal may show it: nothing in it acts."""
-    return _ACTING.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

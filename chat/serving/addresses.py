@@ -7,13 +7,11 @@ import os
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from babel.support import Translations
-
 from chat.config import SettingError
+from chat.serving.language import spoken_here
 
 #: As gunicorn has it: host and port (and two more for IPv6), the path of a Unix socket, or the
 #: number of an open one.
@@ -77,11 +75,7 @@ def start_lines(addresses: Sequence[Any], place: str, stop: str) -> list[str]:
 
     In English where the locale is, else in French.
     """
-    locale = next(
-        (os.environ[n] for n in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(n)), ""
-    )
-    language = "en" if locale.lower().startswith("en") else "fr"
-    translations = Translations.load(Path(__file__).parent.parent / "translations", [language])
+    translations = spoken_here()
     here, network = _urls(addresses)
     lines = [translations.gettext("Server started on {url}").format(url=", ".join(here))]
     if network:

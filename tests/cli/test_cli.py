@@ -24,8 +24,27 @@ def test_help_names_the_commands_and_the_options_of_the_server(make_server: Make
     done = make_server().run("--help")
 
     assert done.returncode == 0
-    for word in ("backup", "restore", "migrate", "--host", "--port", "--database"):
+    for word in (
+        "backup",
+        "restore",
+        "migrate",
+        "connect",
+        "say",
+        "tail",
+        "--host",
+        "--port",
+        "--database",
+    ):
         assert word in done.stdout
+
+
+def test_server_does_not_load_what_talks_to_a_chat() -> None:
+    code = "import sys, chat.cli; print({name.split('.')[0] for name in sys.modules})"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for name in ("websockets", "platformdirs", "textual", "rich"):
+        assert repr(name) not in loaded
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Take pictures of the page, for people to look at: `make pictures`.
+"""Take pictures of the page and the terminal, for people to look at: `make pictures`.
 
 It writes ten states in three sizes, in both schemes and languages, into build/pictures/. It
 copies the few pictures that introduce the project into docs/.
@@ -6,7 +6,9 @@ copies the few pictures that introduce the project into docs/.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -16,6 +18,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from chat.cli.connect.app import ChatApp
+from chat.client import Client as Member
 from tests.browser.tab import Tab
 from tests.conftest import OPERATOR
 from tests.support.client import Client
@@ -68,7 +72,9 @@ _SHOWN = {
     "page-making.png": "making-phone-light-fr-FR",
     "page-links.png": "links-phone-light-en-GB",
     "page-panel.png": "panel-tablet-dark-en-GB",
+    "terminal.png": "terminal",
 }
+_TERMINAL = {"width": 994, "height": 635}  # of 80 columns and 24 lines, as Textual draws them
 
 
 def talk(server: ChatServer, locale: str, stack: ExitStack) -> dict[str, Client]:
@@ -186,12 +192,49 @@ def take(browser: Browser, name: str) -> None:
         tab.page.screenshot(path=_FOLDER / f"{name}.png")
 
 
+def draw_terminal() -> str:
+    """Draw `tchat connect` while the server is away, as SVG."""
+    os.environ["LC_ALL"] = "en_GB.UTF-8"
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server = ChatServer(folder, settings={"CHAT_ADMIN_TOKEN": OPERATOR})
+        stack.callback(server.end)
+        server.start()
+        people = talk(server, "en-GB", stack)
+        change(server, "en-GB", people["Léa"].key)
+        client = Member(f"{server.url}/r/{_ROOM}", _READER, key=people[_READER].key)
+        stack.callback(client.close)
+
+        async def act() -> str:
+            app = ChatApp(client, _ROOM)
+            async with app.run_test(size=(80, 24)) as pilot:
+                client.wait_joined()
+                await pilot.pause(0.5)
+                server.stop()
+                await pilot.press(*_TALKS["en-GB"][1], "enter")
+                await pilot.pause(1.0)
+                return app.export_screenshot()
+
+        # It names fonts of another host.
+        return re.sub(r"@font-face \{.*?\}", "", asyncio.run(act()), flags=re.DOTALL)
+
+
+def take_terminal(browser: Browser, drawing: str) -> None:
+    """Take the picture of the terminal."""
+    page = browser.new_page(viewport=_TERMINAL)
+    page.set_content(f'<body style="margin: 0">{drawing}</body>')
+    page.screenshot(path=_FOLDER / "terminal.png", omit_background=True)
+    page.close()
+
+
 def main() -> None:
     """Take all pictures, and copy those of the documents."""
+    drawing = draw_terminal()
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-gpu"]
         browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        take_terminal(browser, drawing)
         for parts in product(_STATES, _SIZES, _SCHEMES, _TALKS):
             take(browser, "-".join(parts))
         browser.close()

@@ -13,13 +13,13 @@ from queue import SimpleQueue
 
 import pytest
 
+from chat.client.ids import new_id
 from chat.log import Recent, StorageUnavailable
 from chat.log.sqlite import SQLiteLog
 from chat.protocol import Message, rfc3339
 from chat.rooms.delivery import Delivery
 from chat.rooms.registry import Registry
 from tests.support.client import WAIT_S, Client
-from tests.support.ids import new_id
 from tests.support.logs import Past, fill
 from tests.support.raw import RawPeer
 from tests.support.servers import ChatServer

@@ -16,7 +16,7 @@ from typing import Any, Self
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.ids import new_id
+from chat.client.ids import new_id
 from tests.support.screen import ENTRIES, Screen
 
 Event = dict[str, Any]

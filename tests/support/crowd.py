@@ -14,9 +14,9 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from chat.client.ids import new_id
 from tests.support.client import Event, Place
 from tests.support.frames import CLOSE, FIN, NO_CHANGE, PING, PONG, TEXT, frame, upgrade
-from tests.support.ids import new_id
 
 WAIT_S = 30.0
 _ABORTED = 1006  # RFC 6455's word for an end without a close frame

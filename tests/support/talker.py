@@ -10,9 +10,9 @@ from typing import Any
 
 from websockets.exceptions import WebSocketException
 
+from chat.client.ids import new_id
 from tests.support.client import Client, Event, Refused
 from tests.support.history import Kind, Record
-from tests.support.ids import new_id
 from tests.support.pace import Pace
 from tests.support.wishes import Wishes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from tests.support.ids import new_id
+from chat.client.ids import new_id
 from tests.support.screen import Event, Screen
 
 _NEWEST = 150  # messages among which somebody chooses

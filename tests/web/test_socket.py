@@ -11,8 +11,8 @@ from contextlib import suppress
 
 import pytest
 
+from chat.client.ids import new_id
 from tests.support.client import Client
-from tests.support.ids import new_id
 from tests.support.raw import BINARY, CLOSE, PING, PONG, TEXT, RawPeer
 from tests.support.servers import ChatServer
 

@@ -18,8 +18,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from chat.client.ids import new_id
 from tests.support.client import WAIT_S, Client, Event, Refused
-from tests.support.ids import new_id
 from tests.support.model import DONE, Line, RoomModel, essence, shown
 from tests.support.screen import differences
 from tests.support.servers import ChatServer

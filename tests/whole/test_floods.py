@@ -13,9 +13,9 @@ from threading import Event
 
 import pytest
 
+from chat.client.ids import new_id
 from tests.support.client import Client
 from tests.support.frames import FIN, NO_CHANGE, PING, TEXT, frame
-from tests.support.ids import new_id
 from tests.support.processes import (
     forget_peak,
     peak_bytes,

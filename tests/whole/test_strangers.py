@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from chat.client.ids import new_id
 from tests.support.client import Client, Refused
 from tests.support.crowd import Page, Transcript, run
 from tests.support.frames import FIN, NO_CHANGE, TEXT, frame
-from tests.support.ids import new_id
 from tests.support.raw import RawPeer
 from tests.support.servers import ChatServer
 

@@ -1,4 +1,4 @@
-"""Ids as the page makes them (chat/static/js/base/ids.js): they sort by their minute."""
+"""Ids as the page makes them (static/js/base/ids.js): they sort by their minute."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32
 
 
 def new_id() -> str:
-    """Make an id that nobody else makes: the minute, then 80 random bits."""
+    """Make an id that nobody else makes: the minutes since 1970, then 80 random bits."""
     number = int(time.time() // 60) << 80 | secrets.randbits(80)
     return "".join(_DIGITS[number >> bit & 31] for bit in range(105, -1, -5))

@@ -1,0 +1,1 @@
+"""`tchat connect`: a room in the terminal, with Textual."""
