@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from threading import Condition, Thread, current_thread
 from time import monotonic
 from types import TracebackType
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, Self, cast
 
 import msgspec
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
@@ -18,7 +18,8 @@ from chat.client.address import read_address
 from chat.client.events import Event, Reset, State, Status, Stopped, Told, Unknown, read_event
 from chat.client.ids import new_id
 from chat.client.pauses import Pause, Pauses
-from chat.client.queue import Full, Queue, Settled, refusal
+from chat.client.questions import Question, Questions
+from chat.client.queue import Queue, Settled
 from chat.client.room import Disorder, Room, entries_of
 from chat.names.keys import new_key
 from chat.protocol import (
@@ -52,7 +53,6 @@ from chat.protocol import (
     Welcome,
     clean_text,
     decode_command,
-    name_of,
 )
 
 EVENTS_LIMIT = 10_000  # events that nobody has read yet
@@ -62,7 +62,6 @@ _SILENCE_S = 10.0  # from one ping to the next
 _ANSWER_S = 8.0  # after a ping; then the connection is given up
 _CLOSING_S = 2.0
 _LARGEST = 16 * 1024 * 1024  # bytes of one event: a welcome with all that a resume replays
-_QUESTIONS_LIMIT = 20  # that wait for an answer
 _TYPING_S = 3.0  # from one sign that this member writes to the next
 _LEAVING_S = 30.0  # that the end of a `with` block waits for what is not acknowledged
 _NICKS_TRIED = 3  # on one connection
@@ -82,11 +81,6 @@ class Unsent(Exception):
         """Give them back."""
         super().__init__(f"{len(commands)} commands were not acknowledged")
         self.commands = commands
-
-
-class _Question(NamedTuple):
-    command: History | Find | Rename
-    future: Future[Any]
 
 
 class Client:
@@ -123,8 +117,7 @@ class Client:
         self._changed = Condition()
         self._room = Room(self.room, nick, self.key, address.owner if owner is None else owner)
         self._queue = Queue()
-        self._questions: list[_Question] = []
-        self._asked = 0  # of these, the first ones are sent
+        self._questions = Questions()
         self._typing_s = float("-inf")  # when it was told last
         self._is_typing = False  # and it is to be told again
         self._inbox: deque[Event] = deque()
@@ -429,7 +422,7 @@ class Client:
                 self._ws = None
                 self._is_joined = False
                 self._queue.disconnected()
-                self._asked = 0
+                self._questions.disconnected()
                 self._changed.notify_all()
         with self._changed:
             return None if self._stopped is not None else pause
@@ -490,34 +483,15 @@ class Client:
                 return self._queue.settle(event)
             case Ended():
                 return self._queue.ended()
+            case Error(id=None):
+                return self._questions.refuse(event)
             case Error():
-                return self._refused(event)
+                return self._queue.refuse(event, monotonic())
             case Renamed() if self._room.me != event.member:
                 return []  # somebody else
             case Older() | Found() | Renamed():
-                return self._answered(event)
+                return self._questions.answer(event)
         return []
-
-    def _refused(self, error: Error) -> list[Settled]:
-        if error.id is not None:
-            return self._queue.refuse(error, monotonic())
-        for question in self._questions[: self._asked]:  # the answers come in order
-            if name_of(type(question.command)) == error.command:
-                self._forget(question)
-                return [Settled(question.future, refusal(error))]
-        return []
-
-    def _answered(self, answer: Older | Found | Renamed) -> list[Settled]:
-        for question in self._questions[: self._asked]:
-            if _answers(question.command, answer):
-                self._forget(question)
-                return [Settled(question.future, answer)]
-        return []
-
-    def _forget(self, question: _Question) -> None:
-        if question in self._questions:
-            self._asked -= self._questions.index(question) < self._asked
-            self._questions.remove(question)
 
     def _tell(self, event: Event) -> None:
         if len(self._inbox) >= EVENTS_LIMIT:
@@ -532,21 +506,19 @@ class Client:
 
     # --- on the caller's thread ------------------------------------------------------------
 
-    def _ask(self, command: History | Find | Rename, timeout_s: float) -> Any:
-        decode_command(_encoded(command))
-        question = _Question(command, Future())
+    def _ask(self, question: Question, timeout_s: float) -> Any:
+        text = _encoded(question)
+        decode_command(text)
         with self._changed:
             if self._stopped is not None:
                 raise self._stopped.with_traceback(None)
-            if len(self._questions) >= _QUESTIONS_LIMIT:
-                raise Full(f"{_QUESTIONS_LIMIT} questions wait already")
-            self._questions.append(question)
+            future = self._questions.add(question, text)
             self._changed.notify_all()
         try:
-            return question.future.result(timeout_s)
+            return future.result(timeout_s)
         finally:
             with self._changed:
-                self._forget(question)
+                self._questions.forget(future)
 
     def _stop(self, stopped: Stopped) -> None:
         """Stop for good, once; on any thread."""
@@ -556,9 +528,7 @@ class Client:
             self._stopped = stopped
             self._is_joined = False
             settled = self._queue.give_up(stopped)
-            settled += [Settled(question.future, stopped) for question in self._questions]
-            self._questions.clear()
-            self._asked = 0
+            settled += self._questions.give_up(stopped)
             self._become(State(Status.STOPPED, stopped.reason, stopped.detail))
             ws = self._ws
         for each in settled:
@@ -582,9 +552,8 @@ class Client:
             while self._stopped is None:
                 wait_s: float | None = None
                 if self._is_joined and self._ws is not None:
-                    if self._asked < len(self._questions):
-                        self._asked += 1
-                        return self._ws, _encoded(self._questions[self._asked - 1].command)
+                    if (text := self._questions.next()) is not None:
+                        return self._ws, text
                     if self._is_typing:
                         self._is_typing = False
                         return self._ws, _encoded(Typing())
@@ -604,15 +573,3 @@ def _since(joined_s: float | None) -> float:
 
 def _encoded(command: Command) -> str:
     return msgspec.json.encode(command).decode()
-
-
-def _answers(command: History | Find | Rename, answer: Older | Found | Renamed) -> bool:
-    """Tell whether this is the answer to a question."""
-    match command, answer:
-        case History(before=before), Older():
-            return before == answer.before
-        case Find(words=words, before=before), Found():
-            return (words, before) == (answer.words, answer.before)
-        case Rename(), Renamed():
-            return True
-    return False

@@ -96,6 +96,27 @@ def test_what_is_newer_is_ignored_and_counted() -> None:
         assert seqs(told(ann, 5)) == [5]
 
 
+def test_what_is_refused_for_now_is_sent_again_before_what_is_behind_it() -> None:
+    posts = []
+
+    def play(connection: ServerConnection, _: int, __: dict[str, Any]) -> None:
+        say(connection, welcome(1))
+        for code in ("storage_unavailable", "too_soon", "rate_limited"):
+            posts.append(post := json.loads(connection.recv()))
+            error = {"type": "error", "code": code, "detail": "Later.", "command": "post"}
+            say(connection, {**error, "id": post["id"], "retry_after": 0.1})
+        for seq in (2, 3):
+            posts.append(post := json.loads(connection.recv()))
+            mine = {"id": post["id"], "member": _ANN, "text": post["text"]}
+            say(connection, {**message(seq), **mine})
+
+    with served(play) as url, Client(url, "Ann") as ann:
+        futures = [ann.post("one"), ann.post("two")]
+        assert [future.result(_WITHIN_S).seq for future in futures] == [2, 3]
+    assert [post["text"] for post in posts] == ["one"] * 4 + ["two"]
+    assert len({post["id"] for post in posts}) == 2
+
+
 def test_hole_is_not_told_but_closed_by_a_new_join() -> None:
     joins = []
 
