@@ -16,7 +16,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec import Meta, inspect
-from platformdirs import user_data_path
 
 #: The settings of a server that has its conversations in a file.
 NO_REDIS = {"REDIS_URL": "", "CHAT_REDIS_REPLICAS": ""}
@@ -232,6 +231,8 @@ def _default_database() -> Path:
     root = Path(__file__).parent.parent
     if (root / "pyproject.toml").exists():  # a checkout
         return root / "instance" / "tchat.db"
+    from platformdirs import user_data_path  # a checkout does without
+
     return user_data_path("tchat") / "tchat.db"
 
 
