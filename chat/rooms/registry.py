@@ -93,7 +93,11 @@ class Registry:
             targets = tuple(self._rooms.get(room, ()))
             followers = tuple(self._followers.get(room, ()))
         for follower in followers:
-            follower.deliver(entries)
+            try:
+                follower.deliver(entries)
+            except Exception:
+                _logger.exception("room %s: a bug; a follower is let go", room_in_log(room))
+                follower.close(CloseCode.RESTARTING)
         if not targets:
             return
         failed: list[tuple[Connection, Exception]] = []
