@@ -96,7 +96,7 @@ def test_server_with_systemds_socket_is_replaced_and_tells_which_process_is_the_
                 posters.more()
                 # What `systemctl reload` calls, with a pid.
                 command = [sys.executable, "-m", "chat.serving.replace", str(pids[-1])]
-                replacing = subprocess.Popen(command, cwd=ROOT, env=server._environment)
+                replacing = subprocess.Popen(command, cwd=ROOT, env=server.environment)
                 while not (told := manager.recv(4096)).startswith(b"MAINPID="):
                     assert told.startswith(b"READY=1")
                 server.process.wait(_WITHIN_S)  # the first one is a child of this process

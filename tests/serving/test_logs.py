@@ -50,7 +50,7 @@ class PipedServer(ChatServer):
         self.process = subprocess.Popen(
             self._command,
             cwd=self._cwd,
-            env=self._environment,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=input_end,
             stderr=input_end,

@@ -46,7 +46,7 @@ class InTerminal(ChatServer):
         self.process = subprocess.Popen(
             self._command,
             cwd=self._cwd,
-            env=self._environment,
+            env=self.environment,
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,

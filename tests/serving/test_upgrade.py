@@ -83,7 +83,7 @@ def make(target: str, server: ChatServer) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["make", target],
         cwd=server._cwd,
-        env=server._environment,
+        env=server.environment,
         capture_output=True,
         text=True,
         check=False,
