@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.api import Caller, events_of
 from tests.support.client import Client
 from tests.support.daemons import Daemon
 from tests.support.nginx import Nginx, deployed
@@ -183,6 +184,16 @@ def test_page_and_conversation_pass_and_each_address_is_seen(
     server.logged("disconnect 127.0.0.2 ")
     server.logged("disconnect 127.0.0.1 ")
     assert "192.0.2.1" not in server.log()
+
+
+@pytest.mark.parametrize("front", [nginx_lines, caddy_file, haproxy_file], indirect=True)
+def test_api_passes_and_a_stream_is_not_held_back(front: Front) -> None:
+    bot, path = Caller(front), "/rooms/general/messages"
+    with bot.asked("GET", path, headers={"Accept": "text/event-stream"}, after="0") as response:
+        events = events_of(response)
+        for n in range(3):
+            bot.posted("general", f"m{n}", "x" * 2000)
+            assert next(events)["data"]["id"] == f"m{n}"
 
 
 @pytest.mark.parametrize("front", [caddy_file, haproxy_lines, haproxy_file], indirect=True)

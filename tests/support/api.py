@@ -6,11 +6,10 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from email.message import Message
 from http.client import HTTPConnection, HTTPResponse
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote, urlencode
-
-from tests.support.servers import ChatServer
 
 WAIT_S = 60.0  # longer than any answer takes on a busy machine
 
@@ -19,7 +18,7 @@ class Answer(NamedTuple):
     """An answer of the API."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Message
     body: Any  # what the JSON says; None for nothing
 
     @property
@@ -30,10 +29,16 @@ class Answer(NamedTuple):
         return str(self.body["code"])
 
 
+class Served(Protocol):
+    """A server, or a proxy in front of one."""
+
+    port: int
+
+
 class Caller:
     """One member that uses the API, and the owner of some rooms perhaps."""
 
-    def __init__(self, server: ChatServer, *, key: str | None = None, owner: str = "") -> None:
+    def __init__(self, server: Served, *, key: str | None = None, owner: str = "") -> None:
         self.server = server
         self.key = secrets.token_urlsafe(24) if key is None else key
         self.owner = owner
@@ -49,7 +54,7 @@ class Caller:
         """Send a request and give its answer; `body` is bytes, or what is sent as JSON."""
         with self.asked(method, path, body, headers, **query) as response:
             data = response.read()
-            found = dict(response.getheaders())
+            found = response.headers
             is_json = "json" in found.get("Content-Type", "")
             return Answer(response.status, found, json.loads(data) if is_json else None)
 

@@ -217,7 +217,7 @@ def test_waiting_reader_is_given_what_is_posted_meanwhile(
     chat_server: ChatServer, ann: Caller, own_room: str, threads: ThreadPoolExecutor
 ) -> None:
     place = ann.read(own_room)["next"]
-    waiting = [threads.submit(ann.read, own_room, after=place, wait=60) for _ in range(3)]
+    waiting = [threads.submit(ann.read, own_room, after=place, wait=50) for _ in range(3)]
     with Client(chat_server.ws_url) as page:
         page.join("Zoé", own_room)
         page.post("at last")
@@ -397,7 +397,7 @@ def test_who_is_put_out_reads_and_writes_no_more(
     owner = made(chat_server, own_room)
     member = ann.posted(own_room, "m1", "hello")["member"]["id"]
     place = ann.read(own_room)["next"]
-    waiting = threads.submit(ann.ask, "GET", f"/rooms/{own_room}/messages", after=place, wait=60)
+    waiting = threads.submit(ann.ask, "GET", f"/rooms/{own_room}/messages", after=place, wait=50)
     address = f"/rooms/{own_room}/people/{member}/put-out"
     assert owner.ask("PUT", address, {"for_s": 3600}).status == 204
     # It may have come just before, or just after.
@@ -502,7 +502,7 @@ def test_server_that_stops_ends_streams_and_waits(
     with ann.asked("GET", "/rooms/general/messages", headers=accept, after="0") as response:
         events = events_of(response)
         next(events)
-        waiting = threads.submit(ann.read, "general", after=place, wait=60)
+        waiting = threads.submit(ann.read, "general", after=place, wait=50)
         wait_until(lambda: server.status()["full"])
         server.stop()
         assert list(events) == []
@@ -563,7 +563,7 @@ def test_bad_request_is_a_problem(
         {"find": "x" * 101},
         {"limit": "0"},
         {"limit": "501"},
-        {"wait": "61"},
+        {"wait": "51"},
         {"wait": "nan"},
         [("limit", "1"), ("limit", "2")],
     ],

@@ -27,7 +27,7 @@ from chat.protocol import (
 )
 
 BODY_LIMIT = 16_384  # bytes; like a message on the socket
-WAIT_LIMIT_S = 60.0
+WAIT_LIMIT_S = 50.0  # reverse proxies wait 55 or 60 seconds for an answer
 
 _SEQ_MAX = 2**53 - 1
 _Nick = Annotated[str, Meta(description="The name shown. Who is in the room has the one it has.")]
