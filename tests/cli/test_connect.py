@@ -8,7 +8,8 @@ import pty
 import select
 import subprocess
 import termios
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic
 
@@ -93,10 +94,16 @@ def play(url: str, nick: str, scene: Play) -> Client:
 
     client = Client(url, nick)
     try:
-        asyncio.run(run())
+        apart(run)
     finally:
         client.close()
     return client
+
+
+def apart(run: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Run on a thread of its own: that of the tests has Playwright's event loop at times."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(run())).result()
 
 
 def url_of(server: ChatServer, room: str) -> str:
@@ -284,7 +291,7 @@ def test_french_locale_has_french_words(
                 assert "Entrée\u00a0: envoyer" in keys
                 assert len(keys) <= 78
 
-    asyncio.run(run())
+    apart(run)
 
 
 @pytest.mark.shared
@@ -298,7 +305,7 @@ def test_who_cannot_come_in_is_told_why(chat_server: ChatServer, own_room: str) 
     with Peer(chat_server.ws_url) as ben:
         ben.join("Ann", own_room)
         client = Client(url_of(chat_server, own_room), "Ann")
-        asyncio.run(run())
+        apart(run)
         stopped = is_over(client)
         assert stopped is not None
         assert (stopped.reason, stopped.suggest) == ("nick_taken", "Ann 2")

@@ -75,7 +75,7 @@ def ask(described: Any, operation: Operation, mode: GenerationMode, how: setting
 def test_answers_are_those_that_are_described(
     described: Any, operation: Operation, mode: GenerationMode
 ) -> None:
-    ask(described, operation, mode, settings(max_examples=8, derandomize=True))
+    ask(described, operation, mode, settings(max_examples=5, derandomize=True))
 
 
 @pytest.mark.long

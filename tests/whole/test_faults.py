@@ -10,6 +10,7 @@ from tests.support.fault_bed import Bed
 from tests.support.history import Kind
 from tests.support.processes import worker_pids
 from tests.support.proxy import Fault
+from tests.support.waiting import wait_until
 
 
 def test_no_fault_takes_anything_from_a_redis_that_keeps_what_it_acknowledges(
@@ -47,12 +48,16 @@ def test_what_redis_loses_is_said(tmp_path: Path) -> None:
         talk.go_on(10)
         assert bed.replica is not None
         bed.replica.promote()  # what is acknowledged from now on, it does not have
-        talk.go_on(10)
+        kept = {entry.id for entry in bed.read_of(bed.replica, "general")[1]}
+
+        def left() -> set[str]:
+            gone = {entry.id for entry in bed.read("general")[1]} - kept
+            return gone & talk.acknowledged()
+
+        wait_until(lambda: talk.go_on(10) or left())  # not each command becomes an entry
         bed.cut_off()
         talk.note_lost()
-        kept = {entry.id for entry in bed.read_of(bed.replica, "general")[1]}
-        gone = {entry.id for entry in bed.read("general")[1]} - kept
-        left_behind = gone & talk.acknowledged()
+        left_behind = left()
         assert left_behind
         bed.fail_over()
         talk.go_on(10)
