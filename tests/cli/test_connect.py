@@ -214,6 +214,7 @@ def test_what_is_typed_without_a_server_waits_and_is_sent_once(make_server: Make
     assert [message.text for message in server.kept()["general"]] == ["before", "one", "two"]
 
 
+@pytest.mark.long
 @pytest.mark.embedded
 def test_reset_is_told_above_what_is_there_now(make_server: MakeServer) -> None:
     server = make_server()

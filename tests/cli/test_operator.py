@@ -348,6 +348,7 @@ def test_file_that_is_no_export_is_refused_by_its_line(
     assert "line 1 of" in run(running, "import", file, "--room", "pantry", code=1)
 
 
+@pytest.mark.long
 def test_many_messages_are_imported_with_all_answers(
     make_server: MakeServer, tmp_path: Path
 ) -> None:

@@ -230,6 +230,7 @@ def test_following_goes_on_after_a_restart_and_tells_what_changes(
     assert "Traceback" not in errors + rest
 
 
+@pytest.mark.long
 @pytest.mark.embedded
 def test_reset_is_told(make_server: MakeServer, begin: Begin) -> None:
     server = make_server()
