@@ -164,6 +164,7 @@ def test_named_room_is_for_its_owners_and_for_a_time(
         ada.page.get_by_text(re.compile("The conversation ends (today|tomorrow) at"))
     ).to_be_visible()
     ada.say("only I")
+    ada.shows("only I")  # it is in the log
     bob = meet("Bob", room)
     assert bob.texts() == ["only I"]
     bob.send(type="post", id="x" * 22, text="I too")
