@@ -43,10 +43,10 @@ replace: $(RUN)  ## let a server of the version that is here take over from the 
 # Each file is named, because versions of `node --test` treat a folder differently.
 JS_TESTS := $(wildcard tests/js/*/*.test.js)
 
-# docs/reliability.md says where the time goes ("How long the tests take"). There are eight workers
+# docs/reliability.md says where the time goes ("How long the tests take"). There are six workers
 # on two cores, because most tests wait most of the time. A worker without work takes tests from the
 # others. Tests that measure seconds run before, alone. The last line is the last summary.
-WORKERS ?= 8
+WORKERS ?= 6
 
 test: $(DEV) $(BUILDER) $(SCHEMAS)  ## run all tests but the long ones (installs Chromium and Node where it may)
 	@tools/need.sh chromium
