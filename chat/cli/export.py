@@ -10,29 +10,23 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
-from itertools import groupby
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
+from chat.cli.forms import FORMS, Message, Write, form_of, line_of
 from chat.cli.operator import Operator, operator
 from chat.cli.plain import plain_line
 from chat.cli.shown import shown
 from chat.config import read_settings
 from chat.log import Progress
 from chat.names.rooms import is_private
-from chat.web.shell import DIST, LANGUAGES, read_shell
 
 _PAGE = 500  # entries
 _PLACE = b'{"place"'
-_PACKAGE = Path(__file__).parent.parent
-
-Message = dict[str, Any]
-Write = Callable[[TextIO, Iterable[Message], str], None]
 
 
 @click.command()
@@ -52,7 +46,7 @@ def export(file: str, room: str, form: str | None, force: bool) -> None:
     written to standard output.
     """
     path = Path(file)
-    write = _FORMS[form or "text"] if file == "-" else _form(path, form)
+    write = FORMS[form or "text"] if file == "-" else form_of(path, form)
     if file != "-" and path.exists() and not force:
         raise click.ClickException(f"{file} exists: name another file, or use --force")
     with operator(read_settings()) as asking, shown() as progress:
@@ -129,7 +123,7 @@ class _Parts:
 
     def add(self, entries: Iterable[dict[str, Any]], place: str) -> None:
         """Add entries, and the place after them."""
-        lines = (*map(_line, entries), _line({"place": place}))
+        lines = (*map(line_of, entries), line_of({"place": place}))
         with self.path.open("a", encoding="utf-8") as file:
             file.writelines(lines)
         self.place = place
@@ -182,119 +176,3 @@ def _finish(path: Path, parts: _Parts, write: Write, title: str) -> int:
     new.replace(path)
     parts.path.unlink()
     return count
-
-
-# --- the forms ------------------------------------------------------------------------------------
-
-
-def _write_ndjson(file: TextIO, messages: Iterable[Message], _title: str) -> None:
-    file.writelines(map(_line, messages))
-
-
-def _write_text(file: TextIO, messages: Iterable[Message], _title: str) -> None:
-    for message in messages:
-        if not message.get("removed"):
-            text = message["text"].replace("\n", "\n    ")
-            when = f"{_local(message):%Y-%m-%d %H:%M}"
-            file.write(f"{when} {message['member']['nick']}: {text}\n")
-
-
-def _write_html(file: TextIO, messages: Iterable[Message], title: str) -> None:
-    # Only this form needs them.
-    from babel.dates import format_date, format_datetime, format_time
-    from babel.support import Translations
-    from jinja2 import Environment, FileSystemLoader
-    from markupsafe import Markup
-
-    language = _language()
-    words = Translations.load(str(_PACKAGE / "translations"), [language])
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-    environment.install_gettext_translations(words)  # type: ignore[attr-defined]
-    everything = list(messages)
-    count = len(everything)
-    about = words.ungettext(
-        "Copied {when}: {count} message.", "Copied {when}: {count} messages.", count
-    )
-    days = (
-        (
-            format_date(day, "full", locale=language),
-            (_shown(each, format_time(_local(each), "short", locale=language)) for each in some),
-        )
-        for day, some in groupby(everything, lambda each: _local(each).date())
-    )
-    stream = environment.get_template("export.html").stream(
-        language=language,
-        title=title,
-        sheet=Markup(_sheet()),  # noqa: S704 -- it is ours
-        about=about.format(
-            when=format_datetime(datetime.now(UTC).astimezone(), locale=language), count=count
-        ),
-        is_cut=bool(everything) and everything[0]["seq"] > 1,
-        days=days,
-    )
-    stream.enable_buffering(50)
-    file.writelines(stream)
-
-
-def _shown(message: Message, time: str) -> dict[str, Any]:
-    """Give what the template shows of a message."""
-    reply, member = message.get("reply"), message["member"]
-    quoted = None
-    if reply and reply.get("member") and not reply.get("removed"):
-        quoted = {**reply, "nick": reply["member"]["nick"]}
-    return {
-        **message,
-        "nick": member["nick"],
-        "time": time,
-        "initials": member["nick"][:1].upper(),
-        "hue": _hue(member["id"]),
-        "reply": quoted,
-    }
-
-
-def _hue(member_id: str) -> int:
-    """Give a member's colour, as the page does (people/mark.js)."""
-    digest = 0x811C9DC5
-    for byte in member_id.encode():
-        digest = (digest ^ byte) * 0x01000193 & 0xFFFFFFFF
-    return digest % 12
-
-
-def _sheet() -> str:
-    """Give the style sheet of copies, as `make page` has built it."""
-    shell = read_shell(_PACKAGE)
-    return (_PACKAGE / DIST / shell.addresses["css/copy.css"]).read_text("utf-8")
-
-
-def _language() -> str:
-    """Give the user's language, if it is one of ours."""
-    spoken = os.environ.get("LC_ALL") or os.environ.get("LC_TIME") or os.environ.get("LANG") or ""
-    return next((each for each in LANGUAGES if spoken.startswith(each)), "en")
-
-
-def _local(message: Message) -> datetime:
-    return datetime.fromisoformat(message["at"]).astimezone()
-
-
-def _line(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False) + "\n"
-
-
-_FORMS: dict[str, Write] = {
-    "text": _write_text,
-    "ndjson": _write_ndjson,
-    "html": _write_html,
-}
-_ENDINGS = {".txt": "text", ".ndjson": "ndjson", ".jsonl": "ndjson", ".html": "html"}
-
-
-def _form(path: Path, form: str | None) -> Write:
-    """Choose how a file is written. Raises ClickException."""
-    chosen = form or _ENDINGS.get(path.suffix.lower())
-    if chosen is None:
-        raise click.ClickException(f"{path}: name the form: --format text, ndjson or html")
-    return _FORMS[chosen]
